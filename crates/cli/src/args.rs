@@ -1,0 +1,126 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// The speedrun harness for a ~151M-parameter language model.
+#[derive(Debug, Parser)]
+#[command(name = "blueberry", version, about, max_term_width = 100)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model. Without arguments: the best device, preset `tiny`, the built-in corpus, about two
+    /// minutes on two CPU cores.
+    Train(TrainArgs),
+    /// List the devices of this machine and why one cannot be used.
+    Devices(DevicesArgs),
+    /// Say what a run holds.
+    Info(InfoArgs),
+    /// Turn text into token shards.
+    #[command(subcommand)]
+    Data(DataCommand),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct TrainArgs {
+    /// A built-in preset (tiny, nano, reference) or the path of a .toml file [default: tiny].
+    #[arg(long, value_name = "NAME|PATH.toml")]
+    pub preset: Option<String>,
+    /// Override any field of the preset, as `optim.muon.lr=0.02`. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// A folder made by `blueberry data prepare`; without it, the built-in corpus.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Targets to consume, rounded up to whole steps.
+    #[arg(long, value_name = "N")]
+    pub train_tokens: Option<u64>,
+    /// How often the data may be seen.
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u64>,
+    /// auto, cuda[:i], wgpu[:i], metal, vulkan[:i] or cpu [default: auto].
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Seed of weights, data order and samples [default: 42].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The run's folder [default: runs/<preset>-<seed>-<time>].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with the run in this folder, with the settings in its log.
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "preset", "overrides", "data", "train_tokens", "epochs", "seed", "out", "user"
+    ])]
+    pub resume: Option<PathBuf>,
+    /// Train on a device that computes wrong values; the log says so.
+    #[arg(long)]
+    pub unchecked_device: bool,
+    /// Your name, for the log.
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Write the log's lines to standard output instead of a progress line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DevicesArgs {
+    /// Train a small model for a step on each device and compare loss and every gradient with the CPU's.
+    #[arg(long)]
+    pub check: bool,
+    /// Only this device: cuda[:i], wgpu[:i], metal, vulkan[:i] or cpu. A software adapter is only checked
+    /// when it is named.
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// For machines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct InfoArgs {
+    /// A run's folder, or a log.
+    pub run: PathBuf,
+    /// For machines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Turn text files, folders, JSON lines or Parquet into token shards and a manifest. A second run with
+    /// the same inputs changes nothing.
+    Prepare(PrepareArgs),
+    /// Compare every shard of a prepared folder with the digests in its manifest.
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct PrepareArgs {
+    /// Text files, folders, .jsonl or .parquet.
+    #[arg(required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// The folder to make.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// A Hugging Face tokenizer.json, or `bytes`.
+    #[arg(long, value_name = "FILE|bytes", default_value = "bytes")]
+    pub tokenizer: String,
+    /// The field of JSON lines or column of Parquet that holds the text (or ready `input_ids`).
+    #[arg(long, value_name = "NAME")]
+    pub field: Option<String>,
+    /// Threads [default: all].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct VerifyArgs {
+    /// A folder made by `blueberry data prepare`.
+    pub dir: PathBuf,
+}

@@ -1,0 +1,6 @@
+//! One file a command.
+
+pub mod data;
+pub mod devices;
+pub mod info;
+pub mod train;

@@ -1,0 +1,135 @@
+//! `blueberry train`.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use blueberry_runlog::{End, EndStatus};
+use blueberry_train::native::{
+    Interrupt, Observer, Outcome, Plan, RunDir, RunError, Start, load_preset, open, read_log, resume, train,
+};
+use blueberry_train::Settings;
+
+use crate::args::TrainArgs;
+use crate::exit::Done;
+use crate::format::{bytes, duration, grouped};
+use crate::progress::{JsonLines, Progress};
+
+const DEFAULT_SEED: u64 = 42;
+
+/// Trains, or goes on with a run.
+pub fn run(args: &TrainArgs) -> Result<Done> {
+    let interrupt = Interrupt::listen().context("cannot listen to Ctrl-C")?;
+    let mut observer: Box<dyn Observer> =
+        if args.json { Box::new(JsonLines) } else { Box::new(Progress::new()) };
+    let outcome = match &args.resume {
+        Some(dir) => go_on(args, dir, &interrupt, observer.as_mut())?,
+        None => Some(start(args, &interrupt, observer.as_mut())?),
+    };
+    let Some(outcome) = outcome else { return Ok(Done::Yes) };
+    if !args.json {
+        summarise(&outcome);
+    }
+    Ok(match outcome.end.status {
+        EndStatus::Completed | EndStatus::Interrupted => Done::Yes,
+        EndStatus::Diverged | EndStatus::Failed => Done::No,
+    })
+}
+
+fn start(args: &TrainArgs, interrupt: &Interrupt, observer: &mut dyn Observer) -> Result<Outcome, RunError> {
+    let settings = settings(args)?;
+    let dir = args.out.clone().unwrap_or_else(|| default_dir(&settings));
+    RunDir::check_free(&dir)?;
+    let device = open(&settings.device)?;
+    let plan = Plan::open(settings, device, observer)?;
+    train(plan, &Start { dir, user: args.user.clone() }, interrupt, observer)
+}
+
+/// The preset with everything that the command line says on top of it.
+fn settings(args: &TrainArgs) -> Result<Settings, RunError> {
+    let preset = args.preset.clone().unwrap_or_else(|| "tiny".into());
+    let mut overrides = args.overrides.clone();
+    overrides.extend(args.train_tokens.map(|tokens| format!("train.tokens={tokens}")));
+    overrides.extend(args.epochs.map(|epochs| format!("train.epochs={epochs}")));
+    let mut resolved = load_preset(&preset, &overrides)?;
+    if let Some(dir) = &args.data {
+        let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+        resolved.data.dir = Some(absolute.to_string_lossy().into_owned());
+    }
+    Ok(Settings {
+        preset,
+        seed: args.seed.unwrap_or(DEFAULT_SEED),
+        device: args.device.clone().unwrap_or_else(|| "auto".into()),
+        unchecked_device: args.unchecked_device,
+        resolved,
+    })
+}
+
+fn default_dir(settings: &Settings) -> PathBuf {
+    let preset = Path::new(&settings.preset).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Path::new("runs").join(format!("{preset}-{}-{unix_s}", settings.seed))
+}
+
+/// `None` where the run was complete already.
+fn go_on(
+    args: &TrainArgs,
+    dir: &Path,
+    interrupt: &Interrupt,
+    observer: &mut dyn Observer,
+) -> Result<Option<Outcome>> {
+    let run_dir = RunDir::open(dir).map_err(RunError::from)?;
+    let log = read_log(dir).map_err(RunError::from)?;
+    if log.end().is_some_and(|end| end.status == EndStatus::Completed) {
+        observer.warning(&format!("`{}` is complete already: nothing to do", dir.display()));
+        return Ok(None);
+    }
+    let mut settings: Settings = serde_json::from_value(log.run.config.clone()).map_err(|error| {
+        RunError::Mismatch(format!("`{}`: this build does not know the run's settings: {error}", dir.display()))
+    })?;
+    settings.resolved.validate().map_err(RunError::from)?;
+    settings.unchecked_device |= args.unchecked_device;
+    if let Some(device) = &args.device {
+        settings.device.clone_from(device);
+    }
+    let device = open(&settings.device).map_err(RunError::from)?;
+    let plan = Plan::open(settings, device, observer)?;
+    Ok(Some(resume(plan, run_dir, interrupt, observer)?))
+}
+
+fn summarise(outcome: &Outcome) {
+    let End { at, status, val_loss, reason, summary, .. } = &outcome.end;
+    let dir = outcome.dir.display();
+    println!();
+    match status {
+        EndStatus::Completed => println!("done: {} tokens in {} steps", grouped(at.tokens), grouped(at.step)),
+        EndStatus::Interrupted => println!("stopped after step {} and saved", grouped(at.step)),
+        EndStatus::Diverged => {
+            println!("the run diverged {}", reason.as_deref().unwrap_or_default());
+        }
+        EndStatus::Failed => println!("the run failed: {}", reason.as_deref().unwrap_or_default()),
+    }
+    if let Some(loss) = val_loss {
+        println!("  validation loss   {loss:.4}");
+    }
+    let rate = at.tokens as f64 / at.train_s.max(f64::MIN_POSITIVE);
+    println!("  training          {} ({} tokens/s)", duration(at.train_s), grouped(rate as u64));
+    println!("  wall clock        {}", duration(at.wall_s));
+    if let Some(share) = summary.get("data_wait_share") {
+        println!("  waiting for data  {:.2}% of training", share * 100.0);
+    }
+    if let Some(peak) = summary.get("peak_resident_bytes") {
+        println!("  peak memory       {} on the host", bytes(*peak as u64));
+    }
+    println!("  log               {}", outcome.dir.join("run.jsonl").display());
+    println!();
+    match status {
+        EndStatus::Completed => {
+            println!("next: `blueberry info {dir}` says what the run holds; `--preset nano` or `--set optim.muon.lr=0.03` tries another idea");
+        }
+        EndStatus::Interrupted => println!("go on with: blueberry train --resume {dir}"),
+        EndStatus::Diverged | EndStatus::Failed => {
+            println!("the last good checkpoint, if there is one, is in {}", outcome.dir.join("checkpoints").display());
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Finds the input files and takes their digests.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use walkdir::{DirEntry, WalkDir};
+
+use super::PrepareOptions;
+use super::error::PrepareError;
+use super::progress::{Progress, Stage, Status};
+use crate::digest::{self, hex};
+use crate::error::{AtPath, FileError};
+use crate::manifest::{SourceInfo, VERSION};
+
+/// An input file.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub path: PathBuf,
+    pub format: Format,
+    pub info: SourceInfo,
+}
+
+/// How documents are found in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Text,
+    JsonLines,
+    Parquet,
+}
+
+impl Format {
+    fn of(path: &Path) -> Self {
+        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+        match extension.to_str() {
+            Some("jsonl" | "ndjson") => Self::JsonLines,
+            Some("parquet") => Self::Parquet,
+            _ => Self::Text,
+        }
+    }
+}
+
+/// The files of `inputs` with their digests, in an order that depends on neither that of the inputs nor on where
+/// they lie: by name, then by digest. A file that is named twice counts once.
+pub(super) fn find(
+    inputs: &[PathBuf],
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<Source>, PrepareError> {
+    let mut files = BTreeMap::new();
+    for input in inputs {
+        let root = fs::canonicalize(input).at("find", input)?;
+        if out.starts_with(&root) {
+            return Err(PrepareError::OutputInInput {
+                out: out.to_owned(),
+                input: input.clone(),
+            });
+        }
+        for (path, name) in walk(&root)? {
+            files.entry(path).or_insert(name);
+        }
+    }
+    let mut sources = hash(files, progress)?;
+    sources.sort_by(|a, b| (&a.info.name, &a.info.sha256).cmp(&(&b.info.name, &b.info.sha256)));
+    Ok(sources)
+}
+
+/// The files of an input, each with its name below the input; of a file, the file with its own name.
+fn walk(root: &Path) -> Result<Vec<(PathBuf, String)>, PrepareError> {
+    let visible =
+        |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
+    let mut files = Vec::new();
+    for entry in WalkDir::new(root)
+        .follow_links(true)
+        .into_iter()
+        .filter_entry(visible)
+    {
+        let entry = entry.map_err(|cause| PrepareError::Walk {
+            path: root.to_owned(),
+            cause,
+        })?;
+        if entry.file_type().is_file() {
+            files.push((entry.path().to_owned(), name_below(root, &entry)));
+        }
+    }
+    Ok(files)
+}
+
+fn name_below(root: &Path, entry: &DirEntry) -> String {
+    let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
+    if entry.depth() == 0 {
+        return entry.file_name().to_string_lossy().into_owned();
+    }
+    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}
+
+fn hash(files: BTreeMap<PathBuf, String>, progress: &dyn Progress) -> Result<Vec<Source>, FileError> {
+    let sizes = files
+        .keys()
+        .map(|path| Ok(fs::metadata(path).at("read", path)?.len()));
+    let bytes_total = sizes.sum::<Result<u64, FileError>>()?;
+    let done = AtomicU64::new(0);
+    let seen = |bytes| {
+        let bytes_done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        progress.update(&Status {
+            stage: Stage::Hashing,
+            bytes_done,
+            bytes_total,
+            documents: 0,
+            tokens: 0,
+        });
+    };
+    let source = |(path, name): (PathBuf, String)| {
+        let (bytes, sha256) = digest::of_file(&path, &mut |bytes| seen(bytes))?;
+        Ok(Source {
+            format: Format::of(&path),
+            info: SourceInfo { name, bytes, sha256 },
+            path,
+        })
+    };
+    files.into_par_iter().map(source).collect()
+}
+
+/// Digest of everything that decides what a preparation writes.
+pub(super) fn fingerprint(options: &PrepareOptions, sources: &[Source]) -> String {
+    let mut hasher = Sha256::new();
+    let mut line = |text: &str| {
+        // With its length in front, no text can pass for two.
+        hasher.update((text.len() as u64).to_le_bytes());
+        hasher.update(text);
+    };
+    line(&format!("blueberry data, version {VERSION}"));
+    line(options.tokenizer.sha256());
+    line(&format!("{:?}", options.field));
+    line(&options.shard_tokens.to_string());
+    for source in sources {
+        line(&source.info.name);
+        line(&source.info.sha256);
+    }
+    hex(&hasher.finalize())
+}

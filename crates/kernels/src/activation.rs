@@ -1,0 +1,22 @@
+//! The non-linearities of the feed-forward network.
+
+use burn::tensor::{Tensor, activation};
+
+/// `x * sigmoid(x)`. Any shape.
+pub fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    activation::silu(x)
+}
+
+/// `silu(gate) * up` (Shazeer, "GLU Variants Improve Transformer", 2020).
+///
+/// # Shapes
+/// `gate`, `up` and the result are alike.
+pub fn swiglu<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
+    silu(gate) * up
+}
+
+/// `max(x, 0)^2` (So et al., "Primer", 2021). Any shape.
+pub fn relu_squared<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let positive = activation::relu(x);
+    positive.clone() * positive
+}

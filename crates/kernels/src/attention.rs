@@ -1,0 +1,46 @@
+//! Causal attention with grouped queries and an optional sliding window.
+
+use burn::tensor::{Device, Tensor, TensorData, activation};
+
+/// What is added to a score that must not be seen. Finite, because a shader compiler may assume that
+/// there are no infinities; far below any score, so that its share is exactly zero in f32.
+const HIDDEN: f32 = -1e30;
+
+/// Which earlier positions a position sees, as a term added to the scores.
+#[derive(Clone, Debug)]
+pub struct AttentionMask {
+    /// `[1, 1, 1, seq, seq]`: 0 where seen, [`HIDDEN`] elsewhere.
+    bias: Tensor<5>,
+}
+
+impl AttentionMask {
+    /// Position `i` sees `j` with `i - window < j <= i`; without a window, every `j <= i`.
+    pub fn new(seq: usize, window: Option<usize>, device: &Device) -> Self {
+        let window = window.unwrap_or(seq);
+        let bias: Vec<f32> = (0..seq)
+            .flat_map(|i| (0..seq).map(move |j| if j <= i && i - j < window { 0.0 } else { HIDDEN }))
+            .collect();
+        Self { bias: Tensor::from_data(TensorData::new(bias, [1, 1, 1, seq, seq]), device) }
+    }
+}
+
+/// `softmax(q k^T / sqrt(head_dim) + mask) v`, query head `h` using key/value head
+/// `h / (heads / kv_heads)` (Ainslie et al., "GQA", 2023).
+///
+/// # Shapes
+/// `q` and the result are `[batch, heads, seq, head_dim]`, `k` and `v` are
+/// `[batch, kv_heads, seq, head_dim]`; `kv_heads` divides `heads`.
+pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask) -> Tensor<4> {
+    let [batch, heads, seq, head_dim] = q.dims();
+    let kv_heads = k.dims()[1];
+    let group = heads / kv_heads;
+    // The queries of a group stand below one another, so that keys and values are never repeated.
+    let q = q.reshape([batch, kv_heads, group * seq, head_dim]);
+    let scale = 1.0 / (head_dim as f64).sqrt();
+    let scores = (q * scale).matmul(k.swap_dims(2, 3)).reshape([batch, kv_heads, group, seq, seq]);
+    let shares = activation::softmax(scores + mask.bias.clone(), 4);
+    shares
+        .reshape([batch, kv_heads, group * seq, seq])
+        .matmul(v)
+        .reshape([batch, heads, seq, head_dim])
+}

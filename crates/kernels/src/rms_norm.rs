@@ -1,0 +1,14 @@
+//! Root-mean-square normalisation.
+
+use burn::tensor::Tensor;
+
+/// `x / sqrt(mean(x^2) + eps) * gain` over the last dimension (Zhang and Sennrich, 2019).
+///
+/// # Shapes
+/// `x` and the result are `[.., n]`; `gain` is `[1, n]`.
+pub fn rms_norm<const D: usize>(x: Tensor<D>, gain: Tensor<2>, eps: f64) -> Tensor<D> {
+    let mean_square = (x.clone() * x.clone()).mean_dim(D - 1);
+    let mut broadcast = [1; D];
+    broadcast[D - 1] = gain.dims()[1];
+    x / (mean_square + eps).sqrt() * gain.reshape(broadcast)
+}

@@ -1,0 +1,48 @@
+//! Rotary position embedding, rotate-half layout.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// Cosines and sines of every position's angles.
+#[derive(Clone, Debug)]
+pub struct RopeTable {
+    /// `[1, 1, seq, head_dim / 2]`.
+    cos: Tensor<4>,
+    /// `[1, 1, seq, head_dim / 2]`.
+    sin: Tensor<4>,
+}
+
+impl RopeTable {
+    /// The table for positions `0..seq` (Su et al., "RoFormer", 2021): angle `position * base^(-2i / head_dim)`.
+    /// Angles are computed in f64, since at position 2,047 an f32 product is off by 1e-4 radians.
+    pub fn new(seq: usize, head_dim: usize, base: f64, device: &Device) -> Self {
+        let half = head_dim / 2;
+        let angles: Vec<f64> = (0..seq)
+            .flat_map(|position| {
+                (0..half).map(move |i| position as f64 * base.powf(-2.0 * i as f64 / head_dim as f64))
+            })
+            .collect();
+        let tensor = |f: fn(f64) -> f64| {
+            let values: Vec<f32> = angles.iter().map(|&angle| f(angle) as f32).collect();
+            Tensor::from_data(TensorData::new(values, [1, 1, seq, half]), device)
+        };
+        Self { cos: tensor(f64::cos), sin: tensor(f64::sin) }
+    }
+}
+
+/// Rotates each pair `(x[i], x[i + head_dim / 2])` by its position's angle.
+///
+/// # Shapes
+/// `x` and the result are `[batch, heads, seq, head_dim]`; the table has the same `seq`.
+pub fn rope(x: Tensor<4>, table: &RopeTable) -> Tensor<4> {
+    let half = x.dims()[3] / 2;
+    let (cos, sin) = (table.cos.clone(), table.sin.clone());
+    let first = x.clone().narrow(3, 0, half);
+    let second = x.narrow(3, half, half);
+    Tensor::cat(
+        vec![
+            first.clone() * cos.clone() - second.clone() * sin.clone(),
+            second * cos + first * sin,
+        ],
+        3,
+    )
+}

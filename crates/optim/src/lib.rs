@@ -1,0 +1,12 @@
+//! Optimisers: Muon for the hidden matrices, AdamW for everything else, one clip over all, and pure
+//! learning-rate schedules.
+
+mod adamw;
+mod config;
+mod muon;
+mod optimizer;
+mod schedule;
+
+pub use config::{AdamwConfig, MuonConfig, MuonPrecision, OptimConfig, OptimConfigError};
+pub use optimizer::{Optimizer, StateError, Update};
+pub use schedule::Schedule;

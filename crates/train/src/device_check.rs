@@ -1,0 +1,169 @@
+//! Holds a device against the CPU: the loss and every gradient of a small model.
+//!
+//! A loss that agrees proves nothing: a release of Burn gave the right loss and wrong key and value
+//! gradients on WGPU. So every parameter's gradient is compared.
+
+use blueberry_model::{Activation, Kind, ModelConfig};
+use blueberry_optim::{AdamwConfig, MuonConfig, MuonPrecision, OptimConfig};
+use burn::tensor::{Device, Tensor};
+
+use crate::trainer::read;
+use crate::{Batch, StepError, Trainer};
+
+/// Largest difference that is believed, in f32: the norm of the difference over the norm of the CPU's
+/// value. Rounding gives about 1e-6 over this model; a wrong term gives 1e-2 and more.
+pub const TOLERANCE: f64 = 1e-4;
+
+/// The outcome of a check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckReport {
+    /// The value that differs most.
+    pub worst: Disagreement,
+    /// Values compared: the loss, every gradient, every parameter after one step.
+    pub compared: usize,
+}
+
+/// How far one value is from the CPU's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Disagreement {
+    /// What was compared, as `gradient of layers.1.k`.
+    pub what: String,
+    /// Norm of the difference over the norm of the CPU's value; infinite where the device's is not finite.
+    pub error: f64,
+}
+
+impl CheckReport {
+    /// Whether the device is believed.
+    pub fn passed(&self) -> bool {
+        self.worst.error <= TOLERANCE
+    }
+}
+
+/// The model of the check: grouped queries, both kinds of layer, a window, a value embedding and a cap, at
+/// sizes that are no powers of two.
+pub fn check_config() -> ModelConfig {
+    ModelConfig {
+        vocab_size: 89,
+        d_model: 36,
+        n_layers: 2,
+        n_heads: 6,
+        n_kv_heads: 2,
+        head_dim: 12,
+        d_ff: 52,
+        activation: Activation::Swiglu,
+        tied: true,
+        embed_scale: true,
+        qk_norm: true,
+        softcap: Some(15.0),
+        value_embeddings: vec![1],
+        window: vec![0, 9],
+        zero_init_outputs: false,
+        init_std: 0.2,
+        rope_base: 10_000.0,
+        norm_eps: f64::from(f32::EPSILON),
+    }
+}
+
+/// Trains one step of the small model on `device` and on `cpu` and compares loss, gradients and updated
+/// parameters. Both activations are run.
+///
+/// # Errors
+/// [`StepError`] when the device fails to compute at all.
+pub async fn check_device(device: &Device, cpu: &Device) -> Result<CheckReport, StepError> {
+    let mut worst = Disagreement { what: "nothing".into(), error: 0.0 };
+    let mut compared = 0;
+    for activation in [Activation::Swiglu, Activation::Relu2] {
+        let config = ModelConfig { activation, ..check_config() };
+        let expected = gradients(&config, cpu).await?;
+        let found = gradients(&config, device).await?;
+        for ((what, expected), (_, found)) in expected.iter().zip(&found) {
+            compared += 1;
+            let error = relative_error(expected, found);
+            // Not `>`: an error that is no number is the worst of all.
+            if !(error <= worst.error) {
+                worst = Disagreement { what: format!("{what} ({activation:?})"), error };
+            }
+        }
+    }
+    Ok(CheckReport { worst, compared })
+}
+
+/// The loss, each gradient and each parameter after one step, by name.
+///
+/// # Errors
+/// [`StepError`] when the device fails.
+pub async fn gradients(
+    config: &ModelConfig,
+    device: &Device,
+) -> Result<Vec<(String, Vec<f32>)>, StepError> {
+    let mut trainer = Trainer::new(config, &check_optim(), 1, device, None);
+    let batches = [check_batch(config, 0), check_batch(config, 1)];
+    let (loss, gradients) = trainer.loss_and_gradients(&batches, None)?;
+    let mut values = vec![("loss".to_owned(), read(loss).await?)];
+    let names: Vec<(String, Kind)> =
+        trainer.parameters().map(|(spec, _)| (spec.name.clone(), spec.kind)).collect();
+    for ((name, _), gradient) in names.iter().zip(gradients) {
+        values.push((format!("gradient of {name}"), read(gradient).await?));
+    }
+    trainer.step(&batches, None, 1.0).await?;
+    let updated: Vec<Tensor<2>> = trainer.parameters().map(|(_, tensor)| tensor.clone()).collect();
+    for ((name, _), tensor) in names.iter().zip(updated) {
+        values.push((format!("updated {name}"), read(tensor).await?));
+    }
+    Ok(values)
+}
+
+/// 3 rows of 21 tokens, made up by a fixed rule so that both devices see the same.
+fn check_batch(config: &ModelConfig, salt: usize) -> Batch {
+    let (rows, seq) = (3, 21);
+    let tokens = (0..rows * (seq + 1)).map(|i| ((i * i * 7 + i * 13 + salt * 31) % config.vocab_size) as u16);
+    // Rows of `seq + 1` tokens by construction.
+    #[allow(clippy::expect_used)]
+    Batch::new(tokens.collect(), seq).expect("whole rows")
+}
+
+fn check_optim() -> OptimConfig {
+    OptimConfig {
+        clip: 1.0,
+        muon: MuonConfig {
+            lr: 0.02,
+            momentum: 0.95,
+            weight_decay: 0.0,
+            method: Default::default(),
+            precision: MuonPrecision::F32,
+        },
+        adamw: AdamwConfig {
+            lr: 0.003,
+            beta1: 0.9,
+            beta2: 0.95,
+            // A large one: the first step of Adam is the sign of the gradient, which turns rounding
+            // about zero into a difference of the whole step.
+            eps: 1e-3,
+            weight_decay: 0.1,
+            decay_gains: false,
+        },
+    }
+}
+
+fn relative_error(expected: &[f32], found: &[f32]) -> f64 {
+    if expected.len() != found.len() || found.iter().any(|value| !value.is_finite()) {
+        return f64::INFINITY;
+    }
+    let square = |x: f64| x * x;
+    let norm: f64 = expected.iter().map(|&e| square(e.into())).sum();
+    let difference: f64 =
+        expected.iter().zip(found).map(|(&e, &f)| square(f64::from(e) - f64::from(f))).sum();
+    (difference / norm.max(f64::MIN_POSITIVE)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_relative_to_the_expected_norm() {
+        assert_eq!(relative_error(&[3.0, 4.0], &[3.0, 4.5]), 0.1);
+        assert_eq!(relative_error(&[1.0], &[f32::NAN]), f64::INFINITY);
+        assert_eq!(relative_error(&[1.0], &[1.0, 2.0]), f64::INFINITY);
+    }
+}

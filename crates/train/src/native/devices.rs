@@ -1,0 +1,404 @@
+//! The devices of this machine: found without starting them, opened by name.
+
+use burn::tensor::{Device, FloatDType};
+use thiserror::Error;
+
+use crate::native::hardware::{host_memory_bytes, processor};
+
+/// Which backend drives a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// Burn's CUDA backend.
+    Cuda,
+    /// Burn's WGPU backend: Vulkan, Metal or DirectX 12.
+    Wgpu,
+    /// Burn's CPU backend.
+    Cpu,
+}
+
+/// What is known of a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceInfo {
+    /// What `--device` takes: `cuda:0`, `wgpu:1`, `cpu`.
+    pub id: String,
+    /// Which backend drives it.
+    pub kind: DeviceKind,
+    /// Name, as its driver gives it.
+    pub name: String,
+    /// API: `cuda`, `vulkan`, `metal`, `dx12`, `gl`, `cpu`.
+    pub api: String,
+    /// Driver and its version.
+    pub driver: String,
+    /// What compiles its kernels.
+    pub compiler: String,
+    /// Memory in bytes, where the driver says it.
+    pub memory_bytes: Option<u64>,
+    /// Whether it is a processor that pretends to be a GPU. `auto` never takes one.
+    pub software: bool,
+    /// Why it cannot be used, if so.
+    pub unusable: Option<String>,
+    /// Burn's selector among WGPU adapters.
+    adapter: Option<burn::tensor::DeviceKind>,
+    index: usize,
+}
+
+/// A device ready for tensors.
+#[derive(Clone, Debug)]
+pub struct OpenDevice {
+    /// What it is.
+    pub info: DeviceInfo,
+    /// Burn's handle, without autodiff.
+    pub device: Device,
+    /// The 16-bit float that it multiplies matrices of, if any.
+    pub half: Option<FloatDType>,
+}
+
+/// A device that cannot be opened.
+#[derive(Debug, Error)]
+pub enum DeviceError {
+    /// The name means nothing.
+    #[error("unknown device `{0}`: use auto, cuda[:i], wgpu[:i], metal, vulkan[:i] or cpu; `blueberry devices` lists what is found")]
+    Unknown(String),
+    /// There is no such device.
+    #[error("no device `{0}` on this machine: {1}; `blueberry devices` lists what is found")]
+    Missing(String, String),
+    /// It is there, but cannot be used.
+    #[error("device `{0}` cannot be used: {1}")]
+    Unusable(String, String),
+}
+
+/// Every device of this machine, in the order in which `auto` tries them.
+pub fn discover() -> Vec<DeviceInfo> {
+    let mut devices = cuda::discover();
+    devices.extend(adapters::discover());
+    devices.push(cpu_info());
+    devices
+}
+
+/// Opens the device of a name: `auto`, `cuda[:i]`, `wgpu[:i]`, `metal`, `vulkan[:i]`, `cpu`.
+///
+/// # Errors
+/// [`DeviceError`].
+pub fn open(name: &str) -> Result<OpenDevice, DeviceError> {
+    choose(name, &discover()).map(start)
+}
+
+/// Opens the CPU.
+pub fn open_cpu() -> OpenDevice {
+    start(cpu_info())
+}
+
+/// The device that a name means among `devices`.
+fn choose(name: &str, devices: &[DeviceInfo]) -> Result<DeviceInfo, DeviceError> {
+    let (family, index) = match name.split_once(':') {
+        Some((family, index)) => {
+            (family, Some(index.parse::<usize>().map_err(|_| DeviceError::Unknown(name.into()))?))
+        }
+        None => (name, None),
+    };
+    match (family, index) {
+        ("auto", None) => choose_auto(devices),
+        ("cpu", None) => choose_among(name, devices, |d| d.kind == DeviceKind::Cpu, None),
+        ("cuda", index) => choose_among(name, devices, |d| d.kind == DeviceKind::Cuda, index),
+        ("wgpu", index) => choose_among(name, devices, |d| d.kind == DeviceKind::Wgpu, index),
+        ("metal", None) => choose_among(name, devices, |d| d.api == "metal", None),
+        ("vulkan", _) => choose_vulkan(name, devices, index),
+        _ => Err(DeviceError::Unknown(name.into())),
+    }
+}
+
+fn choose_auto(devices: &[DeviceInfo]) -> Result<DeviceInfo, DeviceError> {
+    let usable = |device: &&DeviceInfo| device.unusable.is_none() && !device.software;
+    let missing = || DeviceError::Missing("auto".into(), "nothing usable".into());
+    devices.iter().find(usable).cloned().ok_or_else(missing)
+}
+
+fn choose_vulkan(
+    name: &str,
+    devices: &[DeviceInfo],
+    index: Option<usize>,
+) -> Result<DeviceInfo, DeviceError> {
+    if !cfg!(feature = "vulkan") {
+        let why = "Burn's SPIR-V compiler is an opt-in, since its gradients were wrong on one driver: build with `--features vulkan`, or use `wgpu`, which drives Vulkan through WGSL";
+        return Err(DeviceError::Unusable(name.into(), why.into()));
+    }
+    choose_among(name, devices, |device| device.api == "vulkan", index)
+}
+
+/// Without an index, the first usable hardware device, else the first of all.
+fn choose_among(
+    name: &str,
+    devices: &[DeviceInfo],
+    family: impl Fn(&DeviceInfo) -> bool,
+    index: Option<usize>,
+) -> Result<DeviceInfo, DeviceError> {
+    let members: Vec<&DeviceInfo> = devices.iter().filter(|device| family(device)).collect();
+    let found = match index {
+        Some(index) => members.get(index),
+        None => members
+            .iter()
+            .find(|device| device.unusable.is_none() && !device.software)
+            .or(members.first()),
+    };
+    let Some(device) = found else {
+        let why = format!("{} of this kind were found", members.len());
+        return Err(DeviceError::Missing(name.into(), why));
+    };
+    match &device.unusable {
+        Some(why) => Err(DeviceError::Unusable(name.into(), why.clone())),
+        None => Ok((*device).clone()),
+    }
+}
+
+fn start(info: DeviceInfo) -> OpenDevice {
+    let device = match (info.kind, &info.adapter) {
+        (DeviceKind::Cuda, _) => Device::cuda(info.index),
+        (DeviceKind::Wgpu, Some(adapter)) => Device::wgpu(adapter.clone()),
+        (DeviceKind::Wgpu, None) => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+        (DeviceKind::Cpu, _) => Device::flex(),
+    };
+    let half = match info.kind {
+        DeviceKind::Cuda => Some(FloatDType::BF16),
+        DeviceKind::Wgpu => device.supports_dtype(burn::tensor::DType::F16).then_some(FloatDType::F16),
+        DeviceKind::Cpu => None,
+    };
+    OpenDevice { info, device, half }
+}
+
+fn cpu_info() -> DeviceInfo {
+    let (name, cpus) = processor();
+    DeviceInfo {
+        id: "cpu".into(),
+        kind: DeviceKind::Cpu,
+        name,
+        api: "cpu".into(),
+        driver: format!("{cpus} threads"),
+        compiler: "rustc".into(),
+        memory_bytes: host_memory_bytes(),
+        software: false,
+        unusable: None,
+        adapter: None,
+        index: 0,
+    }
+}
+
+mod cuda {
+    //! NVIDIA devices, through the driver library that is loaded at run time.
+
+    use cudarc::driver::{CudaContext, result, sys};
+
+    use super::{DeviceInfo, DeviceKind};
+
+    pub fn discover() -> Vec<DeviceInfo> {
+        // SAFETY: only tries to load the driver library.
+        if !unsafe { sys::is_culib_present() } {
+            let why = "no NVIDIA driver library (libcuda) was found";
+            return vec![unusable(why.into())];
+        }
+        let count = match result::init().and_then(|()| CudaContext::device_count()) {
+            Ok(count) if count > 0 => count as usize,
+            Ok(_) => return vec![unusable("the driver finds no device".into())],
+            Err(error) => return vec![unusable(format!("the driver does not start: {error}"))],
+        };
+        // SAFETY: only tries to load the compiler library.
+        let compiles = unsafe { cudarc::nvrtc::sys::is_culib_present() };
+        let missing = (!compiles).then(|| {
+            "the NVRTC library (libnvrtc), which compiles kernels, was not found: install the CUDA toolkit's `cuda-nvrtc` package"
+                .to_owned()
+        });
+        (0..count).map(|index| describe(index, missing.clone())).collect()
+    }
+
+    fn describe(index: usize, missing: Option<String>) -> DeviceInfo {
+        let mut info = unusable(String::new());
+        info.id = format!("cuda:{index}");
+        info.index = index;
+        info.unusable = missing;
+        info.driver = driver_version().unwrap_or_else(|| "unknown".into());
+        match result::device::get(index as i32) {
+            Ok(device) => {
+                info.name = result::device::get_name(device).unwrap_or_else(|_| "unknown".into());
+                // SAFETY: `device` was just given by the driver.
+                info.memory_bytes =
+                    unsafe { result::device::total_mem(device) }.ok().map(|bytes| bytes as u64);
+            }
+            Err(error) => info.unusable = Some(error.to_string()),
+        }
+        info
+    }
+
+    fn driver_version() -> Option<String> {
+        let mut version = 0;
+        // SAFETY: writes one integer to the place that it is given.
+        unsafe { sys::cuDriverGetVersion(&raw mut version) }.result().ok()?;
+        Some(format!("CUDA {}.{}", version / 1000, version % 1000 / 10))
+    }
+
+    fn unusable(why: String) -> DeviceInfo {
+        DeviceInfo {
+            id: "cuda".into(),
+            kind: DeviceKind::Cuda,
+            name: "NVIDIA GPU".into(),
+            api: "cuda".into(),
+            driver: "none".into(),
+            compiler: "NVRTC".into(),
+            memory_bytes: None,
+            software: false,
+            unusable: Some(why),
+            adapter: None,
+            index: 0,
+        }
+    }
+}
+
+mod adapters {
+    //! WGPU adapters, in the order in which Burn counts them.
+
+    use burn::tensor::DeviceKind as Selector;
+    use wgpu::{AdapterInfo, Backend, DeviceType, Instance, InstanceDescriptor};
+
+    use super::{DeviceInfo, DeviceKind};
+
+    /// The graphics APIs in the order in which Burn tries them; it takes the first with a hardware adapter.
+    const APIS: &[Backend] = if cfg!(target_os = "macos") {
+        &[Backend::Metal]
+    } else {
+        &[Backend::Vulkan, Backend::Dx12, Backend::Gl]
+    };
+
+    pub fn discover() -> Vec<DeviceInfo> {
+        let mut software_only = Vec::new();
+        for &api in APIS {
+            let found = probe(api);
+            if found.iter().any(|adapter| adapter.device_type != DeviceType::Cpu) {
+                return describe_all(found);
+            }
+            if software_only.is_empty() {
+                software_only = found;
+            }
+        }
+        if software_only.is_empty() { vec![none_found()] } else { describe_all(software_only) }
+    }
+
+    fn probe(api: Backend) -> Vec<AdapterInfo> {
+        let descriptor =
+            InstanceDescriptor { backends: api.into(), ..InstanceDescriptor::new_without_display_handle() };
+        let adapters = pollster::block_on(Instance::new(descriptor).enumerate_adapters(api.into()));
+        adapters.iter().map(wgpu::Adapter::get_info).collect()
+    }
+
+    fn describe_all(found: Vec<AdapterInfo>) -> Vec<DeviceInfo> {
+        let mut counts = [0; 3];
+        let mut next = |kind: usize| {
+            counts[kind] += 1;
+            counts[kind] - 1
+        };
+        found
+            .into_iter()
+            .enumerate()
+            .map(|(index, adapter)| {
+                // Burn counts each type of device from zero, and knows one CPU.
+                let selector = match adapter.device_type {
+                    DeviceType::DiscreteGpu => Some(Selector::DiscreteGpu(next(0))),
+                    DeviceType::IntegratedGpu => Some(Selector::IntegratedGpu(next(1))),
+                    DeviceType::VirtualGpu => Some(Selector::VirtualGpu(next(2))),
+                    DeviceType::Cpu => Some(Selector::Cpu),
+                    DeviceType::Other => None,
+                };
+                describe(index, adapter, selector)
+            })
+            .collect()
+    }
+
+    fn describe(index: usize, adapter: AdapterInfo, selector: Option<Selector>) -> DeviceInfo {
+        let unusable =
+            selector.is_none().then(|| "the driver does not say what kind of device it is".to_owned());
+        DeviceInfo {
+            id: format!("wgpu:{index}"),
+            kind: DeviceKind::Wgpu,
+            name: adapter.name,
+            api: adapter.backend.to_string(),
+            driver: format!("{} {}", adapter.driver, adapter.driver_info).trim().to_owned(),
+            compiler: compiler(adapter.backend).to_owned(),
+            memory_bytes: None,
+            software: adapter.device_type == DeviceType::Cpu,
+            unusable,
+            adapter: selector,
+            index,
+        }
+    }
+
+    fn compiler(api: Backend) -> &'static str {
+        if cfg!(feature = "vulkan") && api == Backend::Vulkan { "SPIR-V" } else { "WGSL" }
+    }
+
+    fn none_found() -> DeviceInfo {
+        let why = "no Vulkan, Metal or DirectX 12 adapter was found: install the GPU's driver";
+        DeviceInfo {
+            id: "wgpu".into(),
+            kind: DeviceKind::Wgpu,
+            name: "GPU".into(),
+            api: "wgpu".into(),
+            driver: "none".into(),
+            compiler: "WGSL".into(),
+            memory_bytes: None,
+            software: false,
+            unusable: Some(why.into()),
+            adapter: None,
+            index: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(id: &str, kind: DeviceKind, software: bool, unusable: Option<&str>) -> DeviceInfo {
+        DeviceInfo {
+            id: id.into(),
+            kind,
+            software,
+            unusable: unusable.map(Into::into),
+            api: if kind == DeviceKind::Wgpu { "vulkan".into() } else { "cpu".into() },
+            ..cpu_info()
+        }
+    }
+
+    fn machine(software: bool, cuda: Option<&str>) -> Vec<DeviceInfo> {
+        vec![
+            device("cuda:0", DeviceKind::Cuda, false, cuda),
+            device("wgpu:0", DeviceKind::Wgpu, software, None),
+            device("cpu", DeviceKind::Cpu, false, None),
+        ]
+    }
+
+    fn chosen(name: &str, devices: &[DeviceInfo]) -> String {
+        match choose(name, devices) {
+            Ok(device) => device.id,
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn auto_takes_cuda_then_a_hardware_adapter_then_the_cpu() {
+        assert_eq!(chosen("auto", &machine(false, None)), "cuda:0");
+        assert_eq!(chosen("auto", &machine(false, Some("no driver"))), "wgpu:0");
+        assert_eq!(chosen("auto", &machine(true, Some("no driver"))), "cpu");
+    }
+
+    #[test]
+    fn a_software_adapter_is_used_when_it_is_asked_for() {
+        assert_eq!(chosen("wgpu", &machine(true, None)), "wgpu:0");
+        assert_eq!(chosen("wgpu:0", &machine(true, None)), "wgpu:0");
+    }
+
+    #[test]
+    fn errors_say_what_is_missing() {
+        assert!(chosen("cuda", &machine(true, Some("no driver"))).contains("no driver"));
+        assert!(chosen("wgpu:3", &machine(true, None)).contains("1 of this kind"));
+        for name in ["gpu", "cpu:1", "cuda:x", "auto:0", ""] {
+            assert!(chosen(name, &machine(true, None)).starts_with("unknown device"), "{name}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Why a run did not come to its end.
+
+use blueberry_data::{DataError, PrepareError};
+use thiserror::Error;
+
+use crate::native::{CheckpointError, DeviceError, PresetError, RunDirError};
+use crate::{SettingsError, StepError};
+
+/// Why a run was not begun, or stopped before its end.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The preset.
+    #[error(transparent)]
+    Preset(#[from] PresetError),
+    /// The settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Making the built-in corpus.
+    #[error("the built-in corpus: {0}")]
+    Corpus(#[from] PrepareError),
+    /// The run's folder or log.
+    #[error(transparent)]
+    RunDir(#[from] RunDirError),
+    /// A checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Data that does not go with the model.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The device computes wrong values.
+    #[error("device `{id}` ({name}) computes wrong values: {what} is off by {error:.1e} of its norm, allowed is {allowed:.0e}. Update its driver or use another device; `--unchecked-device` trains on it all the same, and the log will say so")]
+    WrongDevice {
+        /// What `--device` was resolved to.
+        id: String,
+        /// Its name.
+        name: String,
+        /// The value that differs most.
+        what: String,
+        /// By how much.
+        error: f64,
+        /// The tolerance.
+        allowed: f64,
+    },
+    /// The device failed.
+    #[error("step {step}: {cause}")]
+    Step {
+        /// The step that was being taken.
+        step: u64,
+        /// What happened.
+        cause: StepError,
+    },
+    /// The device has too little memory.
+    #[error("micro_batch = {micro_batch} does not fit into the memory of `{id}`: {advice}")]
+    OutOfMemory {
+        /// The device.
+        id: String,
+        /// What was tried.
+        micro_batch: usize,
+        /// What would fit.
+        advice: String,
+    },
+}
+
+impl RunError {
+    /// Whether the input was at fault (exit code 2) rather than the run (exit code 1).
+    pub fn is_bad_input(&self) -> bool {
+        !matches!(self, Self::WrongDevice { .. } | Self::Step { .. } | Self::OutOfMemory { .. })
+    }
+}

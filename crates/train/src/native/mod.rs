@@ -1,0 +1,29 @@
+//! The native side: devices, data, run directories, checkpoints, and the loop.
+
+mod check_cache;
+mod checkpoint;
+mod devices;
+mod error;
+mod files;
+mod hardware;
+mod interrupt;
+mod observer;
+mod plan;
+mod presets;
+mod run;
+mod run_dir;
+mod source;
+mod warmup;
+
+pub use check_cache::{checked, user_cache_dir};
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use devices::{DeviceError, DeviceInfo, DeviceKind, OpenDevice, discover, open, open_cpu};
+pub use error::RunError;
+pub use hardware::{peak_resident_bytes, processor};
+pub use interrupt::Interrupt;
+pub use observer::{Observer, Phase};
+pub use plan::{DataPlace, Plan};
+pub use presets::{PRESETS, PresetError, load_preset};
+pub use run::{Outcome, Start, resume, train};
+pub use run_dir::{LOG_FILE, RunDir, RunDirError};
+pub use source::source_tree;

@@ -1,0 +1,42 @@
+//! What a run tells whoever started it while it goes on.
+
+use std::path::Path;
+
+use blueberry_runlog::{Event, Run};
+
+use crate::native::DeviceInfo;
+
+/// What the run is busy with outside its log.
+#[derive(Clone, Debug)]
+pub enum Phase<'a> {
+    /// Comparing the device with the CPU.
+    CheckingDevice(&'a DeviceInfo),
+    /// Making or opening the data.
+    PreparingData,
+    /// Compiling and tuning.
+    WarmingUp,
+    /// Measuring the validation loss; done and all sequences.
+    Evaluating(usize, usize),
+    /// Writing text.
+    Sampling,
+    /// Saving the state.
+    SavingCheckpoint,
+}
+
+/// Hears of everything; every method may do nothing.
+pub trait Observer {
+    /// Something that takes time begins or goes on.
+    fn phase(&mut self, _phase: Phase<'_>) {}
+
+    /// The log has its first line.
+    fn started(&mut self, _run: &Run, _dir: &Path) {}
+
+    /// The log has one more event.
+    fn event(&mut self, _event: &Event) {}
+
+    /// Something that a person should know.
+    fn warning(&mut self, _text: &str) {}
+}
+
+/// Says nothing.
+impl Observer for () {}

@@ -1,0 +1,144 @@
+//! A run as it will be: settings, device and data that go together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use blueberry_data::{Dataset, Loader, LoaderState, Prefetch, Tokenizer, stories};
+use burn::tensor::FloatDType;
+
+use blueberry_optim::MuonPrecision;
+
+use crate::native::{Observer, OpenDevice, Phase, RunError, user_cache_dir};
+use crate::{Batch, Curriculum, Settings, StepShape, Trainer};
+
+/// Bytes of the built-in corpus at least.
+const CORPUS_BYTES: u64 = 20_000_000;
+/// Answers that the loader keeps ready.
+const READ_AHEAD: usize = 4;
+
+/// Where a run's data stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataPlace {
+    /// The built-in corpus, made on first use in the user's cache.
+    BuiltIn,
+    /// A folder made by `blueberry data prepare`.
+    Folder(PathBuf),
+}
+
+/// Settings with everything that they name opened and checked against one another.
+pub struct Plan {
+    /// What the run was told.
+    pub settings: Settings,
+    /// The device.
+    pub device: OpenDevice,
+    /// What each step looks like.
+    pub curriculum: Curriculum,
+    /// The data.
+    pub dataset: Arc<Dataset>,
+    /// Text to tokens and back.
+    pub tokenizer: Tokenizer,
+    /// Validation sequences.
+    pub validation: Vec<Batch>,
+}
+
+impl Plan {
+    /// Opens device and data of `settings`.
+    ///
+    /// # Errors
+    /// [`RunError`]: something is missing or does not fit.
+    pub fn open(
+        settings: Settings,
+        device: OpenDevice,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let preset = &settings.resolved;
+        let curriculum = Curriculum::new(preset)?;
+        let total = curriculum.total_tokens();
+        let place = match &preset.data.dir {
+            Some(dir) => DataPlace::Folder(dir.into()),
+            None => DataPlace::BuiltIn,
+        };
+        observer.phase(Phase::PreparingData);
+        let dataset = Arc::new(Dataset::open(&data_dir(&place, total)?)?);
+        let (vocab, rows) = (dataset.vocab_size() as usize, preset.model.vocab_size);
+        if vocab > rows {
+            return Err(RunError::Mismatch(format!(
+                "the data's tokenizer has {vocab} tokens, but model.vocab_size = {rows}: use `--set model.vocab_size={vocab}` or data prepared with a smaller tokenizer"
+            )));
+        }
+        dataset.check_budget(total, curriculum.block_len(), preset.train.epochs)?;
+        let tokenizer = dataset.tokenizer()?;
+        let validation = validation_batches(&settings, &dataset)?;
+        Ok(Self { settings, device, curriculum, dataset, tokenizer, validation })
+    }
+
+    /// Validation targets that an evaluation covers.
+    pub fn validation_targets(&self) -> u64 {
+        self.validation.iter().map(|batch| batch.targets() as u64).sum()
+    }
+
+    /// Fresh weights and optimiser.
+    pub(crate) fn trainer(&self, seed: u64) -> Trainer {
+        let preset = &self.settings.resolved;
+        Trainer::new(&preset.model, &preset.optim, seed, &self.device.device, self.muon_half())
+    }
+
+    /// The 16-bit float of Muon's iteration, where the preset wants one and the device has it.
+    pub(crate) fn muon_half(&self) -> Option<FloatDType> {
+        match self.settings.resolved.optim.muon.precision {
+            MuonPrecision::F32 => None,
+            MuonPrecision::Half => self.device.half,
+        }
+    }
+
+    /// The data from `state`, or from the start, cut as the curriculum says from `tokens` on.
+    pub(crate) fn prefetch(&self, state: Option<&LoaderState>, tokens: u64) -> Result<Prefetch, RunError> {
+        let block_len = self.curriculum.block_len();
+        let epochs = self.settings.resolved.train.epochs;
+        let mut loader = Loader::new(self.dataset.clone(), self.settings.seed, block_len, epochs)?;
+        if let Some(state) = state {
+            loader = loader.resume(state)?;
+        }
+        let curriculum = self.curriculum.clone();
+        let steps = std::iter::successors(Some(tokens), move |&tokens| {
+            let next = tokens + curriculum.shape(tokens).tokens();
+            (next < curriculum.target_tokens()).then_some(next)
+        });
+        let curriculum = self.curriculum.clone();
+        let requests = steps.map(move |tokens| blocks_of(curriculum.shape(tokens), block_len));
+        Ok(Prefetch::new(loader, requests, READ_AHEAD)?)
+    }
+}
+
+/// Blocks that a step takes.
+fn blocks_of(shape: StepShape, block_len: usize) -> usize {
+    shape.seq_len * shape.micro_batch * shape.accumulation / block_len
+}
+
+fn data_dir(place: &DataPlace, tokens: u64) -> Result<PathBuf, RunError> {
+    match place {
+        DataPlace::Folder(dir) => Ok(dir.clone()),
+        DataPlace::BuiltIn => {
+            // Some of it is validation; a token is a byte.
+            let bytes = CORPUS_BYTES.max(tokens + tokens / 20);
+            let cache: &Path = &user_cache_dir().join("data");
+            Ok(stories::prepare(cache, bytes, Tokenizer::bytes(), &())?)
+        }
+    }
+}
+
+fn validation_batches(settings: &Settings, dataset: &Dataset) -> Result<Vec<Batch>, RunError> {
+    let eval = &settings.resolved.eval;
+    let tokens = dataset.validation_tokens()?;
+    let targets = (tokens.len() as u64).saturating_sub(1).min(eval.tokens) as usize;
+    let sequences = targets / eval.seq_len;
+    if sequences == 0 {
+        return Err(RunError::Mismatch(format!(
+            "the validation set has {targets} targets, fewer than one sequence of eval.seq_len = {}: prepare more text or set a shorter eval.seq_len",
+            eval.seq_len
+        )));
+    }
+    let rows: Vec<&[u16]> =
+        (0..sequences).map(|i| &tokens[i * eval.seq_len..=(i + 1) * eval.seq_len]).collect();
+    Ok(rows.chunks(eval.batch).filter_map(|rows| Batch::new(rows.concat(), eval.seq_len)).collect())
+}

@@ -1,0 +1,545 @@
+//! The loop.
+
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use blueberry_data::Prefetch;
+use blueberry_runlog::{
+    At, Checkpoint as CheckpointEvent, CheckStatus, DataDigests, DeviceCheck, End, EndStatus, Eval, Event,
+    Hardware, Ledger, ModelCounts, Note, Resume, Run, RunLog, Sample, Step, Warmup,
+};
+
+use crate::native::checkpoint::{self, Position};
+use crate::native::hardware::{peak_flops, peak_resident_bytes, processor};
+use crate::native::run_dir::Log;
+use crate::native::warmup::warm_up;
+use crate::native::{
+    Interrupt, Observer, Phase, Plan, RunDir, RunError, checked, source_tree, user_cache_dir,
+};
+use crate::{Batch, Clock, StepError, StepShape, TOLERANCE, Trainer, sample};
+
+/// Where and for whom a run is.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The run's folder.
+    pub dir: PathBuf,
+    /// Who runs it, where they said so.
+    pub user: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The run's folder.
+    pub dir: PathBuf,
+    /// Its last event.
+    pub end: End,
+}
+
+/// Starts a run and takes it to its end.
+///
+/// # Errors
+/// [`RunError`]. Nothing is left behind where the run did not begin; afterwards the log and the
+/// checkpoints stay.
+pub fn train(
+    plan: Plan,
+    start: &Start,
+    interrupt: &Interrupt,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, RunError> {
+    RunDir::check_free(&start.dir)?;
+    let check = check(&plan, observer)?;
+    let dir = RunDir::create(&start.dir)?;
+    let run = describe(&plan, start, check);
+    let log = dir.start_log(&run)?;
+    observer.started(&run, dir.path());
+    let mut session = Session::new(plan, dir, log, interrupt, observer)?;
+    session.warm_up_and_start()?;
+    session.finish()
+}
+
+/// Goes on with the run in `dir` and takes it to its end. `plan` is made from the settings in its log.
+///
+/// # Errors
+/// [`RunError`].
+pub fn resume(
+    plan: Plan,
+    dir: RunDir,
+    interrupt: &Interrupt,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, RunError> {
+    check(&plan, observer)?;
+    let (old, log) = dir.continue_log()?;
+    observer.started(&old.run, dir.path());
+    let mut session = Session::new(plan, dir, log, interrupt, observer)?;
+    session.restore(&old)?;
+    session.finish()
+}
+
+/// The device's check, made or remembered; a failed one stops the run unless it was told not to.
+fn check(plan: &Plan, observer: &mut dyn Observer) -> Result<DeviceCheck, RunError> {
+    let check = checked(&plan.device, &user_cache_dir(), |info| observer.phase(Phase::CheckingDevice(info)))
+        .map_err(|cause| RunError::Step { step: 0, cause })?;
+    if check.status == CheckStatus::Passed {
+        return Ok(check);
+    }
+    let what = check.worst_parameter.clone().unwrap_or_default();
+    let error = check.worst_error.unwrap_or(f64::INFINITY);
+    if plan.settings.unchecked_device {
+        observer.warning(&format!("the device failed its check ({what} is off by {error:.1e}); training on it as asked"));
+        return Ok(check);
+    }
+    let info = &plan.device.info;
+    Err(RunError::WrongDevice {
+        id: info.id.clone(),
+        name: info.name.clone(),
+        what,
+        error,
+        allowed: TOLERANCE,
+    })
+}
+
+fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) -> Run {
+    let settings = &plan.settings;
+    let model = &settings.resolved.model;
+    let counts = model.counts();
+    let manifest = plan.dataset.manifest();
+    let started_unix_s = unix_s();
+    Run {
+        version: blueberry_runlog::VERSION,
+        run_id: format!("{}-{}-{:.0}", settings.preset, settings.seed, started_unix_s * 1e3),
+        // Settings are numbers, strings, lists and maps with string keys.
+        config: serde_json::to_value(settings).unwrap_or_default(),
+        preset: settings.preset.clone(),
+        seed: settings.seed,
+        model: ModelCounts {
+            parameters: counts.parameters,
+            matmul_parameters: counts.matmul_parameters,
+            table_parameters: counts.table_parameters,
+            flops_per_token: model.flops_per_token(settings.resolved.train.seq_len),
+            extra: Default::default(),
+        },
+        data: DataDigests {
+            manifest_sha256: plan.dataset.manifest_sha256().to_owned(),
+            validation_sha256: manifest.validation.sha256.clone(),
+            tokenizer_sha256: manifest.tokenizer.sha256.clone(),
+            train_tokens: plan.dataset.train_tokens(),
+            extra: Default::default(),
+        },
+        target_tokens: plan.curriculum.total_tokens(),
+        source: source_tree(),
+        hardware: hardware(plan),
+        device_check,
+        user: start.user.clone(),
+        started_unix_s,
+        kernels: blueberry_kernels::versions(),
+        extra: Default::default(),
+    }
+}
+
+fn hardware(plan: &Plan) -> Hardware {
+    let info = &plan.device.info;
+    let (cpu, cpus) = processor();
+    Hardware {
+        device: info.name.clone(),
+        backend: info.api.clone(),
+        driver: info.driver.clone(),
+        compiler: info.compiler.clone(),
+        precision: "f32".into(),
+        cpu,
+        cpus,
+        memory_bytes: info.memory_bytes.unwrap_or(0),
+        peak_flops: peak_flops(&info.name),
+        extra: Default::default(),
+    }
+}
+
+fn unix_s() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// A run under way.
+struct Session<'a> {
+    plan: Plan,
+    dir: RunDir,
+    log: Log,
+    interrupt: &'a Interrupt,
+    observer: &'a mut dyn Observer,
+    trainer: Trainer,
+    data: Prefetch,
+    clock: Clock,
+    /// What the clock counts from.
+    origin: Instant,
+    step: u64,
+    tokens: u64,
+    /// Validation loss of the newest evaluation and the tokens it was made at.
+    evaluated: Option<(u64, f64)>,
+    /// Training seconds spent waiting for data.
+    waited_s: f64,
+}
+
+impl<'a> Session<'a> {
+    fn new(
+        plan: Plan,
+        dir: RunDir,
+        log: Log,
+        interrupt: &'a Interrupt,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let trainer = plan.trainer(plan.settings.seed);
+        let data = plan.prefetch(None, 0)?;
+        Ok(Self {
+            plan,
+            dir,
+            log,
+            interrupt,
+            observer,
+            trainer,
+            data,
+            clock: Clock::new(0.0),
+            origin: Instant::now(),
+            step: 0,
+            tokens: 0,
+            evaluated: None,
+            waited_s: 0.0,
+        })
+    }
+
+    fn now_s(&self) -> f64 {
+        self.origin.elapsed().as_secs_f64()
+    }
+
+    fn at(&self) -> At {
+        let now = self.now_s();
+        At {
+            step: self.step,
+            tokens: self.tokens,
+            train_s: self.clock.train_s(now),
+            wall_s: self.clock.wall_s(now),
+        }
+    }
+
+    fn write(&mut self, event: Event) -> Result<(), RunError> {
+        self.log.write(&event)?;
+        self.observer.event(&event);
+        Ok(())
+    }
+
+    /// Compiles everything, then starts both clocks.
+    fn warm_up_and_start(&mut self) -> Result<(), RunError> {
+        self.observer.phase(Phase::WarmingUp);
+        let began = self.now_s();
+        warm_up(&self.plan)?;
+        self.sync()?;
+        let seconds = self.now_s() - began;
+        self.clock = Clock::new(self.now_s());
+        let extra = [(CLOCK_STARTED.to_owned(), unix_s().into())].into_iter().collect();
+        self.write(Event::Warmup(Warmup { at: At::default(), seconds, extra }))?;
+        Ok(self.log.seal()?)
+    }
+
+    /// Puts the run back to its newest whole checkpoint, or to its start where it has none.
+    fn restore(&mut self, old: &RunLog) -> Result<(), RunError> {
+        let folder = self.dir.checkpoints();
+        checkpoint::remove_unfinished(&folder);
+        let (found, problems) = checkpoint::newest(&folder);
+        for problem in &problems {
+            self.observer.warning(&problem.to_string());
+        }
+        self.observer.phase(Phase::WarmingUp);
+        warm_up(&self.plan)?;
+        let (from_step, from_sha256) = match &found {
+            Some(checkpoint) => {
+                checkpoint.restore(&mut self.trainer)?;
+                self.step = checkpoint.step;
+                self.tokens = checkpoint.tokens;
+                self.data = self.plan.prefetch(Some(&checkpoint.loader), self.tokens)?;
+                (checkpoint.step, checkpoint.sha256.clone())
+            }
+            None => (0, String::new()),
+        };
+        let times = Times::of(old);
+        self.sync()?;
+        // Time never runs backwards: work that is done again counts again, and wall time went on between
+        // the two processes.
+        let wall_s = times.started_unix_s.map_or(0.0, |started| unix_s() - started).max(times.wall_s);
+        self.clock = Clock::restored(times.train_s, wall_s, self.now_s());
+        self.evaluated = evaluated_at(old, self.tokens);
+        let torn_bytes = old.torn.as_ref().map_or(0, |torn| torn.bytes);
+        let event = Resume {
+            at: self.at(),
+            from_step,
+            from_sha256,
+            torn_bytes,
+            downtime_s: wall_s - times.wall_s,
+            extra: match times.started_unix_s {
+                Some(_) => Default::default(),
+                None => [(CLOCK_STARTED.to_owned(), unix_s().into())].into_iter().collect(),
+            },
+        };
+        self.write(Event::Resume(event))?;
+        for problem in problems {
+            self.note("checkpoint", problem.to_string())?;
+        }
+        Ok(self.log.seal()?)
+    }
+
+    fn note(&mut self, kind: &str, text: String) -> Result<(), RunError> {
+        let at = self.at();
+        self.write(Event::Note(Note { at, kind: kind.into(), text, extra: Default::default() }))
+    }
+
+    /// Trains to the end and says how it ended, in the log too.
+    fn finish(mut self) -> Result<Outcome, RunError> {
+        let end = match self.train_to_end() {
+            Ok(status) => self.end(status, None)?,
+            Err(RunError::Step { step, cause: cause @ StepError::NotFinite { .. } }) => {
+                let reason = format!("at step {step}, {cause}");
+                self.end(EndStatus::Diverged, Some(reason))?
+            }
+            Err(error) => {
+                // The log may be what failed; the first error is the one to report.
+                let _ = self.end(EndStatus::Failed, Some(error.to_string()));
+                return Err(error);
+            }
+        };
+        Ok(Outcome { dir: self.dir.path().to_owned(), end })
+    }
+
+    fn train_to_end(&mut self) -> Result<EndStatus, RunError> {
+        let target = self.plan.curriculum.target_tokens();
+        if self.tokens == 0 {
+            self.evaluate()?;
+        }
+        while self.tokens < target {
+            if self.interrupt.requested() {
+                self.checkpoint()?;
+                return Ok(EndStatus::Interrupted);
+            }
+            let before = self.tokens;
+            self.train_one_step()?;
+            self.pause_for(before)?;
+        }
+        if self.evaluated.is_none_or(|(tokens, _)| tokens != self.tokens) {
+            self.evaluate()?;
+        }
+        self.sample()?;
+        self.checkpoint()?;
+        Ok(EndStatus::Completed)
+    }
+
+    /// One optimiser step on the clock.
+    fn train_one_step(&mut self) -> Result<(), RunError> {
+        let shape = self.plan.curriculum.shape(self.tokens);
+        let progress = self.plan.curriculum.progress(self.tokens + shape.tokens());
+        let factor = self.plan.settings.resolved.schedule.factor(progress);
+        let step = self.step + 1;
+
+        self.clock.resume(self.now_s());
+        let started = self.now_s();
+        let served = self.data.next_blocks()?;
+        let batches = micro_batches(&served.blocks.tokens, shape, self.plan.curriculum.block_len());
+        let report = pollster::block_on(self.trainer.step(&batches, shape.window, factor))
+            .map_err(|cause| RunError::Step { step, cause })?;
+        let seconds = self.now_s() - started;
+
+        self.step = step;
+        self.tokens += shape.tokens();
+        self.waited_s += served.wait_s;
+        let optim = &self.plan.settings.resolved.optim;
+        let (lr, lr_adamw) = (optim.muon.lr * factor, optim.adamw.lr * factor);
+        let tokens_per_s = shape.tokens() as f64 / seconds;
+        let flops = self.plan.settings.resolved.model.flops_per_token(shape.seq_len);
+        let mfu = peak_flops(&self.plan.device.info.name).map(|peak| tokens_per_s * flops / peak);
+        self.write(Event::Step(Step {
+            at: self.at(),
+            loss: report.loss,
+            lr,
+            lr_adamw,
+            grad_norm: report.grad_norm,
+            tokens_per_s,
+            data_wait_s: served.wait_s,
+            mfu,
+            memory_bytes: None,
+            extra: Default::default(),
+        }))
+    }
+
+    /// Evaluates, samples and saves where the step passed one of their marks.
+    fn pause_for(&mut self, before: u64) -> Result<(), RunError> {
+        let preset = &self.plan.settings.resolved;
+        let (eval, sample, save) =
+            (preset.eval.every_tokens, preset.sample.every_tokens, preset.checkpoint.every_tokens);
+        let tokens = self.tokens;
+        if tokens >= self.plan.curriculum.target_tokens() {
+            return Ok(());
+        }
+        let passed = |every: u64| every > 0 && tokens / every != before / every;
+        if passed(eval) {
+            self.evaluate()?;
+        }
+        if passed(sample) {
+            self.sample()?;
+        }
+        if passed(save) {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// Stops the training clock once the device is idle.
+    fn pause(&mut self) -> Result<(), RunError> {
+        self.sync()?;
+        self.clock.pause(self.now_s());
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), RunError> {
+        self.plan.device.device.sync().map_err(|error| RunError::Step {
+            step: self.step,
+            cause: StepError::Device(error.to_string()),
+        })
+    }
+
+    fn evaluate(&mut self) -> Result<(), RunError> {
+        self.pause()?;
+        let began = self.now_s();
+        let targets = self.plan.validation_targets();
+        let count = self.plan.validation.len();
+        let mut sum = 0.0;
+        for index in 0..count {
+            self.observer.phase(Phase::Evaluating(index, count));
+            let batch = &self.plan.validation[index];
+            let loss = pollster::block_on(self.trainer.loss(batch))
+                .map_err(|cause| RunError::Step { step: self.step, cause })?;
+            sum += loss * batch.targets() as f64;
+        }
+        let val_loss = sum / targets as f64;
+        let (at, seconds, ledger) = (self.at(), self.now_s() - began, self.ledger());
+        self.evaluated = Some((self.tokens, val_loss));
+        self.write(Event::Eval(Eval { at, val_loss, targets, seconds, ledger, extra: Default::default() }))?;
+        Ok(self.log.seal()?)
+    }
+
+    fn ledger(&self) -> Ledger {
+        let state = self.data.state();
+        Ledger {
+            tokens: state.tokens,
+            sha256: state.ledger_sha256.clone(),
+            extra: Default::default(),
+        }
+    }
+
+    fn sample(&mut self) -> Result<(), RunError> {
+        let settings = self.plan.settings.resolved.sample.clone();
+        if settings.every_tokens == 0 {
+            return Ok(());
+        }
+        self.pause()?;
+        self.observer.phase(Phase::Sampling);
+        let mut prompt = Vec::new();
+        self.plan
+            .tokenizer
+            .encode(&settings.prompt, &mut prompt)
+            .map_err(|error| RunError::Mismatch(format!("sample.prompt: {error}")))?;
+        let stop = self.plan.tokenizer.end_of_document();
+        let seed = self.plan.settings.seed ^ self.step;
+        let drawn = pollster::block_on(sample(&mut self.trainer, &settings, &prompt, stop, seed))
+            .map_err(|cause| RunError::Step { step: self.step, cause })?;
+        let text = self.plan.tokenizer.decode(&drawn);
+        let at = self.at();
+        self.write(Event::Sample(Sample { at, prompt: settings.prompt, text, extra: Default::default() }))
+    }
+
+    fn checkpoint(&mut self) -> Result<(), RunError> {
+        self.pause()?;
+        self.observer.phase(Phase::SavingCheckpoint);
+        let position = Position {
+            step: self.step,
+            tokens: self.tokens,
+            train_s: self.at().train_s,
+            loader: self.data.state().clone(),
+        };
+        let keep = self.plan.settings.resolved.checkpoint.keep;
+        let saved = checkpoint::save(&self.dir.checkpoints(), &position, &self.trainer, keep)?;
+        let path = saved.path.strip_prefix(self.dir.path()).unwrap_or(&saved.path);
+        let event = CheckpointEvent {
+            at: self.at(),
+            path: path.to_string_lossy().replace('\\', "/"),
+            sha256: saved.sha256,
+            extra: Default::default(),
+        };
+        self.write(Event::Checkpoint(event))?;
+        Ok(self.log.seal()?)
+    }
+
+    fn end(&mut self, status: EndStatus, reason: Option<String>) -> Result<End, RunError> {
+        // A device that failed cannot be waited for; its time is over all the same.
+        let _ = self.pause();
+        let at = self.at();
+        let val_loss = self.evaluated.filter(|(tokens, _)| *tokens == self.tokens).map(|(_, loss)| loss);
+        let mut summary = std::collections::BTreeMap::new();
+        summary.insert("data_wait_s".to_owned(), self.waited_s);
+        summary.insert("data_wait_share".to_owned(), self.waited_s / at.train_s.max(f64::MIN_POSITIVE));
+        summary.insert("epochs".to_owned(), (self.data.state().epoch + 1) as f64);
+        if let Some(bytes) = peak_resident_bytes() {
+            summary.insert("peak_resident_bytes".to_owned(), bytes as f64);
+        }
+        let end = End {
+            at,
+            status,
+            val_loss,
+            ledger: Some(self.ledger()),
+            reason,
+            summary,
+            extra: Default::default(),
+        };
+        self.write(Event::End(end.clone()))?;
+        self.log.seal()?;
+        Ok(end)
+    }
+}
+
+/// Extra field of `warmup` (or of a `resume` before it): when the clocks started, seconds since the Unix
+/// epoch.
+const CLOCK_STARTED: &str = "clock_started_unix_s";
+
+/// How far the clocks of an interrupted run had come.
+struct Times {
+    train_s: f64,
+    wall_s: f64,
+    started_unix_s: Option<f64>,
+}
+
+impl Times {
+    fn of(log: &RunLog) -> Self {
+        let mut times = Self { train_s: 0.0, wall_s: 0.0, started_unix_s: None };
+        for line in &log.lines {
+            if let Some(at) = line.event.at() {
+                times.train_s = times.train_s.max(at.train_s);
+                times.wall_s = times.wall_s.max(at.wall_s);
+            }
+            let extra = match &line.event {
+                Event::Warmup(warmup) => &warmup.extra,
+                Event::Resume(resume) => &resume.extra,
+                _ => continue,
+            };
+            times.started_unix_s = times.started_unix_s.or(extra.get(CLOCK_STARTED).and_then(|v| v.as_f64()));
+        }
+        times
+    }
+}
+
+/// The validation loss that the log has for exactly these tokens.
+fn evaluated_at(log: &RunLog, tokens: u64) -> Option<(u64, f64)> {
+    log.evals().filter(|eval| eval.at.tokens == tokens).last().map(|eval| (tokens, eval.val_loss))
+}
+
+/// A step's blocks as its passes.
+fn micro_batches(tokens: &[u16], shape: StepShape, block_len: usize) -> Vec<Batch> {
+    let blocks_a_pass = shape.micro_batch * shape.seq_len / block_len;
+    tokens
+        .chunks(blocks_a_pass * (block_len + 1))
+        .filter_map(|blocks| Batch::from_blocks(blocks, block_len, shape.seq_len))
+        .collect()
+}

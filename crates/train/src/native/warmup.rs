@@ -1,0 +1,107 @@
+//! Warm-up: every shape of the run is computed once on throw-away weights and made-up tokens, so that
+//! kernels are compiled and tuned before the clock starts.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::native::{Plan, RunError};
+use crate::{Batch, StepError, StepShape, sample};
+
+/// Throw-away weights have a seed of their own, so that nothing of the run can depend on them.
+const SEED_OFFSET: u64 = 0x7761_726d;
+
+/// Runs every shape of `plan` once.
+///
+/// # Errors
+/// [`RunError::OutOfMemory`] names a micro-batch that was tried and fits; [`RunError::Step`].
+pub(crate) fn warm_up(plan: &Plan) -> Result<(), RunError> {
+    let shapes: BTreeSet<StepShape> =
+        plan.curriculum.stages().iter().map(|stage| stage.shape).collect();
+    for shape in shapes {
+        try_shape(plan, shape).map_err(|failure| explain(plan, shape, failure))?;
+    }
+    evaluate_once(plan).map_err(|cause| RunError::Step { step: 0, cause })?;
+    plan.device.device.memory_cleanup();
+    Ok(())
+}
+
+/// One step of a shape. A device's failure to allocate comes as a panic out of its backend.
+fn try_shape(plan: &Plan, shape: StepShape) -> Result<(), StepError> {
+    let attempt = || {
+        let mut trainer = plan.trainer(plan.settings.seed ^ SEED_OFFSET);
+        // Two passes compile what any number of passes needs.
+        let passes = shape.accumulation.min(2);
+        let batches: Vec<Batch> =
+            (0..passes).filter_map(|pass| made_up(plan, shape.micro_batch, shape.seq_len, pass)).collect();
+        // A rate of zero: made-up tokens teach nothing, and must not make the loss run away.
+        pollster::block_on(trainer.step(&batches, shape.window, 0.0)).map(|_| ())
+    };
+    catch_unwind(AssertUnwindSafe(attempt))
+        .unwrap_or_else(|panic| Err(StepError::Device(panic_text(panic.as_ref()))))
+}
+
+fn evaluate_once(plan: &Plan) -> Result<(), StepError> {
+    let mut trainer = plan.trainer(plan.settings.seed ^ SEED_OFFSET);
+    let shapes: BTreeSet<(usize, usize)> =
+        plan.validation.iter().map(|batch| (batch.len(), batch.seq())).collect();
+    for (salt, (rows, seq)) in shapes.into_iter().enumerate() {
+        if let Some(batch) = made_up(plan, rows, seq, salt) {
+            pollster::block_on(trainer.loss(&batch))?;
+        }
+    }
+    let mut settings = plan.settings.resolved.sample.clone();
+    if settings.every_tokens > 0 {
+        settings.length = 1;
+        pollster::block_on(sample(&mut trainer, &settings, &[0], None, 0))?;
+    }
+    Ok(())
+}
+
+fn made_up(plan: &Plan, rows: usize, seq: usize, salt: usize) -> Option<Batch> {
+    let vocab = plan.settings.resolved.model.vocab_size;
+    let tokens = (0..rows * (seq + 1)).map(|i| ((i * 31 + i / 7 + salt * 17) % vocab) as u16);
+    Batch::new(tokens.collect(), seq)
+}
+
+fn explain(plan: &Plan, shape: StepShape, failure: StepError) -> RunError {
+    let StepError::Device(text) = &failure else {
+        return RunError::Step { step: 0, cause: failure };
+    };
+    if !is_memory_failure(text) {
+        return RunError::Step { step: 0, cause: failure };
+    }
+    RunError::OutOfMemory {
+        id: plan.device.info.id.clone(),
+        micro_batch: shape.micro_batch,
+        advice: advice(plan, shape),
+    }
+}
+
+/// Halves the micro-batch until one fits, so that the advice is a measurement.
+fn advice(plan: &Plan, shape: StepShape) -> String {
+    let halves = std::iter::successors(Some(shape.micro_batch / 2), |&n| Some(n / 2));
+    for micro_batch in halves.take_while(|&n| n > 0) {
+        plan.device.device.memory_cleanup();
+        if try_shape(plan, StepShape { micro_batch, ..shape }).is_ok() {
+            let accumulation = shape.accumulation * shape.micro_batch.div_ceil(micro_batch);
+            return format!(
+                "micro_batch = {micro_batch} fits; `--set train.micro_batch={micro_batch} --set train.accumulation={accumulation}` keeps the tokens of a step"
+            );
+        }
+    }
+    "not even micro_batch = 1 fits: choose a smaller model or a shorter train.seq_len".to_owned()
+}
+
+/// What the backends and drivers say when there is no memory.
+fn is_memory_failure(text: &str) -> bool {
+    let text = text.to_lowercase();
+    ["out of memory", "outofmemory", "out_of_memory", "can't allocate", "cannot allocate", "buffer too big", "buffer size"]
+        .iter()
+        .any(|sign| text.contains(sign))
+}
+
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("an unknown panic").to_owned()
+}

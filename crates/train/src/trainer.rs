@@ -1,0 +1,199 @@
+//! One training step: forward, backward, clip, update.
+
+use std::collections::HashMap;
+
+use blueberry_model::{Model, ModelConfig, ParameterSpec, Weights, init_weights};
+use blueberry_optim::{OptimConfig, Optimizer};
+use burn::tensor::{Device, FloatDType, Tensor};
+use thiserror::Error;
+
+use crate::Batch;
+
+/// Weights, optimiser, and what is needed to run them on a device.
+pub struct Trainer {
+    config: ModelConfig,
+    specs: Vec<ParameterSpec>,
+    device: Device,
+    parameters: Vec<Tensor<2>>,
+    optimizer: Optimizer,
+    /// By sequence length and window limit, since masks and position tables depend on them.
+    models: HashMap<(usize, Option<usize>), Model>,
+}
+
+/// What a step measured, read back from the device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// Mean loss over the step's targets, nats a token.
+    pub loss: f64,
+    /// Global norm of the gradients before the clip.
+    pub grad_norm: f64,
+}
+
+/// Why a step gave no result.
+#[derive(Debug, Error)]
+pub enum StepError {
+    /// The loss or a gradient is not a finite number.
+    #[error("{what} is {value}")]
+    NotFinite {
+        /// The loss, or the parameter whose gradient it is.
+        what: String,
+        /// What was read.
+        value: f64,
+    },
+    /// The device failed.
+    #[error("the device failed: {0}")]
+    Device(String),
+    /// A parameter took no part in the loss.
+    #[error("parameter `{0}` has no gradient")]
+    NoGradient(String),
+}
+
+impl Trainer {
+    /// Fresh weights from `seed`, on `device` (without autodiff). `half` is the 16-bit float for Muon.
+    pub fn new(
+        config: &ModelConfig,
+        optim: &OptimConfig,
+        seed: u64,
+        device: &Device,
+        half: Option<FloatDType>,
+    ) -> Self {
+        let specs = Weights::specs(config).into_vec();
+        let parameters = init_weights(config, seed, device).into_vec();
+        let optimizer = Optimizer::new(optim, specs.clone(), &parameters, half);
+        let (config, device) = (config.clone(), device.clone());
+        Self { config, specs, device, parameters, optimizer, models: HashMap::new() }
+    }
+
+    /// Every parameter with its spec.
+    pub fn parameters(&self) -> impl Iterator<Item = (&ParameterSpec, &Tensor<2>)> {
+        self.specs.iter().zip(&self.parameters)
+    }
+
+    /// Replaces every parameter, in the order of [`Trainer::parameters`].
+    ///
+    /// # Panics
+    /// If the number differs.
+    pub fn set_parameters(&mut self, parameters: Vec<Tensor<2>>) {
+        assert_eq!(parameters.len(), self.specs.len(), "one tensor a parameter");
+        self.parameters = parameters;
+    }
+
+    /// The optimiser.
+    pub fn optimizer(&self) -> &Optimizer {
+        &self.optimizer
+    }
+
+    /// The optimiser, to restore it.
+    pub fn optimizer_mut(&mut self) -> &mut Optimizer {
+        &mut self.optimizer
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// One optimiser step over `micro_batches`, with every learning rate multiplied by `factor`.
+    ///
+    /// # Errors
+    /// [`StepError`]; the weights must not be used after a non-finite step.
+    pub async fn step(
+        &mut self,
+        micro_batches: &[Batch],
+        window: Option<usize>,
+        factor: f64,
+    ) -> Result<StepReport, StepError> {
+        let (loss, gradients) = self.loss_and_gradients(micro_batches, window)?;
+        let update = self.optimizer.step(std::mem::take(&mut self.parameters), gradients, factor);
+        self.parameters = update.parameters;
+        // One read-back a step, and it waits for all of the step's work.
+        let measured = read(Tensor::cat(vec![loss, update.squared_norms], 0)).await?;
+        self.report(&measured)
+    }
+
+    fn report(&self, measured: &[f32]) -> Result<StepReport, StepError> {
+        let loss = f64::from(measured[0]);
+        if !loss.is_finite() {
+            return Err(StepError::NotFinite { what: "the loss".into(), value: loss });
+        }
+        for (spec, &square) in self.specs.iter().zip(&measured[1..]) {
+            if !square.is_finite() {
+                let what = format!("the gradient of `{}`", spec.name);
+                return Err(StepError::NotFinite { what, value: square.into() });
+            }
+        }
+        let squares: f64 = measured[1..].iter().map(|&square| f64::from(square)).sum();
+        Ok(StepReport { loss, grad_norm: squares.sqrt() })
+    }
+
+    /// Mean loss `[1]` over the micro-batches and its gradients, in the order of the parameters.
+    ///
+    /// # Errors
+    /// [`StepError::NoGradient`].
+    pub fn loss_and_gradients(
+        &mut self,
+        micro_batches: &[Batch],
+        window: Option<usize>,
+    ) -> Result<(Tensor<1>, Vec<Tensor<2>>), StepError> {
+        let leaves: Vec<Tensor<2>> =
+            self.parameters.iter().map(|p| p.clone().autodiff().require_grad()).collect();
+        let weights = self.tree(leaves.clone());
+        let share = 1.0 / micro_batches.len() as f64;
+        let mut total: Option<(Tensor<1>, Vec<Tensor<2>>)> = None;
+        for batch in micro_batches {
+            let (tokens, targets) = batch.to_device(&self.device);
+            let loss = self.model(batch.seq(), window).loss(&weights, tokens, targets) * share;
+            let mut tape = loss.backward();
+            let gradients = leaves.iter().zip(&self.specs).map(|(leaf, spec)| {
+                leaf.grad_remove(&mut tape).ok_or_else(|| StepError::NoGradient(spec.name.clone()))
+            });
+            let gradients: Vec<Tensor<2>> = gradients.collect::<Result<_, _>>()?;
+            total = Some(match total {
+                None => (loss.inner(), gradients),
+                Some((sum, sums)) => (
+                    sum + loss.inner(),
+                    sums.into_iter().zip(gradients).map(|(sum, gradient)| sum + gradient).collect(),
+                ),
+            });
+        }
+        total.ok_or_else(|| StepError::Device("a step without micro-batches".into()))
+    }
+
+    /// Mean loss of a batch, nats a token, without gradients.
+    ///
+    /// # Errors
+    /// [`StepError::Device`].
+    pub async fn loss(&mut self, batch: &Batch) -> Result<f64, StepError> {
+        let weights = self.tree(self.parameters.clone());
+        let (tokens, targets) = batch.to_device(&self.device);
+        let loss = self.model(batch.seq(), None).loss(&weights, tokens, targets);
+        Ok(f64::from(read(loss).await?[0]))
+    }
+
+    /// The logits of each position of `tokens`, `[tokens, vocab]`.
+    pub fn logits(&mut self, tokens: &[u16]) -> Tensor<2> {
+        let weights = self.tree(self.parameters.clone());
+        let values: Vec<i32> = tokens.iter().map(|&token| i32::from(token)).collect();
+        let data = burn::tensor::TensorData::new(values, [1, tokens.len()]);
+        let input = Tensor::from_data(data, &self.device);
+        self.model(tokens.len(), None).logits(&weights, input)
+    }
+
+    fn tree(&self, tensors: Vec<Tensor<2>>) -> Weights<Tensor<2>> {
+        let mut tensors = tensors.into_iter();
+        // There is one tensor a spec: see `set_parameters`.
+        #[allow(clippy::expect_used)]
+        Weights::specs(&self.config).map(|_| tensors.next().expect("one tensor a parameter"))
+    }
+
+    fn model(&mut self, seq: usize, window: Option<usize>) -> &Model {
+        let Self { models, config, device, .. } = self;
+        models.entry((seq, window)).or_insert_with(|| Model::new(config, seq, window, device))
+    }
+}
+
+/// Reads a vector back from the device, waiting for all work before it.
+pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, StepError> {
+    let data = tensor.into_data_async().await.map_err(|error| StepError::Device(error.to_string()))?;
+    data.convert::<f32>().into_vec().map_err(|error| StepError::Device(format!("{error:?}")))
+}

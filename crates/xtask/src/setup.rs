@@ -1,0 +1,173 @@
+//! What the checks need from the machine: how to find it and how to get it.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::{process, wasm};
+
+/// Something that a build or a test cannot do without.
+struct Need {
+    what: &'static str,
+    found: fn() -> bool,
+    /// Packages that bring it on Debian and Ubuntu.
+    debian: &'static [&'static str],
+    /// How to get it on every other system.
+    elsewhere: &'static str,
+}
+
+const NEEDS: &[Need] = &[
+    Need {
+        what: "a C compiler",
+        found: has_c_compiler,
+        debian: &["build-essential"],
+        elsewhere: "install gcc or clang (macOS: `xcode-select --install`)",
+    },
+    Need {
+        what: "software Vulkan (lavapipe), on which the GPU tests run",
+        found: || !cfg!(target_os = "linux") || has_lavapipe(VULKAN_FOLDERS),
+        debian: &["mesa-vulkan-drivers"],
+        elsewhere: "install Mesa's Vulkan drivers (Fedora: `dnf install mesa-vulkan-drivers`, Arch: `pacman -S vulkan-swrast`)",
+    },
+    Need {
+        what: "a compiler for the browser (wasm32-unknown-unknown)",
+        found: || wasm::Route::find().is_some(),
+        debian: &["rustc-web", "cargo-web", "rust-web-src", "lld-19"],
+        elsewhere: "run `rustup target add wasm32-unknown-unknown`",
+    },
+];
+
+const VULKAN_FOLDERS: &[&str] = &["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+
+/// The machine lacks something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{count} of {} things are missing; the lines above say how to get each", NEEDS.len())]
+    Missing { count: usize },
+    #[error("the missing packages could not be installed: {0}")]
+    Install(#[from] process::Error),
+}
+
+/// Prints what is there and what is missing; anything missing is an error.
+pub fn doctor() -> Result<(), Error> {
+    NEEDS.iter().for_each(report);
+    match missing().len() {
+        0 => Ok(()),
+        count => Err(Error::Missing { count }),
+    }
+}
+
+/// Installs what is missing where that needs no question (as root on Debian and Ubuntu), then reports as
+/// [`doctor`] does.
+pub fn ensure() -> Result<(), Error> {
+    if is_debian() && is_root() && !missing().is_empty() {
+        add_rustup_target();
+        install(&missing())?;
+    }
+    doctor()
+}
+
+fn missing() -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| !(need.found)()).collect()
+}
+
+fn report(need: &Need) {
+    if (need.found)() {
+        println!("found    {}", need.what);
+    } else {
+        println!("missing  {}: {}", need.what, advice(need, is_debian()));
+    }
+}
+
+fn advice(need: &Need, debian: bool) -> String {
+    if debian {
+        format!(
+            "run `apt-get update && apt-get install -y {}` as root",
+            need.debian.join(" ")
+        )
+    } else {
+        need.elsewhere.to_owned()
+    }
+}
+
+/// A failure is no error here: the packages that [`install`] brings are the other way.
+fn add_rustup_target() {
+    if wasm::Route::find().is_none()
+        && let Err(error) = process::run(Command::new("rustup").args(["target", "add", wasm::TARGET]))
+    {
+        println!("{error}; trying the system's packages instead");
+    }
+}
+
+fn install(needs: &[&Need]) -> Result<(), process::Error> {
+    if needs.is_empty() {
+        return Ok(());
+    }
+    process::run(apt_get().arg("update"))?;
+    process::run(
+        apt_get()
+            .args(["install", "-y"])
+            .args(needs.iter().flat_map(|need| need.debian)),
+    )
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn has_c_compiler() -> bool {
+    let program = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    cfg!(windows) || process::output(Command::new(program).arg("--version")).is_some()
+}
+
+fn has_lavapipe(folders: &[&str]) -> bool {
+    let files = folders
+        .iter()
+        .filter_map(|folder| Path::new(folder).read_dir().ok())
+        .flatten()
+        .flatten();
+    files
+        .map(|file| file.file_name())
+        .any(|name| is_lavapipe(&name.to_string_lossy()))
+}
+
+fn is_lavapipe(file_name: &str) -> bool {
+    file_name.starts_with("lvp_icd") && file_name.ends_with(".json")
+}
+
+fn is_debian() -> bool {
+    Path::new("/etc/debian_version").exists()
+}
+
+fn is_root() -> bool {
+    process::output(Command::new("id").arg("-u")).is_some_and(|id| id == "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lavapipe_is_told_from_other_drivers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        std::fs::write(folder.path().join("radeon_icd.x86_64.json"), "{}").unwrap();
+        assert!(!has_lavapipe(&[path, "/no/such/folder"]));
+        std::fs::write(folder.path().join("lvp_icd.x86_64.json"), "{}").unwrap();
+        assert!(has_lavapipe(&["/no/such/folder", path]));
+    }
+
+    #[test]
+    fn advice_is_a_command_to_run() {
+        let vulkan = &NEEDS[1];
+        assert_eq!(
+            advice(vulkan, true),
+            "run `apt-get update && apt-get install -y mesa-vulkan-drivers` as root"
+        );
+        assert_eq!(
+            advice(&NEEDS[2], false),
+            "run `rustup target add wasm32-unknown-unknown`"
+        );
+    }
+}
