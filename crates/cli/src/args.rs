@@ -21,6 +21,8 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Say what a run holds.
     Info(InfoArgs),
+    /// Time whole optimiser steps of a preset on made-up tokens; one JSON line a measurement.
+    Bench(BenchArgs),
     /// Turn text into token shards.
     #[command(subcommand)]
     Data(DataCommand),
@@ -123,4 +125,33 @@ pub struct PrepareArgs {
 pub struct VerifyArgs {
     /// A folder made by `blueberry data prepare`.
     pub dir: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct BenchArgs {
+    /// A built-in preset (tiny, nano, reference) or the path of a .toml file.
+    #[arg(long, value_name = "NAME|PATH.toml", default_value = "tiny")]
+    pub preset: String,
+    /// Override any field of the preset, as `train.micro_batch=8`. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// auto, cuda[:i], wgpu[:i], metal, vulkan[:i] or cpu.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Steps that are timed.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub steps: usize,
+    /// Steps before them that are not.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub warmup: usize,
+    /// Seed of weights and tokens.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+    /// After the warm-up, answer each line `go K` on standard input with a measurement of K more steps, so
+    /// that another program can take turns on the same machine.
+    #[arg(long)]
+    pub interactive: bool,
+    /// Print the preset as `bench/pytorch/train.py --config` reads it, and measure nothing.
+    #[arg(long)]
+    pub pytorch_config: bool,
 }

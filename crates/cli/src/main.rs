@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         Command::Train(args) => commands::train::run(&args),
         Command::Devices(args) => commands::devices::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Info(args) => commands::info::run(&args),
         Command::Data(DataCommand::Prepare(args)) => commands::data::prepare(&args),
         Command::Data(DataCommand::Verify(args)) => commands::data::verify(&args),

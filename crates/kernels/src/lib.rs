@@ -21,4 +21,4 @@ pub use global_norm::{clip_factor, squared_norms};
 pub use orthogonalize::{Orthogonalize, orthogonalize};
 pub use rms_norm::rms_norm;
 pub use rope::{RopeTable, rope};
-pub use versions::versions;
+pub use versions::{Attention, Operations, versions};

@@ -10,7 +10,7 @@
 //! - The head may be the embedding; logits may be capped by a tanh.
 
 use blueberry_kernels::{
-    AttentionMask, RopeTable, attention, cross_entropy, relu_squared, rms_norm, rope, soft_cap, swiglu,
+    AttentionMask, Operations, RopeTable, cross_entropy, relu_squared, rms_norm, rope, soft_cap, swiglu,
 };
 use burn::tensor::{Device, Int, Tensor};
 
@@ -25,6 +25,7 @@ pub struct Model {
     rope: RopeTable,
     /// One mask a layer; layers of the same window share it.
     masks: Vec<AttentionMask>,
+    operations: Operations,
 }
 
 impl Model {
@@ -36,7 +37,14 @@ impl Model {
             config: config.clone(),
             rope: RopeTable::new(seq, config.head_dim, config.rope_base, device),
             masks: layer_masks(config, seq, window_limit, device),
+            operations: Operations::default(),
         }
+    }
+
+    /// The same model with other versions of its operations.
+    #[must_use]
+    pub fn with_operations(self, operations: Operations) -> Self {
+        Self { operations, ..self }
     }
 
     /// The logits of the next token at every position.
@@ -114,7 +122,7 @@ impl Model {
         }
         let q = rope(self.head_norm(q, layer.q_norm.as_ref()), &self.rope);
         let k = rope(self.head_norm(k, layer.k_norm.as_ref()), &self.rope);
-        let mixed = attention(q, k, heads(v, c.n_kv_heads), &self.masks[index]);
+        let mixed = (self.operations.attention)(q, k, heads(v, c.n_kv_heads), &self.masks[index]);
         linear(mixed.swap_dims(1, 2).reshape([batch, seq, c.n_heads * c.head_dim]), &layer.o)
     }
 

@@ -3,7 +3,8 @@
 //! A loss that agrees proves nothing: a release of Burn gave the right loss and wrong key and value
 //! gradients on WGPU. So every parameter's gradient is compared.
 
-use blueberry_model::{Activation, Kind, ModelConfig};
+use blueberry_kernels::Operations;
+use blueberry_model::{Activation, ModelConfig};
 use blueberry_optim::{AdamwConfig, MuonConfig, MuonPrecision, OptimConfig};
 use burn::tensor::{Device, Tensor};
 
@@ -70,12 +71,24 @@ pub fn check_config() -> ModelConfig {
 /// # Errors
 /// [`StepError`] when the device fails to compute at all.
 pub async fn check_device(device: &Device, cpu: &Device) -> Result<CheckReport, StepError> {
+    check_operations(device, cpu, Operations::default()).await
+}
+
+/// [`check_device`] with other versions of the operations on `device`; the CPU runs the usual ones.
+///
+/// # Errors
+/// [`StepError`] when the device fails to compute at all.
+pub async fn check_operations(
+    device: &Device,
+    cpu: &Device,
+    operations: Operations,
+) -> Result<CheckReport, StepError> {
     let mut worst = Disagreement { what: "nothing".into(), error: 0.0 };
     let mut compared = 0;
     for activation in [Activation::Swiglu, Activation::Relu2] {
         let config = ModelConfig { activation, ..check_config() };
-        let expected = gradients(&config, cpu).await?;
-        let found = gradients(&config, device).await?;
+        let expected = gradients(&config, cpu, Operations::default()).await?;
+        let found = gradients(&config, device, operations).await?;
         for ((what, expected), (_, found)) in expected.iter().zip(&found) {
             compared += 1;
             let error = relative_error(expected, found);
@@ -95,19 +108,20 @@ pub async fn check_device(device: &Device, cpu: &Device) -> Result<CheckReport, 
 pub async fn gradients(
     config: &ModelConfig,
     device: &Device,
+    operations: Operations,
 ) -> Result<Vec<(String, Vec<f32>)>, StepError> {
-    let mut trainer = Trainer::new(config, &check_optim(), 1, device, None);
+    let mut trainer =
+        Trainer::new(config, &check_optim(), 1, device, None).with_operations(operations);
     let batches = [check_batch(config, 0), check_batch(config, 1)];
     let (loss, gradients) = trainer.loss_and_gradients(&batches, None)?;
     let mut values = vec![("loss".to_owned(), read(loss).await?)];
-    let names: Vec<(String, Kind)> =
-        trainer.parameters().map(|(spec, _)| (spec.name.clone(), spec.kind)).collect();
-    for ((name, _), gradient) in names.iter().zip(gradients) {
+    let names: Vec<String> = trainer.parameters().map(|(spec, _)| spec.name.clone()).collect();
+    for (name, gradient) in names.iter().zip(gradients) {
         values.push((format!("gradient of {name}"), read(gradient).await?));
     }
     trainer.step(&batches, None, 1.0).await?;
     let updated: Vec<Tensor<2>> = trainer.parameters().map(|(_, tensor)| tensor.clone()).collect();
-    for ((name, _), tensor) in names.iter().zip(updated) {
+    for (name, tensor) in names.iter().zip(updated) {
         values.push((format!("updated {name}"), read(tensor).await?));
     }
     Ok(values)
@@ -159,6 +173,32 @@ fn relative_error(expected: &[f32], found: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The right values, and for the keys a gradient that is 1 % too large: the fault that a loss does not
+    /// show.
+    #[cfg(feature = "native")]
+    fn wrong_key_gradient(
+        q: Tensor<4>,
+        k: Tensor<4>,
+        v: Tensor<4>,
+        mask: &blueberry_kernels::AttentionMask,
+    ) -> Tensor<4> {
+        let extra = (k.clone() - k.clone().detach()) * 0.01;
+        blueberry_kernels::attention(q, k + extra, v, mask)
+    }
+
+    #[test]
+    #[cfg(feature = "native")]
+    fn a_broken_operation_fails_the_check_and_is_named() {
+        let cpu = Device::flex();
+        let right = pollster::block_on(check_device(&cpu, &cpu)).expect("computes");
+        assert_eq!(right.worst.error, 0.0);
+        assert!(right.passed());
+        let operations = Operations { attention: wrong_key_gradient };
+        let wrong = pollster::block_on(check_operations(&cpu, &cpu, operations)).expect("computes");
+        assert!(!wrong.passed());
+        assert!(wrong.worst.what.contains(".k"), "{:?}", wrong.worst);
+    }
 
     #[test]
     fn an_error_is_relative_to_the_expected_norm() {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use blueberry_kernels::Operations;
 use blueberry_model::{Model, ModelConfig, ParameterSpec, Weights, init_weights};
 use blueberry_optim::{OptimConfig, Optimizer};
 use burn::tensor::{Device, FloatDType, Tensor};
@@ -18,6 +19,7 @@ pub struct Trainer {
     optimizer: Optimizer,
     /// By sequence length and window limit, since masks and position tables depend on them.
     models: HashMap<(usize, Option<usize>), Model>,
+    operations: Operations,
 }
 
 /// What a step measured, read back from the device.
@@ -61,7 +63,21 @@ impl Trainer {
         let parameters = init_weights(config, seed, device).into_vec();
         let optimizer = Optimizer::new(optim, specs.clone(), &parameters, half);
         let (config, device) = (config.clone(), device.clone());
-        Self { config, specs, device, parameters, optimizer, models: HashMap::new() }
+        Self {
+            config,
+            specs,
+            device,
+            parameters,
+            optimizer,
+            models: HashMap::new(),
+            operations: Operations::default(),
+        }
+    }
+
+    /// The same trainer with other versions of the model's operations.
+    #[must_use]
+    pub fn with_operations(self, operations: Operations) -> Self {
+        Self { operations, ..self }
     }
 
     /// Every parameter with its spec.
@@ -187,8 +203,10 @@ impl Trainer {
     }
 
     fn model(&mut self, seq: usize, window: Option<usize>) -> &Model {
-        let Self { models, config, device, .. } = self;
-        models.entry((seq, window)).or_insert_with(|| Model::new(config, seq, window, device))
+        let Self { models, config, device, operations, .. } = self;
+        models.entry((seq, window)).or_insert_with(|| {
+            Model::new(config, seq, window, device).with_operations(*operations)
+        })
     }
 }
 

@@ -59,7 +59,7 @@ pub fn doctor() -> Result<(), Error> {
 /// Installs what is missing where that needs no question (as root on Debian and Ubuntu), then reports as
 /// [`doctor`] does.
 pub fn ensure() -> Result<(), Error> {
-    if is_debian() && is_root() && !missing().is_empty() {
+    if is_debian() && is_root() {
         add_rustup_target();
         install(&missing())?;
     }
@@ -89,9 +89,10 @@ fn advice(need: &Need, debian: bool) -> String {
     }
 }
 
+/// The quicker way to the browser, even where the other is there: it does not compile the standard library.
 /// A failure is no error here: the packages that [`install`] brings are the other way.
 fn add_rustup_target() {
-    if wasm::Route::find().is_none()
+    if wasm::Route::find() != Some(wasm::Route::Installed)
         && let Err(error) = process::run(Command::new("rustup").args(["target", "add", wasm::TARGET]))
     {
         println!("{error}; trying the system's packages instead");

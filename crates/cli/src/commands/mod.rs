@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod bench;
 pub mod data;
 pub mod devices;
 pub mod info;

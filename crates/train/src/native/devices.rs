@@ -1,9 +1,12 @@
 //! The devices of this machine: found without starting them, opened by name.
 
 use burn::tensor::{Device, FloatDType};
+use cubecl::config::cache::CacheConfig;
+use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use thiserror::Error;
 
 use crate::native::hardware::{host_memory_bytes, processor};
+use crate::native::user_cache_dir;
 
 /// Which backend drives a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +154,7 @@ fn choose_among(
 }
 
 fn start(info: DeviceInfo) -> OpenDevice {
+    keep_what_is_tuned();
     let device = match (info.kind, &info.adapter) {
         (DeviceKind::Cuda, _) => Device::cuda(info.index),
         (DeviceKind::Wgpu, Some(adapter)) => Device::wgpu(adapter.clone()),
@@ -163,6 +167,15 @@ fn start(info: DeviceInfo) -> OpenDevice {
         DeviceKind::Cpu => None,
     };
     OpenDevice { info, device, half }
+}
+
+/// Has CubeCL keep what it tunes and compiles in the user's cache, so that the next run of any checkout
+/// starts warm. Its own choice is the build folder of whatever project the program is started in.
+fn keep_what_is_tuned() {
+    let mut config = CubeClRuntimeConfig::default().override_from_env();
+    config.environment.path = CacheConfig::Directory(user_cache_dir().join("tuned"));
+    // Refused where a device was opened before, which has set it already.
+    CubeClRuntimeConfig::try_set(config);
 }
 
 fn cpu_info() -> DeviceInfo {

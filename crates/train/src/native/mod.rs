@@ -1,5 +1,6 @@
 //! The native side: devices, data, run directories, checkpoints, and the loop.
 
+mod bench;
 mod check_cache;
 mod checkpoint;
 mod devices;
@@ -15,6 +16,7 @@ mod run_dir;
 mod source;
 mod warmup;
 
+pub use bench::{StepBench, pytorch_config};
 pub use check_cache::{checked, user_cache_dir};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use devices::{DeviceError, DeviceInfo, DeviceKind, OpenDevice, discover, open, open_cpu};
@@ -25,5 +27,5 @@ pub use observer::{Observer, Phase};
 pub use plan::{DataPlace, Plan};
 pub use presets::{PRESETS, PresetError, load_preset};
 pub use run::{Outcome, Start, resume, train};
-pub use run_dir::{LOG_FILE, RunDir, RunDirError};
+pub use run_dir::{LOG_FILE, RunDir, RunDirError, read_log};
 pub use source::source_tree;

@@ -1,0 +1,122 @@
+//! Times whole optimiser steps of a preset on made-up tokens, beside `bench/pytorch/train.py`.
+
+use std::time::Instant;
+
+use blueberry_kernels::Orthogonalize;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde_json::{Value, json};
+
+use crate::native::{OpenDevice, peak_resident_bytes, processor};
+use crate::{Batch, Curriculum, Preset, StepError, StepShape, Trainer};
+use blueberry_model::Activation;
+
+/// A preset's step, ready to be timed.
+pub struct StepBench {
+    trainer: Trainer,
+    shape: StepShape,
+    vocab: u64,
+    random: ChaCha8Rng,
+    device: OpenDevice,
+    parameters: u64,
+    flops_per_token: f64,
+}
+
+impl StepBench {
+    /// Fresh weights for the first step of `preset`.
+    pub fn new(preset: &Preset, device: OpenDevice, seed: u64) -> Result<Self, crate::SettingsError> {
+        let shape = Curriculum::new(preset)?.shape(0);
+        let trainer = Trainer::new(&preset.model, &preset.optim, seed, &device.device, None);
+        Ok(Self {
+            trainer,
+            shape,
+            vocab: preset.model.vocab_size as u64,
+            random: ChaCha8Rng::seed_from_u64(seed),
+            parameters: preset.model.counts().parameters,
+            flops_per_token: preset.model.flops_per_token(shape.seq_len),
+            device,
+        })
+    }
+
+    /// Takes `steps` steps and reports their seconds, in the form of the PyTorch baseline.
+    ///
+    /// # Errors
+    /// [`StepError`].
+    pub fn run(&mut self, steps: usize) -> Result<Value, StepError> {
+        let mut seconds = Vec::with_capacity(steps);
+        let mut loss = f64::NAN;
+        for _ in 0..steps {
+            let started = Instant::now();
+            let batches = self.batches();
+            // The read-back of the loss waits for the whole step.
+            loss = pollster::block_on(self.trainer.step(&batches, self.shape.window, 1.0))?.loss;
+            seconds.push(started.elapsed().as_secs_f64());
+        }
+        let tokens_per_s = self.shape.tokens() as f64 / median(&seconds);
+        Ok(json!({
+            "framework": "blueberry",
+            "version": env!("CARGO_PKG_VERSION"),
+            "device": self.device.info.id,
+            "device_name": self.device.info.name,
+            "threads": processor().1,
+            "dtype": "f32",
+            "tokens_per_step": self.shape.tokens(),
+            "step_s": seconds,
+            "tokens_per_s": tokens_per_s,
+            "flops_per_token": self.flops_per_token,
+            "gflops": tokens_per_s * self.flops_per_token / 1e9,
+            "peak_rss_bytes": peak_resident_bytes(),
+            "loss": loss,
+            "parameters": self.parameters,
+        }))
+    }
+
+    fn batches(&mut self) -> Vec<Batch> {
+        let StepShape { seq_len, micro_batch, accumulation, .. } = self.shape;
+        (0..accumulation)
+            .filter_map(|_| {
+                let tokens = (0..micro_batch * (seq_len + 1)).map(|_| (self.random.next_u64() % self.vocab) as u16);
+                Batch::new(tokens.collect(), seq_len)
+            })
+            .collect()
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The first step of a preset as `bench/pytorch/train.py --config` reads it.
+///
+/// # Errors
+/// The curriculum.
+pub fn pytorch_config(preset: &Preset) -> Result<Value, crate::SettingsError> {
+    let shape = Curriculum::new(preset)?.shape(0);
+    let (m, muon, adamw) = (&preset.model, &preset.optim.muon, &preset.optim.adamw);
+    Ok(json!({
+        "vocab_size": m.vocab_size, "d_model": m.d_model, "n_layers": m.n_layers,
+        "n_heads": m.n_heads, "n_kv_heads": m.n_kv_heads, "head_dim": m.head_dim, "d_ff": m.d_ff,
+        "activation": match m.activation { Activation::Swiglu => "swiglu", Activation::Relu2 => "relu2" },
+        "tied": m.tied, "embed_scale": m.embed_scale, "softcap": m.softcap,
+        "value_embeddings": m.value_embeddings,
+        "window": if m.window.is_empty() { vec![] } else {
+            (0..m.n_layers).map(|layer| m.layer_window(layer).unwrap_or(0)).collect::<Vec<_>>()
+        },
+        "rope_theta": m.rope_base, "norm_eps": m.norm_eps,
+        "seq_len": shape.seq_len, "micro_batch": shape.micro_batch, "accumulation": shape.accumulation,
+        "clip_norm": preset.optim.clip,
+        "muon": {
+            "lr": muon.lr, "momentum": muon.momentum, "weight_decay": muon.weight_decay,
+            "orthogonalize": match muon.method {
+                Orthogonalize::NewtonSchulz => "newton_schulz",
+                Orthogonalize::PolarExpress => "polar_express",
+            },
+        },
+        "adamw": {
+            "lr": adamw.lr, "beta1": adamw.beta1, "beta2": adamw.beta2, "eps": adamw.eps,
+            "weight_decay": adamw.weight_decay,
+        },
+    }))
+}

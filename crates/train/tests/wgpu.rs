@@ -1,0 +1,94 @@
+//! WGPU against the CPU: every gradient, and fifty steps. Runs on whatever adapter `wgpu` finds, a software one
+//! (llvmpipe) included.
+//!
+//! A driver can hang for good (seen on llvmpipe), so everything here runs under one watchdog that ends the process
+//! with the cause.
+#![cfg(feature = "native")]
+
+mod common;
+
+use std::process::exit;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use blueberry_train::native::{OpenDevice, open};
+use blueberry_train::{TOLERANCE, check_device};
+use burn::tensor::Device;
+use common::{Fixture, largest_error, values};
+
+/// The whole file takes about two minutes with nothing tuned yet.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// Ends the process unless it is dropped in time.
+struct Watchdog(#[allow(dead_code)] Sender<()>);
+
+fn watch(what: &'static str) -> Watchdog {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        if receiver.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("{what}: the device did not answer for {PATIENCE:?}; its driver hangs");
+            exit(101);
+        }
+    });
+    Watchdog(sender)
+}
+
+fn wgpu() -> OpenDevice {
+    match open("wgpu") {
+        Ok(device) => {
+            println!("on {} ({}, {})", device.info.name, device.info.api, device.info.driver);
+            device
+        }
+        // `cargo xtask ci` installs a software driver where there is none; without one this cannot be shown.
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// One test, since one process must not tune a device from several threads at once.
+#[test]
+fn wgpu_computes_what_the_cpu_computes() {
+    let _watchdog = watch("wgpu against the CPU");
+    let device = wgpu().device;
+    let cpu = Device::flex();
+
+    let report = pollster::block_on(check_device(&device, &cpu)).expect("computes");
+    println!("device check: {report:?}");
+    assert!(report.passed(), "{report:?}");
+
+    for name in ["swiglu", "relu2"] {
+        every_gradient(name, &device, &cpu);
+        fifty_steps(name, &device, &cpu);
+    }
+}
+
+fn every_gradient(name: &str, device: &Device, cpu: &Device) {
+    let fixture = Fixture::open(name);
+    let gradients = |device: &Device| {
+        let mut trainer = fixture.trainer(device);
+        trainer.loss_and_gradients(&[fixture.batch(0)], None).expect("computes").1
+    };
+    let (expected, found) = (gradients(cpu), gradients(device));
+    let mut worst = 0.0f32;
+    for ((parameter, expected), found) in fixture.names().iter().zip(expected).zip(found) {
+        let error = largest_error(&values(found), &values(expected));
+        worst = worst.max(error);
+        assert!(f64::from(error) < TOLERANCE, "{name}: gradient of {parameter} is off by {error:e}");
+    }
+    println!("{name}: largest error of a gradient {worst:e}");
+}
+
+fn fifty_steps(name: &str, device: &Device, cpu: &Device) {
+    let fixture = Fixture::open(name);
+    let losses = |device: &Device| -> Vec<f64> {
+        let mut trainer = fixture.trainer(device);
+        let step = |step: usize| {
+            pollster::block_on(trainer.step(&[fixture.batch(step % 10)], None, 1.0)).expect("steps").loss
+        };
+        (0..50).map(step).collect()
+    };
+    let (expected, found) = (losses(cpu), losses(device));
+    let worst = expected.iter().zip(&found).map(|(e, f)| (e - f).abs()).fold(0.0, f64::max);
+    println!("{name}: largest difference of 50 losses {worst:e}, from {:.4} to {:.4}", expected[0], expected[49]);
+    assert!(worst < 1e-3, "{expected:?}\n{found:?}");
+    assert!(expected[49] < expected[0], "fifty steps on ten batches learn something");
+}
