@@ -24,7 +24,11 @@ pub fn bytes(number: u64) -> String {
         value /= 1024.0;
         unit = next;
     }
-    if unit == "B" { format!("{number} B") } else { format!("{value:.1} {unit}") }
+    if unit == "B" {
+        format!("{number} B")
+    } else {
+        format!("{value:.1} {unit}")
+    }
 }
 
 /// Seconds as `1h 02m`, `3m 04s` or `5.6s`.
@@ -39,7 +43,9 @@ pub fn duration(seconds: f64) -> String {
 
 /// Text of a stranger on one line, without control characters that a terminal would act on.
 pub fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use clap::Parser;
 use crate::args::{Args, Command, DataCommand};
 
 fn main() -> ExitCode {
+    quiet_graphics_drivers();
     let args = Args::parse();
     let result = match args.command {
         Command::Train(args) => commands::train::run(&args),
@@ -23,4 +24,13 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Verify(args)) => commands::data::verify(&args),
     };
     exit::code(result)
+}
+
+/// Mesa's drivers complain on standard error, once for each look at them, where a session has no folder for
+/// sockets (as root, in a container). They need none of it to compute.
+fn quiet_graphics_drivers() {
+    if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: the first thing that the program does, before there is another thread.
+        unsafe { std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir()) };
+    }
 }

@@ -29,11 +29,20 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{bar:24} {percent:>3}% {msg}") {
             bar.set_style(style);
         }
-        Self { bar, target_tokens: 0, rate: 0.0, printed: None }
+        Self {
+            bar,
+            target_tokens: 0,
+            rate: 0.0,
+            printed: None,
+        }
     }
 
     fn say(&self, text: &str) {
-        if self.is_plain() { eprintln!("{text}") } else { self.bar.suspend(|| eprintln!("{text}")) }
+        if self.is_plain() {
+            eprintln!("{text}")
+        } else {
+            self.bar.suspend(|| eprintln!("{text}"))
+        }
     }
 
     fn is_plain(&self) -> bool {
@@ -44,7 +53,9 @@ impl Progress {
         let weight = if self.rate == 0.0 { 1.0 } else { 0.1 };
         self.rate += weight * (step.tokens_per_s - self.rate);
         let left = self.target_tokens.saturating_sub(step.at.tokens) as f64 / self.rate;
-        let mfu = step.mfu.map_or(String::new(), |mfu| format!("  MFU {:.1}%", mfu * 100.0));
+        let mfu = step
+            .mfu
+            .map_or(String::new(), |mfu| format!("  MFU {:.1}%", mfu * 100.0));
         let line = format!(
             "step {}  {} tokens  loss {:.4}  {} tokens/s{mfu}  ETA {}",
             step.at.step,
@@ -76,7 +87,11 @@ impl Progress {
     }
 
     fn sample(&self, sample: &Sample) {
-        self.say(&format!("  sample: {}{}", one_line(&sample.prompt), one_line(&sample.text)));
+        self.say(&format!(
+            "  sample: {}{}",
+            one_line(&sample.prompt),
+            one_line(&sample.text)
+        ));
     }
 }
 
@@ -84,7 +99,11 @@ impl Observer for Progress {
     fn phase(&mut self, phase: Phase<'_>) {
         let text = match phase {
             Phase::CheckingDevice(info) => {
-                format!("checking {} ({}) against the CPU, once for this device, driver and build", one_line(&info.name), info.id)
+                format!(
+                    "checking {} ({}) against the CPU, once for this device, driver and build",
+                    one_line(&info.name),
+                    info.id
+                )
             }
             Phase::PreparingData => "opening the data (the built-in corpus is made on first use)".to_owned(),
             Phase::WarmingUp => "warming up: compiling and tuning, outside the clock".to_owned(),

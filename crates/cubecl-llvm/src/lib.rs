@@ -121,8 +121,7 @@ impl Compiler for PlironCompiler {
         _options: &Self::CompilationOptions,
     ) -> Result<Self::Representation, CompilationError> {
         Err(CompilationError::Generic {
-            reason: "this build has no LLVM; CUDA kernels are compiled by NVRTC (feature `cuda-cpp`)"
-                .into(),
+            reason: "this build has no LLVM; CUDA kernels are compiled by NVRTC (feature `cuda-cpp`)".into(),
             backtrace: BackTrace::capture(),
         })
     }

@@ -20,7 +20,9 @@ impl AttentionMask {
         let bias: Vec<f32> = (0..seq)
             .flat_map(|i| (0..seq).map(move |j| if j <= i && i - j < window { 0.0 } else { HIDDEN }))
             .collect();
-        Self { bias: Tensor::from_data(TensorData::new(bias, [1, 1, 1, seq, seq]), device) }
+        Self {
+            bias: Tensor::from_data(TensorData::new(bias, [1, 1, 1, seq, seq]), device),
+        }
     }
 }
 
@@ -37,7 +39,9 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask)
     // The queries of a group stand below one another, so that keys and values are never repeated.
     let q = q.reshape([batch, kv_heads, group * seq, head_dim]);
     let scale = 1.0 / (head_dim as f64).sqrt();
-    let scores = (q * scale).matmul(k.swap_dims(2, 3)).reshape([batch, kv_heads, group, seq, seq]);
+    let scores = (q * scale)
+        .matmul(k.swap_dims(2, 3))
+        .reshape([batch, kv_heads, group, seq, seq]);
     let shares = activation::softmax(scores + mask.bias.clone(), 4);
     shares
         .reshape([batch, kv_heads, group * seq, seq])

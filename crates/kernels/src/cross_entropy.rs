@@ -13,5 +13,8 @@ pub fn soft_cap<const D: usize>(x: Tensor<D>, cap: f64) -> Tensor<D> {
 /// `logits` is `[tokens, vocab]`, `targets` is `[tokens]`; the result is `[1]`.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
     let log_probabilities = activation::log_softmax(logits, 1);
-    log_probabilities.gather(1, targets.unsqueeze_dim::<2>(1)).mean().neg()
+    log_probabilities
+        .gather(1, targets.unsqueeze_dim::<2>(1))
+        .mean()
+        .neg()
 }

@@ -7,7 +7,10 @@ use burn::tensor::Tensor;
 /// # Shapes
 /// The result is `[gradients]`, in their order.
 pub fn squared_norms(gradients: &[Tensor<2>]) -> Tensor<1> {
-    Tensor::cat(gradients.iter().map(|g| (g.clone() * g.clone()).sum()).collect(), 0)
+    Tensor::cat(
+        gradients.iter().map(|g| (g.clone() * g.clone()).sum()).collect(),
+        0,
+    )
 }
 
 /// `min(1, max_norm / (norm + 1e-6))`, the factor of PyTorch's `clip_grad_norm_`.

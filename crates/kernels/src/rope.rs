@@ -25,7 +25,10 @@ impl RopeTable {
             let values: Vec<f32> = angles.iter().map(|&angle| f(angle) as f32).collect();
             Tensor::from_data(TensorData::new(values, [1, 1, seq, half]), device)
         };
-        Self { cos: tensor(f64::cos), sin: tensor(f64::sin) }
+        Self {
+            cos: tensor(f64::cos),
+            sin: tensor(f64::sin),
+        }
     }
 }
 

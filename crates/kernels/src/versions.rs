@@ -26,8 +26,16 @@ impl Default for Operations {
 /// The version of every operation of this crate, so that a log can say it. `plain` is a composition of
 /// Burn's tensor operations, whatever the device.
 pub fn versions() -> BTreeMap<String, String> {
-    ["activation", "attention", "cross_entropy", "global_norm", "orthogonalize", "rms_norm", "rope"]
-        .into_iter()
-        .map(|name| (name.to_owned(), "plain".to_owned()))
-        .collect()
+    [
+        "activation",
+        "attention",
+        "cross_entropy",
+        "global_norm",
+        "orthogonalize",
+        "rms_norm",
+        "rope",
+    ]
+    .into_iter()
+    .map(|name| (name.to_owned(), "plain".to_owned()))
+    .collect()
 }

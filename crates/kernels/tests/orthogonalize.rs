@@ -18,7 +18,10 @@ fn fixture() -> Vec<u8> {
 
 fn matrix(tensors: &SafeTensors<'_>, name: &str) -> (Vec<f32>, [usize; 2]) {
     let view = tensors.tensor(name).expect(name);
-    let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    let values = view
+        .data()
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
     (values.collect(), [view.shape()[0], view.shape()[1]])
 }
 
@@ -34,12 +37,15 @@ fn agrees_with_pytorch_on_every_shape() {
         let batch = TensorData::new([values, double].concat(), [2, rows, cols]);
         for (method_name, method) in METHODS {
             let input = Tensor::<3>::from_data(batch.clone(), &Device::flex());
-            let found: Vec<f32> = orthogonalize(input, method).into_data().into_vec().expect("f32");
+            let found: Vec<f32> = orthogonalize(input, method).into_data().try_into_vec().expect("f32");
             let (expected, _) = matrix(&tensors, &name.replace("in", method_name));
             for half in found.chunks(rows * cols) {
                 for (found, expected) in half.iter().zip(&expected) {
                     // Measured f32 round-off of this iteration is 2e-6; entries are at most 1.2.
-                    assert!((found - expected).abs() < 2e-5, "{name} {method_name}: {found} {expected}");
+                    assert!(
+                        (found - expected).abs() < 2e-5,
+                        "{name} {method_name}: {found} {expected}"
+                    );
                     compared += 1;
                 }
             }
@@ -58,7 +64,7 @@ fn brings_singular_values_near_one() {
     }
     for (name, method) in METHODS {
         let input = Tensor::<3>::from_data(TensorData::new(values.clone(), [1, 4, 9]), &Device::flex());
-        let found: Vec<f32> = orthogonalize(input, method).into_data().into_vec().expect("f32");
+        let found: Vec<f32> = orthogonalize(input, method).into_data().try_into_vec().expect("f32");
         for row in 0..4 {
             let length = found[row * 9 + 2 * row];
             // Jordan's coefficients let them settle anywhere in 0.68 to 1.13.

@@ -96,7 +96,9 @@ pub enum ConfigError {
         max: usize,
     },
     /// Query heads do not fall into equal groups.
-    #[error("model.n_heads = {n_heads} is not a multiple of model.n_kv_heads = {n_kv_heads}: each key/value head serves an equal group of query heads")]
+    #[error(
+        "model.n_heads = {n_heads} is not a multiple of model.n_kv_heads = {n_kv_heads}: each key/value head serves an equal group of query heads"
+    )]
     Heads {
         /// Query heads.
         n_heads: usize,
@@ -144,13 +146,23 @@ impl ModelConfig {
             }
         }
         if !self.n_heads.is_multiple_of(self.n_kv_heads) {
-            return Err(ConfigError::Heads { n_heads: self.n_heads, n_kv_heads: self.n_kv_heads });
+            return Err(ConfigError::Heads {
+                n_heads: self.n_heads,
+                n_kv_heads: self.n_kv_heads,
+            });
         }
         if !self.head_dim.is_multiple_of(2) {
             return Err(ConfigError::HeadDim(self.head_dim));
         }
-        if let Some(&layer) = self.value_embeddings.iter().find(|&&layer| layer >= self.n_layers) {
-            return Err(ConfigError::Layer { layer, last: self.n_layers - 1 });
+        if let Some(&layer) = self
+            .value_embeddings
+            .iter()
+            .find(|&&layer| layer >= self.n_layers)
+        {
+            return Err(ConfigError::Layer {
+                layer,
+                last: self.n_layers - 1,
+            });
         }
         self.validate_numbers()
     }

@@ -20,7 +20,11 @@ impl ModelConfig {
     pub fn counts(&self) -> Counts {
         let specs = Weights::specs(self).into_vec();
         let count = |wanted: &dyn Fn(&ParameterSpec) -> bool| -> u64 {
-            specs.iter().filter(|spec| wanted(spec)).map(|spec| spec.len() as u64).sum()
+            specs
+                .iter()
+                .filter(|spec| wanted(spec))
+                .map(|spec| spec.len() as u64)
+                .sum()
         };
         let tied = self.tied;
         Counts {

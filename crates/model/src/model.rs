@@ -55,7 +55,11 @@ impl Model {
         let c = &self.config;
         let [batch, seq] = tokens.dims();
         let tokens = tokens.reshape([batch * seq]);
-        let mut x = weights.embed.clone().select(0, tokens.clone()).reshape([batch, seq, c.d_model]);
+        let mut x = weights
+            .embed
+            .clone()
+            .select(0, tokens.clone())
+            .reshape([batch, seq, c.d_model]);
         if c.embed_scale {
             x = x * (c.d_model as f64).sqrt();
         }
@@ -118,12 +122,20 @@ impl Model {
         let mut v = linear(x, &layer.v);
         if let Some(table) = &layer.value_embed {
             let [_, kv_dim] = table.dims();
-            v = v + table.clone().select(0, tokens.clone()).reshape([batch, seq, kv_dim]);
+            v = v + table
+                .clone()
+                .select(0, tokens.clone())
+                .reshape([batch, seq, kv_dim]);
         }
         let q = rope(self.head_norm(q, layer.q_norm.as_ref()), &self.rope);
         let k = rope(self.head_norm(k, layer.k_norm.as_ref()), &self.rope);
         let mixed = (self.operations.attention)(q, k, heads(v, c.n_kv_heads), &self.masks[index]);
-        linear(mixed.swap_dims(1, 2).reshape([batch, seq, c.n_heads * c.head_dim]), &layer.o)
+        linear(
+            mixed
+                .swap_dims(1, 2)
+                .reshape([batch, seq, c.n_heads * c.head_dim]),
+            &layer.o,
+        )
     }
 
     fn head_norm(&self, x: Tensor<4>, gain: Option<&Tensor<2>>) -> Tensor<4> {
@@ -147,7 +159,9 @@ fn feed_forward(layer: &Layer<Tensor<2>>, x: Tensor<3>) -> Tensor<3> {
 fn linear(x: Tensor<3>, w: &Tensor<2>) -> Tensor<3> {
     let [batch, seq, width] = x.dims();
     let [_, out] = w.dims();
-    x.reshape([batch * seq, width]).matmul(w.clone()).reshape([batch, seq, out])
+    x.reshape([batch * seq, width])
+        .matmul(w.clone())
+        .reshape([batch, seq, out])
 }
 
 fn layer_masks(
@@ -159,7 +173,9 @@ fn layer_masks(
     let mut built: Vec<(Option<usize>, AttentionMask)> = Vec::new();
     (0..config.n_layers)
         .map(|layer| {
-            let window = config.layer_window(layer).map(|w| window_limit.map_or(w, |limit| w.min(limit)));
+            let window = config
+                .layer_window(layer)
+                .map(|w| window_limit.map_or(w, |limit| w.min(limit)));
             if let Some((_, mask)) = built.iter().find(|(known, _)| *known == window) {
                 return mask.clone();
             }

@@ -104,14 +104,18 @@ impl Weights<ParameterSpec> {
             embed: spec("embed".into(), [c.vocab_size, c.d_model], Kind::Embedding, normal),
             layers: (0..c.n_layers).map(|layer| layer_specs(c, layer)).collect(),
             final_norm: spec("final_norm".into(), [1, c.d_model], Kind::Gain, Init::Ones),
-            head: (!c.tied)
-                .then(|| spec("head".into(), [c.d_model, c.vocab_size], Kind::Head, normal)),
+            head: (!c.tied).then(|| spec("head".into(), [c.d_model, c.vocab_size], Kind::Head, normal)),
         }
     }
 }
 
 fn spec(name: String, shape: [usize; 2], kind: Kind, init: Init) -> ParameterSpec {
-    ParameterSpec { name, shape, kind, init }
+    ParameterSpec {
+        name,
+        shape,
+        kind,
+        init,
+    }
 }
 
 fn layer_specs(c: &ModelConfig, layer: usize) -> Layer<ParameterSpec> {
@@ -134,8 +138,7 @@ fn layer_specs(c: &ModelConfig, layer: usize) -> Layer<ParameterSpec> {
             .contains(&layer)
             .then(|| named("value_embed", [c.vocab_size, kv_dim], Kind::Table, normal)),
         ffn_norm: gain("ffn_norm", c.d_model),
-        gate: (c.activation == Activation::Swiglu)
-            .then(|| matrix("gate", c.d_model, c.d_ff, normal)),
+        gate: (c.activation == Activation::Swiglu).then(|| matrix("gate", c.d_model, c.d_ff, normal)),
         up: matrix("up", c.d_model, c.d_ff, normal),
         down: matrix("down", c.d_ff, c.d_model, output),
     }

@@ -30,8 +30,18 @@ fn variants() -> Vec<ModelConfig> {
     let base = config();
     vec![
         base.clone(),
-        ModelConfig { activation: Activation::Relu2, tied: false, qk_norm: false, ..base.clone() },
-        ModelConfig { value_embeddings: vec![0, 2], window: vec![3, 0], softcap: Some(5.0), ..base },
+        ModelConfig {
+            activation: Activation::Relu2,
+            tied: false,
+            qk_norm: false,
+            ..base.clone()
+        },
+        ModelConfig {
+            value_embeddings: vec![0, 2],
+            window: vec![3, 0],
+            softcap: Some(5.0),
+            ..base
+        },
     ]
 }
 
@@ -39,8 +49,9 @@ fn logits(config: &ModelConfig, tokens: &[i32]) -> Vec<Vec<f32>> {
     let device = Device::flex();
     let weights = init_weights(config, 3, &device);
     let model = Model::new(config, tokens.len(), None, &device);
-    let input: Tensor<2, Int> = Tensor::from_data(TensorData::new(tokens.to_vec(), [1, tokens.len()]), &device);
-    let values: Vec<f32> = model.logits(&weights, input).into_data().into_vec().expect("f32");
+    let input: Tensor<2, Int> =
+        Tensor::from_data(TensorData::new(tokens.to_vec(), [1, tokens.len()]), &device);
+    let values: Vec<f32> = model.logits(&weights, input).into_data().try_into_vec().expect("f32");
     values.chunks(config.vocab_size).map(<[f32]>::to_vec).collect()
 }
 
@@ -54,7 +65,10 @@ fn counts_are_those_of_the_built_model() {
             .sum();
         let counts = config.counts();
         assert_eq!(counts.parameters, built);
-        assert!(counts.matmul_parameters + counts.table_parameters < built, "gains are in neither");
+        assert!(
+            counts.matmul_parameters + counts.table_parameters < built,
+            "gains are in neither"
+        );
     }
 }
 
@@ -66,7 +80,12 @@ fn counts_by_hand() {
     assert_eq!(counts.parameters, 1_140 + 3 * (3_840 + 52) + 20);
     assert_eq!(counts.matmul_parameters, 1_140 + 3 * 3_840);
     assert_eq!(counts.table_parameters, 0);
-    let untied = ModelConfig { tied: false, value_embeddings: vec![1], ..config() }.counts();
+    let untied = ModelConfig {
+        tied: false,
+        value_embeddings: vec![1],
+        ..config()
+    }
+    .counts();
     assert_eq!(untied.table_parameters, 1_140 + 57 * 18);
     assert_eq!(untied.matmul_parameters, 1_140 + 3 * 3_840);
 }
@@ -76,10 +95,21 @@ fn flops_count_only_what_a_window_shows() {
     let full = config().flops_per_token(64);
     // 12 * 36 * 32 a layer for the whole of 64 tokens.
     assert_eq!(full, 6.0 * 12_660.0 + 3.0 * 12.0 * 36.0 * 32.0);
-    let windowed = ModelConfig { window: vec![8], ..config() }.flops_per_token(64);
+    let windowed = ModelConfig {
+        window: vec![8],
+        ..config()
+    }
+    .flops_per_token(64);
     // A window of 8 shows 8 - 64 / 128 = 7.5 positions in the mean.
     assert_eq!(windowed, 6.0 * 12_660.0 + 3.0 * 12.0 * 36.0 * 7.5);
-    assert_eq!(ModelConfig { window: vec![64], ..config() }.flops_per_token(64), full);
+    assert_eq!(
+        ModelConfig {
+            window: vec![64],
+            ..config()
+        }
+        .flops_per_token(64),
+        full
+    );
 }
 
 #[test]
@@ -98,7 +128,11 @@ fn a_later_token_changes_no_earlier_logit() {
 #[test]
 fn a_window_hides_what_lies_before_it() {
     // One layer that sees 3 tokens: position 9 does not depend on position 6.
-    let config = ModelConfig { n_layers: 1, window: vec![3], ..config() };
+    let config = ModelConfig {
+        n_layers: 1,
+        window: vec![3],
+        ..config()
+    };
     let tokens = [3, 14, 15, 9, 26, 5, 35, 8, 9, 7];
     let mut changed = tokens;
     changed[6] = 50;
@@ -109,13 +143,24 @@ fn a_window_hides_what_lies_before_it() {
 
 #[test]
 fn a_soft_cap_bounds_the_logits() {
-    let config = ModelConfig { softcap: Some(0.5), ..config() };
-    assert!(logits(&config, &[1, 2, 3]).concat().iter().all(|logit| logit.abs() < 0.5));
+    let config = ModelConfig {
+        softcap: Some(0.5),
+        ..config()
+    };
+    assert!(
+        logits(&config, &[1, 2, 3])
+            .concat()
+            .iter()
+            .all(|logit| logit.abs() < 0.5)
+    );
 }
 
 #[test]
 fn zero_init_makes_every_block_the_identity() {
-    let config = ModelConfig { zero_init_outputs: true, ..config() };
+    let config = ModelConfig {
+        zero_init_outputs: true,
+        ..config()
+    };
     // Without the blocks' contributions a position's logits depend on its own token alone.
     let found = logits(&config, &[4, 9, 4, 30, 4]);
     assert_eq!(found[0], found[2]);

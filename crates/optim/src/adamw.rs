@@ -15,7 +15,10 @@ pub(crate) struct AdamwState {
 
 impl AdamwState {
     pub fn zeros_like(parameter: &Tensor<2>) -> Self {
-        Self { mean: parameter.zeros_like(), square: parameter.zeros_like() }
+        Self {
+            mean: parameter.zeros_like(),
+            square: parameter.zeros_like(),
+        }
     }
 }
 

@@ -117,7 +117,11 @@ impl OptimConfig {
             ("adamw.weight_decay", adamw.weight_decay),
         ] {
             if !(value.is_finite() && value >= 0.0) {
-                return Err(OptimConfigError { field, value, range: "a finite number, 0 or more" });
+                return Err(OptimConfigError {
+                    field,
+                    value,
+                    range: "a finite number, 0 or more",
+                });
             }
         }
         for (field, value) in [
@@ -126,7 +130,11 @@ impl OptimConfig {
             ("adamw.beta2", adamw.beta2),
         ] {
             if !(0.0..1.0).contains(&value) {
-                return Err(OptimConfigError { field, value, range: "at least 0 and below 1" });
+                return Err(OptimConfigError {
+                    field,
+                    value,
+                    range: "at least 0 and below 1",
+                });
             }
         }
         Ok(())

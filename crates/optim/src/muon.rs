@@ -13,7 +13,9 @@ pub(crate) fn batches(shapes: &[[usize; 2]]) -> Vec<Vec<usize>> {
     let mut batches: Vec<Vec<usize>> = Vec::new();
     for (index, shape) in shapes.iter().enumerate() {
         let room = (BATCH_VALUES / (shape[0] * shape[1]).max(1)).max(1);
-        let open = batches.iter_mut().rfind(|batch| shapes[batch[0]] == *shape && batch.len() < room);
+        let open = batches
+            .iter_mut()
+            .rfind(|batch| shapes[batch[0]] == *shape && batch.len() < room);
         match open {
             Some(batch) => batch.push(index),
             None => batches.push(vec![index]),
@@ -45,7 +47,9 @@ pub(crate) fn directions(
         orthogonal = orthogonal.cast(FloatDType::from(dtype));
     }
     let count = orthogonal.dims()[0];
-    (0..count).map(|i| orthogonal.clone().narrow(0, i, 1).squeeze_dim::<2>(0)).collect()
+    (0..count)
+        .map(|i| orthogonal.clone().narrow(0, i, 1).squeeze_dim::<2>(0))
+        .collect()
 }
 
 /// `parameter` after the step: decay, then the direction scaled by `sqrt(max(1, out / in))`, which keeps

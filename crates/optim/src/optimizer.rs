@@ -36,7 +36,9 @@ pub struct Update {
 
 /// A saved state that does not belong to these parameters.
 #[derive(Debug, Error)]
-#[error("optimiser state `{0}` is missing or has another shape than the parameter: the checkpoint belongs to another model or optimiser")]
+#[error(
+    "optimiser state `{0}` is missing or has another shape than the parameter: the checkpoint belongs to another model or optimiser"
+)]
 pub struct StateError(String);
 
 impl Optimizer {
@@ -52,7 +54,13 @@ impl Optimizer {
             _ => State::Adamw(AdamwState::zeros_like(parameter)),
         };
         let states = specs.iter().zip(parameters).map(state).collect();
-        Self { config: config.clone(), specs, states, steps: 0, half }
+        Self {
+            config: config.clone(),
+            specs,
+            states,
+            steps: 0,
+            half,
+        }
     }
 
     /// Clips the gradients and takes one step with every learning rate multiplied by `factor`.
@@ -67,7 +75,10 @@ impl Optimizer {
         self.step_adamw(&parameters, &gradients, factor, &mut new);
         // Every parameter is either a hidden matrix or AdamW's.
         let parameters = new.into_iter().flatten().collect();
-        Update { parameters, squared_norms }
+        Update {
+            parameters,
+            squared_norms,
+        }
     }
 
     fn clip(&self, gradients: Vec<Tensor<2>>, squared_norms: &Tensor<1>) -> Vec<Tensor<2>> {
@@ -75,7 +86,10 @@ impl Optimizer {
             return gradients;
         }
         let factor: Tensor<2> = clip_factor(squared_norms.clone(), self.config.clip).unsqueeze();
-        gradients.into_iter().map(|gradient| gradient * factor.clone()).collect()
+        gradients
+            .into_iter()
+            .map(|gradient| gradient * factor.clone())
+            .collect()
     }
 
     fn step_muon(
@@ -119,8 +133,9 @@ impl Optimizer {
                 let decay = if decays { config.weight_decay } else { 0.0 };
                 let (parameter, gradient) = (parameters[index].clone(), gradients[index].clone());
                 let rates = (config.lr * factor, decay);
-                new[index] =
-                    Some(adamw::update(config, rates, self.steps, parameter, gradient, state));
+                new[index] = Some(adamw::update(
+                    config, rates, self.steps, parameter, gradient, state,
+                ));
             }
         }
     }

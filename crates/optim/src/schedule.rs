@@ -40,12 +40,20 @@ impl Schedule {
                 let share = (progress - warmup) / (1.0 - warmup).max(f64::MIN_POSITIVE);
                 end + (1.0 - end) * 0.5 * (1.0 + (std::f64::consts::PI * share).cos())
             }
-            Self::Trapezoid { warmup, cooldown, end } => {
+            Self::Trapezoid {
+                warmup,
+                cooldown,
+                end,
+            } => {
                 if progress < warmup {
                     return progress / warmup;
                 }
                 let left = 1.0 - progress;
-                if left >= cooldown { 1.0 } else { end + (1.0 - end) * left / cooldown }
+                if left >= cooldown {
+                    1.0
+                } else {
+                    end + (1.0 - end) * left / cooldown
+                }
             }
         }
     }
@@ -58,7 +66,11 @@ impl Schedule {
             Self::Cosine { warmup, end } => {
                 (!(share(warmup) && share(end))).then_some("`warmup` and `end` are shares from 0 to 1")
             }
-            Self::Trapezoid { warmup, cooldown, end } => {
+            Self::Trapezoid {
+                warmup,
+                cooldown,
+                end,
+            } => {
                 if !(share(warmup) && share(cooldown) && share(end)) {
                     return Some("`warmup`, `cooldown` and `end` are shares from 0 to 1");
                 }
@@ -81,7 +93,10 @@ mod tests {
 
     #[test]
     fn cosine_warms_up_then_halves_in_the_middle_and_ends_at_its_end() {
-        let schedule = Schedule::Cosine { warmup: 0.2, end: 0.1 };
+        let schedule = Schedule::Cosine {
+            warmup: 0.2,
+            end: 0.1,
+        };
         assert_eq!(schedule.factor(0.1), 0.5);
         assert_eq!(schedule.factor(0.2), 1.0);
         // Half-way between warm-up and end the cosine is 0: end + (1 - end) / 2.
@@ -91,7 +106,11 @@ mod tests {
 
     #[test]
     fn trapezoid_is_flat_between_its_slopes() {
-        let schedule = Schedule::Trapezoid { warmup: 0.1, cooldown: 0.4, end: 0.0 };
+        let schedule = Schedule::Trapezoid {
+            warmup: 0.1,
+            cooldown: 0.4,
+            end: 0.0,
+        };
         assert_eq!(schedule.factor(0.05), 0.5);
         assert_eq!(schedule.factor(0.3), 1.0);
         assert!((schedule.factor(0.8) - 0.5).abs() < 1e-12);
@@ -101,10 +120,24 @@ mod tests {
     #[test]
     fn no_schedule_leaves_its_range_even_with_empty_slopes() {
         let schedules = [
-            Schedule::Cosine { warmup: 0.0, end: 0.0 },
-            Schedule::Cosine { warmup: 1.0, end: 0.5 },
-            Schedule::Trapezoid { warmup: 0.0, cooldown: 0.0, end: 0.0 },
-            Schedule::Trapezoid { warmup: 0.0, cooldown: 1.0, end: 0.2 },
+            Schedule::Cosine {
+                warmup: 0.0,
+                end: 0.0,
+            },
+            Schedule::Cosine {
+                warmup: 1.0,
+                end: 0.5,
+            },
+            Schedule::Trapezoid {
+                warmup: 0.0,
+                cooldown: 0.0,
+                end: 0.0,
+            },
+            Schedule::Trapezoid {
+                warmup: 0.0,
+                cooldown: 1.0,
+                end: 0.2,
+            },
         ];
         for schedule in schedules {
             assert_eq!(schedule.problem(), None);
@@ -117,8 +150,30 @@ mod tests {
 
     #[test]
     fn impossible_numbers_are_named() {
-        assert!(Schedule::Trapezoid { warmup: 0.6, cooldown: 0.6, end: 0.0 }.problem().is_some());
-        assert!(Schedule::Cosine { warmup: 2.0, end: 0.0 }.problem().is_some());
-        assert!(Schedule::Cosine { warmup: f64::NAN, end: 0.0 }.problem().is_some());
+        assert!(
+            Schedule::Trapezoid {
+                warmup: 0.6,
+                cooldown: 0.6,
+                end: 0.0
+            }
+            .problem()
+            .is_some()
+        );
+        assert!(
+            Schedule::Cosine {
+                warmup: 2.0,
+                end: 0.0
+            }
+            .problem()
+            .is_some()
+        );
+        assert!(
+            Schedule::Cosine {
+                warmup: f64::NAN,
+                end: 0.0
+            }
+            .problem()
+            .is_some()
+        );
     }
 }

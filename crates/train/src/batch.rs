@@ -59,7 +59,11 @@ impl Batch {
             let values: Vec<i32> = self
                 .rows
                 .chunks_exact(self.seq + 1)
-                .flat_map(|row| row[offset..offset + self.seq].iter().map(|&token| i32::from(token)))
+                .flat_map(|row| {
+                    row[offset..offset + self.seq]
+                        .iter()
+                        .map(|&token| i32::from(token))
+                })
                 .collect();
             Tensor::from_data(TensorData::new(values, [self.len(), self.seq]), device)
         };

@@ -21,7 +21,11 @@ impl Clock {
 
     /// Continues a run that had reached these times, paused.
     pub fn restored(train_s: f64, wall_s: f64, now_s: f64) -> Self {
-        Self { trained_s: train_s, running_since_s: None, started_s: now_s - wall_s }
+        Self {
+            trained_s: train_s,
+            running_since_s: None,
+            started_s: now_s - wall_s,
+        }
     }
 
     /// A training segment begins. The device must be idle.

@@ -46,13 +46,19 @@ impl Curriculum {
     /// Stages out of order, or a step that would not use whole blocks of `train.seq_len` tokens.
     pub fn new(preset: &Preset) -> Result<Self, SettingsError> {
         let train = &preset.train;
-        let mut stages = vec![Stage { from_tokens: 0, shape: base_shape(train) }];
+        let mut stages = vec![Stage {
+            from_tokens: 0,
+            shape: base_shape(train),
+        }];
         for (index, settings) in preset.curriculum.iter().enumerate() {
             let last = stages[stages.len() - 1];
             let from_tokens = (settings.from * train.tokens as f64).ceil() as u64;
             if !(0.0..=1.0).contains(&settings.from) || from_tokens < last.from_tokens {
                 let problem = format!("from = {}: stages go in order, from 0 to 1", settings.from);
-                return Err(SettingsError::Stage { stage: index, problem });
+                return Err(SettingsError::Stage {
+                    stage: index,
+                    problem,
+                });
             }
             let shape = StepShape {
                 seq_len: settings.seq_len.unwrap_or(last.shape.seq_len),
@@ -60,14 +66,20 @@ impl Curriculum {
                 accumulation: settings.accumulation.unwrap_or(last.shape.accumulation),
                 window: settings.window.or(last.shape.window),
             };
-            check_shape(shape, train.seq_len)
-                .map_err(|problem| SettingsError::Stage { stage: index, problem })?;
+            check_shape(shape, train.seq_len).map_err(|problem| SettingsError::Stage {
+                stage: index,
+                problem,
+            })?;
             if from_tokens == last.from_tokens {
                 stages.pop();
             }
             stages.push(Stage { from_tokens, shape });
         }
-        Ok(Self { target_tokens: train.tokens, block_len: train.seq_len, stages })
+        Ok(Self {
+            target_tokens: train.tokens,
+            block_len: train.seq_len,
+            stages,
+        })
     }
 
     /// Targets that the run was asked for.
@@ -100,7 +112,10 @@ impl Curriculum {
     pub fn total_tokens(&self) -> u64 {
         let mut tokens = 0;
         for (index, stage) in self.stages.iter().enumerate() {
-            let end = self.stages.get(index + 1).map_or(self.target_tokens, |next| next.from_tokens);
+            let end = self
+                .stages
+                .get(index + 1)
+                .map_or(self.target_tokens, |next| next.from_tokens);
             tokens += end.saturating_sub(tokens).div_ceil(stage.shape.tokens()) * stage.shape.tokens();
         }
         tokens
@@ -117,12 +132,19 @@ fn base_shape(train: &TrainSettings) -> StepShape {
 }
 
 fn check_shape(shape: StepShape, block_len: usize) -> Result<(), String> {
-    let StepShape { seq_len, micro_batch, accumulation, window } = shape;
+    let StepShape {
+        seq_len,
+        micro_batch,
+        accumulation,
+        window,
+    } = shape;
     if seq_len == 0 || micro_batch == 0 || accumulation == 0 || window == Some(0) {
         return Err("seq_len, micro_batch, accumulation and window must be at least 1".into());
     }
     if !block_len.is_multiple_of(seq_len) {
-        return Err(format!("seq_len = {seq_len} does not divide train.seq_len = {block_len}"));
+        return Err(format!(
+            "seq_len = {seq_len} does not divide train.seq_len = {block_len}"
+        ));
     }
     if !(micro_batch * seq_len).is_multiple_of(block_len) {
         return Err(format!(
@@ -138,13 +160,24 @@ mod tests {
     use crate::settings::test_preset as preset;
 
     fn staged(from: f64, seq_len: Option<usize>, micro_batch: Option<usize>) -> crate::StageSettings {
-        crate::StageSettings { from, seq_len, micro_batch, ..Default::default() }
+        crate::StageSettings {
+            from,
+            seq_len,
+            micro_batch,
+            ..Default::default()
+        }
     }
 
     #[test]
     fn tokens_are_rounded_up_to_whole_steps() {
         let mut preset = preset();
-        preset.train = TrainSettings { tokens: 1000, seq_len: 32, micro_batch: 2, accumulation: 3, epochs: 1 };
+        preset.train = TrainSettings {
+            tokens: 1000,
+            seq_len: 32,
+            micro_batch: 2,
+            accumulation: 3,
+            epochs: 1,
+        };
         // A step is 32 * 2 * 3 = 192 targets; 1000 / 192 = 5.2.
         assert_eq!(Curriculum::new(&preset).expect("valid").total_tokens(), 6 * 192);
     }
@@ -152,11 +185,23 @@ mod tests {
     #[test]
     fn a_stage_keeps_what_it_does_not_name() {
         let mut preset = preset();
-        preset.train = TrainSettings { tokens: 1000, seq_len: 32, micro_batch: 4, accumulation: 1, epochs: 1 };
+        preset.train = TrainSettings {
+            tokens: 1000,
+            seq_len: 32,
+            micro_batch: 4,
+            accumulation: 1,
+            epochs: 1,
+        };
         preset.curriculum = vec![staged(0.0, Some(8), None), staged(0.5, None, Some(8))];
         let curriculum = Curriculum::new(&preset).expect("valid");
-        assert_eq!((curriculum.shape(0).seq_len, curriculum.shape(0).micro_batch), (8, 4));
-        assert_eq!((curriculum.shape(500).seq_len, curriculum.shape(500).micro_batch), (8, 8));
+        assert_eq!(
+            (curriculum.shape(0).seq_len, curriculum.shape(0).micro_batch),
+            (8, 4)
+        );
+        assert_eq!(
+            (curriculum.shape(500).seq_len, curriculum.shape(500).micro_batch),
+            (8, 8)
+        );
         // 32 a step to 512, then 64 a step: 512 + 8 * 64 = 1024.
         assert_eq!(curriculum.total_tokens(), 1024);
     }
@@ -164,7 +209,13 @@ mod tests {
     #[test]
     fn walking_the_steps_ends_at_the_total() {
         let mut preset = preset();
-        preset.train = TrainSettings { tokens: 12_345, seq_len: 64, micro_batch: 1, accumulation: 2, epochs: 1 };
+        preset.train = TrainSettings {
+            tokens: 12_345,
+            seq_len: 64,
+            micro_batch: 1,
+            accumulation: 2,
+            epochs: 1,
+        };
         preset.curriculum = vec![staged(0.333, Some(16), Some(4)), staged(0.7, Some(64), Some(3))];
         let curriculum = Curriculum::new(&preset).expect("valid");
         let mut tokens = 0;
@@ -177,8 +228,18 @@ mod tests {
     #[test]
     fn steps_that_would_cut_a_block_are_refused() {
         let mut preset = preset();
-        preset.train = TrainSettings { tokens: 1000, seq_len: 32, micro_batch: 1, accumulation: 1, epochs: 1 };
-        for stage in [staged(0.5, Some(12), None), staged(0.5, Some(16), Some(1)), staged(0.5, Some(0), None)] {
+        preset.train = TrainSettings {
+            tokens: 1000,
+            seq_len: 32,
+            micro_batch: 1,
+            accumulation: 1,
+            epochs: 1,
+        };
+        for stage in [
+            staged(0.5, Some(12), None),
+            staged(0.5, Some(16), Some(1)),
+            staged(0.5, Some(0), None),
+        ] {
             preset.curriculum = vec![stage];
             assert!(Curriculum::new(&preset).is_err());
         }

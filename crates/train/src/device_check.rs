@@ -83,10 +83,16 @@ pub async fn check_operations(
     cpu: &Device,
     operations: Operations,
 ) -> Result<CheckReport, StepError> {
-    let mut worst = Disagreement { what: "nothing".into(), error: 0.0 };
+    let mut worst = Disagreement {
+        what: "nothing".into(),
+        error: 0.0,
+    };
     let mut compared = 0;
     for activation in [Activation::Swiglu, Activation::Relu2] {
-        let config = ModelConfig { activation, ..check_config() };
+        let config = ModelConfig {
+            activation,
+            ..check_config()
+        };
         let expected = gradients(&config, cpu, Operations::default()).await?;
         let found = gradients(&config, device, operations).await?;
         for ((what, expected), (_, found)) in expected.iter().zip(&found) {
@@ -94,7 +100,10 @@ pub async fn check_operations(
             let error = relative_error(expected, found);
             // Not `>`: an error that is no number is the worst of all.
             if !(error <= worst.error) {
-                worst = Disagreement { what: format!("{what} ({activation:?})"), error };
+                worst = Disagreement {
+                    what: format!("{what} ({activation:?})"),
+                    error,
+                };
             }
         }
     }
@@ -110,8 +119,7 @@ pub async fn gradients(
     device: &Device,
     operations: Operations,
 ) -> Result<Vec<(String, Vec<f32>)>, StepError> {
-    let mut trainer =
-        Trainer::new(config, &check_optim(), 1, device, None).with_operations(operations);
+    let mut trainer = Trainer::new(config, &check_optim(), 1, device, None).with_operations(operations);
     let batches = [check_batch(config, 0), check_batch(config, 1)];
     let (loss, gradients) = trainer.loss_and_gradients(&batches, None)?;
     let mut values = vec![("loss".to_owned(), read(loss).await?)];
@@ -165,8 +173,11 @@ fn relative_error(expected: &[f32], found: &[f32]) -> f64 {
     }
     let square = |x: f64| x * x;
     let norm: f64 = expected.iter().map(|&e| square(e.into())).sum();
-    let difference: f64 =
-        expected.iter().zip(found).map(|(&e, &f)| square(f64::from(e) - f64::from(f))).sum();
+    let difference: f64 = expected
+        .iter()
+        .zip(found)
+        .map(|(&e, &f)| square(f64::from(e) - f64::from(f)))
+        .sum();
     (difference / norm.max(f64::MIN_POSITIVE)).sqrt()
 }
 
@@ -194,7 +205,9 @@ mod tests {
         let right = pollster::block_on(check_device(&cpu, &cpu)).expect("computes");
         assert_eq!(right.worst.error, 0.0);
         assert!(right.passed());
-        let operations = Operations { attention: wrong_key_gradient };
+        let operations = Operations {
+            attention: wrong_key_gradient,
+        };
         let wrong = pollster::block_on(check_operations(&cpu, &cpu, operations)).expect("computes");
         assert!(!wrong.passed());
         assert!(wrong.worst.what.contains(".k"), "{:?}", wrong.worst);

@@ -23,7 +23,9 @@ pub mod native;
 pub use batch::Batch;
 pub use clock::Clock;
 pub use curriculum::{Curriculum, Stage, StepShape};
-pub use device_check::{CheckReport, Disagreement, TOLERANCE, check_config, check_device, check_operations, gradients};
+pub use device_check::{
+    CheckReport, Disagreement, TOLERANCE, check_config, check_device, check_operations, gradients,
+};
 pub use sample::sample;
 pub use settings::{
     CheckpointSettings, DataSettings, EvalSettings, Preset, SampleSettings, Settings, SettingsError,

@@ -46,8 +46,10 @@ fn uniform(random: &mut ChaCha8Rng) -> f64 {
 /// The index at which the cumulated softmax of `logits / temperature` passes `point` (0 to 1).
 fn draw(logits: &[f32], temperature: f64, point: f64) -> u16 {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weights: Vec<f64> =
-        logits.iter().map(|&logit| (f64::from(logit - largest) / temperature).exp()).collect();
+    let weights: Vec<f64> = logits
+        .iter()
+        .map(|&logit| (f64::from(logit - largest) / temperature).exp())
+        .collect();
     let mut left = point * weights.iter().sum::<f64>();
     for (index, weight) in weights.iter().enumerate() {
         left -= weight;

@@ -111,7 +111,13 @@ pub struct SampleSettings {
 
 impl Default for SampleSettings {
     fn default() -> Self {
-        Self { every_tokens: 0, length: 128, context: 128, temperature: 0.8, prompt: "Once upon a time".into() }
+        Self {
+            every_tokens: 0,
+            length: 128,
+            context: 128,
+            temperature: 0.8,
+            prompt: "Once upon a time".into(),
+        }
     }
 }
 
@@ -127,7 +133,10 @@ pub struct CheckpointSettings {
 
 impl Default for CheckpointSettings {
     fn default() -> Self {
-        Self { every_tokens: 0, keep: 2 }
+        Self {
+            every_tokens: 0,
+            keep: 2,
+        }
     }
 }
 
@@ -202,7 +211,9 @@ impl Preset {
     pub fn validate(&self) -> Result<(), SettingsError> {
         self.model.validate()?;
         self.optim.validate()?;
-        self.schedule.problem().map_or(Ok(()), |problem| Err(SettingsError::Schedule(problem)))?;
+        self.schedule
+            .problem()
+            .map_or(Ok(()), |problem| Err(SettingsError::Schedule(problem)))?;
         let counts = [
             ("train.tokens", self.train.tokens),
             ("train.seq_len", self.train.seq_len as u64),
@@ -226,16 +237,31 @@ impl Preset {
 
     fn validate_ranges(&self) -> Result<(), SettingsError> {
         let range = |field: &str, value: String, problem| {
-            Err(SettingsError::Range { field: field.into(), value, problem })
+            Err(SettingsError::Range {
+                field: field.into(),
+                value,
+                problem,
+            })
         };
         let temperature = self.sample.temperature;
         if !(temperature.is_finite() && temperature > 0.0) {
-            return range("sample.temperature", temperature.to_string(), "must be a number above 0");
+            return range(
+                "sample.temperature",
+                temperature.to_string(),
+                "must be a number above 0",
+            );
         }
         if self.eval.tokens < self.eval.seq_len as u64 {
-            return range("eval.tokens", self.eval.tokens.to_string(), "must hold at least one eval.seq_len");
+            return range(
+                "eval.tokens",
+                self.eval.tokens.to_string(),
+                "must hold at least one eval.seq_len",
+            );
         }
-        for (field, value) in [("train.seq_len", self.train.seq_len), ("eval.seq_len", self.eval.seq_len)] {
+        for (field, value) in [
+            ("train.seq_len", self.train.seq_len),
+            ("eval.seq_len", self.eval.seq_len),
+        ] {
             if value > 1 << 20 {
                 return range(field, value.to_string(), "must be at most 1,048,576");
             }
@@ -274,7 +300,10 @@ mod tests {
         assert_eq!(message(&preset), "train.micro_batch = 0: must be at least 1");
         let mut preset = test_preset();
         preset.sample.temperature = f64::NAN;
-        assert_eq!(message(&preset), "sample.temperature = NaN: must be a number above 0");
+        assert_eq!(
+            message(&preset),
+            "sample.temperature = NaN: must be a number above 0"
+        );
         let mut preset = test_preset();
         preset.model.n_kv_heads = 5;
         assert!(message(&preset).contains("n_kv_heads = 5"));
@@ -288,7 +317,9 @@ mod tests {
     fn unknown_keys_are_refused() {
         let mut value = serde_json::to_value(test_preset()).expect("serialises");
         value["train"]["lr"] = 1.into();
-        let error = serde_json::from_value::<Preset>(value).expect_err("unknown key").to_string();
+        let error = serde_json::from_value::<Preset>(value)
+            .expect_err("unknown key")
+            .to_string();
         assert!(error.contains("unknown field `lr`"), "{error}");
     }
 
@@ -302,6 +333,9 @@ mod tests {
             resolved: test_preset(),
         };
         let value = serde_json::to_value(&settings).expect("serialises");
-        assert_eq!(serde_json::from_value::<Settings>(value).expect("reads back"), settings);
+        assert_eq!(
+            serde_json::from_value::<Settings>(value).expect("reads back"),
+            settings
+        );
     }
 }

@@ -120,7 +120,9 @@ impl Trainer {
         factor: f64,
     ) -> Result<StepReport, StepError> {
         let (loss, gradients) = self.loss_and_gradients(micro_batches, window)?;
-        let update = self.optimizer.step(std::mem::take(&mut self.parameters), gradients, factor);
+        let update = self
+            .optimizer
+            .step(std::mem::take(&mut self.parameters), gradients, factor);
         self.parameters = update.parameters;
         // One read-back a step, and it waits for all of the step's work.
         let measured = read(Tensor::cat(vec![loss, update.squared_norms], 0)).await?;
@@ -130,16 +132,25 @@ impl Trainer {
     fn report(&self, measured: &[f32]) -> Result<StepReport, StepError> {
         let loss = f64::from(measured[0]);
         if !loss.is_finite() {
-            return Err(StepError::NotFinite { what: "the loss".into(), value: loss });
+            return Err(StepError::NotFinite {
+                what: "the loss".into(),
+                value: loss,
+            });
         }
         for (spec, &square) in self.specs.iter().zip(&measured[1..]) {
             if !square.is_finite() {
                 let what = format!("the gradient of `{}`", spec.name);
-                return Err(StepError::NotFinite { what, value: square.into() });
+                return Err(StepError::NotFinite {
+                    what,
+                    value: square.into(),
+                });
             }
         }
         let squares: f64 = measured[1..].iter().map(|&square| f64::from(square)).sum();
-        Ok(StepReport { loss, grad_norm: squares.sqrt() })
+        Ok(StepReport {
+            loss,
+            grad_norm: squares.sqrt(),
+        })
     }
 
     /// Mean loss `[1]` over the micro-batches and its gradients, in the order of the parameters.
@@ -151,8 +162,11 @@ impl Trainer {
         micro_batches: &[Batch],
         window: Option<usize>,
     ) -> Result<(Tensor<1>, Vec<Tensor<2>>), StepError> {
-        let leaves: Vec<Tensor<2>> =
-            self.parameters.iter().map(|p| p.clone().autodiff().require_grad()).collect();
+        let leaves: Vec<Tensor<2>> = self
+            .parameters
+            .iter()
+            .map(|p| p.clone().autodiff().require_grad())
+            .collect();
         let weights = self.tree(leaves.clone());
         let share = 1.0 / micro_batches.len() as f64;
         let mut total: Option<(Tensor<1>, Vec<Tensor<2>>)> = None;
@@ -161,14 +175,18 @@ impl Trainer {
             let loss = self.model(batch.seq(), window).loss(&weights, tokens, targets) * share;
             let mut tape = loss.backward();
             let gradients = leaves.iter().zip(&self.specs).map(|(leaf, spec)| {
-                leaf.grad_remove(&mut tape).ok_or_else(|| StepError::NoGradient(spec.name.clone()))
+                leaf.grad_remove(&mut tape)
+                    .ok_or_else(|| StepError::NoGradient(spec.name.clone()))
             });
             let gradients: Vec<Tensor<2>> = gradients.collect::<Result<_, _>>()?;
             total = Some(match total {
                 None => (loss.inner(), gradients),
                 Some((sum, sums)) => (
                     sum + loss.inner(),
-                    sums.into_iter().zip(gradients).map(|(sum, gradient)| sum + gradient).collect(),
+                    sums.into_iter()
+                        .zip(gradients)
+                        .map(|(sum, gradient)| sum + gradient)
+                        .collect(),
                 ),
             });
         }
@@ -203,15 +221,26 @@ impl Trainer {
     }
 
     fn model(&mut self, seq: usize, window: Option<usize>) -> &Model {
-        let Self { models, config, device, operations, .. } = self;
-        models.entry((seq, window)).or_insert_with(|| {
-            Model::new(config, seq, window, device).with_operations(*operations)
-        })
+        let Self {
+            models,
+            config,
+            device,
+            operations,
+            ..
+        } = self;
+        models
+            .entry((seq, window))
+            .or_insert_with(|| Model::new(config, seq, window, device).with_operations(*operations))
     }
 }
 
 /// Reads a vector back from the device, waiting for all work before it.
 pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, StepError> {
-    let data = tensor.into_data_async().await.map_err(|error| StepError::Device(error.to_string()))?;
-    data.convert::<f32>().into_vec().map_err(|error| StepError::Device(format!("{error:?}")))
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|error| StepError::Device(error.to_string()))?;
+    data.convert::<f32>()
+        .try_into_vec()
+        .map_err(|error| StepError::Device(format!("{error:?}")))
 }

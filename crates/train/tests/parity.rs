@@ -19,7 +19,9 @@ fn check(name: &str) {
     let logits: Vec<f32> = trainer.logits_of(&fixture, 0);
     fixture.assert_close("logits", &logits, BOUND);
 
-    let (loss, gradients) = trainer.loss_and_gradients(&[fixture.batch(0)], None).expect("computes");
+    let (loss, gradients) = trainer
+        .loss_and_gradients(&[fixture.batch(0)], None)
+        .expect("computes");
     fixture.assert_close("loss", &common::values(loss), BOUND);
     let names = fixture.names();
     assert_eq!(names.len(), gradients.len(), "every parameter has a gradient");
@@ -41,8 +43,14 @@ fn check(name: &str) {
         }
     }
     // Round-off grows along a trajectory; measured 1e-6 after ten steps.
-    assert!(largest_error(&losses, &fixture.tensor("losses")) < 1e-4, "{losses:?}");
-    assert!(largest_error(&norms, &fixture.tensor("grad_norms")) < 1e-3, "{norms:?}");
+    assert!(
+        largest_error(&losses, &fixture.tensor("losses")) < 1e-4,
+        "{losses:?}"
+    );
+    assert!(
+        largest_error(&norms, &fixture.tensor("grad_norms")) < 1e-3,
+        "{norms:?}"
+    );
 }
 
 trait Logits {
@@ -52,7 +60,11 @@ trait Logits {
 impl Logits for blueberry_train::Trainer {
     /// Row by row, since `logits` takes one sequence.
     fn logits_of(&mut self, fixture: &Fixture, step: usize) -> Vec<f32> {
-        fixture.inputs(step).iter().flat_map(|row| common::values(self.logits(row))).collect()
+        fixture
+            .inputs(step)
+            .iter()
+            .flat_map(|row| common::values(self.logits(row)))
+            .collect()
     }
 }
 
@@ -71,8 +83,12 @@ fn squared_relu_with_window_value_embeddings_and_cap_agrees_with_pytorch() {
 fn accumulated_gradients_are_those_of_the_whole_batch() {
     let fixture = Fixture::open("swiglu");
     let mut trainer = fixture.trainer(&Device::flex());
-    let (_, whole) = trainer.loss_and_gradients(&[fixture.batch(0)], None).expect("computes");
-    let (_, halves) = trainer.loss_and_gradients(&fixture.rows(0), None).expect("computes");
+    let (_, whole) = trainer
+        .loss_and_gradients(&[fixture.batch(0)], None)
+        .expect("computes");
+    let (_, halves) = trainer
+        .loss_and_gradients(&fixture.rows(0), None)
+        .expect("computes");
     for ((name, whole), halves) in fixture.names().iter().zip(whole).zip(halves) {
         let error = largest_error(&common::values(halves), &common::values(whole));
         assert!(error < BOUND, "{name}: {error}");

@@ -36,7 +36,10 @@ fn watch(what: &'static str) -> Watchdog {
 fn wgpu() -> OpenDevice {
     match open("wgpu") {
         Ok(device) => {
-            println!("on {} ({}, {})", device.info.name, device.info.api, device.info.driver);
+            println!(
+                "on {} ({}, {})",
+                device.info.name, device.info.api, device.info.driver
+            );
             device
         }
         // `cargo xtask ci` installs a software driver where there is none; without one this cannot be shown.
@@ -65,14 +68,20 @@ fn every_gradient(name: &str, device: &Device, cpu: &Device) {
     let fixture = Fixture::open(name);
     let gradients = |device: &Device| {
         let mut trainer = fixture.trainer(device);
-        trainer.loss_and_gradients(&[fixture.batch(0)], None).expect("computes").1
+        trainer
+            .loss_and_gradients(&[fixture.batch(0)], None)
+            .expect("computes")
+            .1
     };
     let (expected, found) = (gradients(cpu), gradients(device));
     let mut worst = 0.0f32;
     for ((parameter, expected), found) in fixture.names().iter().zip(expected).zip(found) {
         let error = largest_error(&values(found), &values(expected));
         worst = worst.max(error);
-        assert!(f64::from(error) < TOLERANCE, "{name}: gradient of {parameter} is off by {error:e}");
+        assert!(
+            f64::from(error) < TOLERANCE,
+            "{name}: gradient of {parameter} is off by {error:e}"
+        );
     }
     println!("{name}: largest error of a gradient {worst:e}");
 }
@@ -82,13 +91,25 @@ fn fifty_steps(name: &str, device: &Device, cpu: &Device) {
     let losses = |device: &Device| -> Vec<f64> {
         let mut trainer = fixture.trainer(device);
         let step = |step: usize| {
-            pollster::block_on(trainer.step(&[fixture.batch(step % 10)], None, 1.0)).expect("steps").loss
+            pollster::block_on(trainer.step(&[fixture.batch(step % 10)], None, 1.0))
+                .expect("steps")
+                .loss
         };
         (0..50).map(step).collect()
     };
     let (expected, found) = (losses(cpu), losses(device));
-    let worst = expected.iter().zip(&found).map(|(e, f)| (e - f).abs()).fold(0.0, f64::max);
-    println!("{name}: largest difference of 50 losses {worst:e}, from {:.4} to {:.4}", expected[0], expected[49]);
+    let worst = expected
+        .iter()
+        .zip(&found)
+        .map(|(e, f)| (e - f).abs())
+        .fold(0.0, f64::max);
+    println!(
+        "{name}: largest difference of 50 losses {worst:e}, from {:.4} to {:.4}",
+        expected[0], expected[49]
+    );
     assert!(worst < 1e-3, "{expected:?}\n{found:?}");
-    assert!(expected[49] < expected[0], "fifty steps on ten batches learn something");
+    assert!(
+        expected[49] < expected[0],
+        "fifty steps on ten batches learn something"
+    );
 }

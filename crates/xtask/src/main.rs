@@ -1,5 +1,6 @@
 //! Developer commands, run as `cargo xtask <command>`.
 
+mod bench;
 mod ci;
 mod process;
 mod setup;
@@ -32,8 +33,23 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
+    /// Measure training, tokenising, loading, start-up and memory, beside PyTorch and Hugging Face tokenizers.
+    Bench(bench::Flags),
     /// Say what this machine lacks and how to get it; installs nothing.
     Doctor,
+}
+
+/// A command that failed.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Workspace(#[from] workspace::Error),
+    #[error(transparent)]
+    Ci(#[from] ci::Error),
+    #[error(transparent)]
+    Bench(#[from] bench::Error),
+    #[error(transparent)]
+    Setup(#[from] setup::Error),
 }
 
 fn main() -> ExitCode {
@@ -46,10 +62,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task) -> Result<(), ci::Error> {
+fn run(task: Task) -> Result<(), Error> {
     match task {
         Task::Ci { list: true, .. } => ci::list(),
         Task::Ci { only, .. } => ci::run(&Workspace::find()?, &only)?,
+        Task::Bench(flags) => bench::run(Workspace::find()?, &flags)?,
         Task::Doctor => setup::doctor()?,
     }
     Ok(())

@@ -62,7 +62,13 @@ struct Dependency {
 }
 
 fn metadata(manifest: &Path) -> Result<Metadata, Box<dyn Error>> {
-    let arguments = ["metadata", "--format-version", "1", "--no-deps", "--manifest-path"];
+    let arguments = [
+        "metadata",
+        "--format-version",
+        "1",
+        "--no-deps",
+        "--manifest-path",
+    ];
     let output = Command::new("cargo").args(arguments).arg(manifest).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
@@ -71,19 +77,34 @@ fn metadata(manifest: &Path) -> Result<Metadata, Box<dyn Error>> {
 }
 
 fn crates(metadata: &Metadata) -> Vec<Crate> {
-    metadata.packages.iter().map(|package| read_crate(metadata, package)).collect()
+    metadata
+        .packages
+        .iter()
+        .map(|package| read_crate(metadata, package))
+        .collect()
 }
 
 fn read_crate(metadata: &Metadata, package: &Package) -> Crate {
     let folder = |path: &Path| {
         let place = path.strip_prefix(&metadata.workspace_root).unwrap_or(path);
-        place.strip_prefix("crates").unwrap_or(place).display().to_string()
+        place
+            .strip_prefix("crates")
+            .unwrap_or(place)
+            .display()
+            .to_string()
     };
-    let needed = package.dependencies.iter().filter(|needed| needed.kind.as_deref() != Some("dev"));
+    let needed = package
+        .dependencies
+        .iter()
+        .filter(|needed| needed.kind.as_deref() != Some("dev"));
     let (inside, outside): (Vec<_>, Vec<_>) = needed.partition(|needed| needed.path.is_some());
     Crate {
         folder: package.manifest_path.parent().map(folder).unwrap_or_default(),
-        inside: inside.iter().filter_map(|needed| needed.path.as_deref()).map(folder).collect(),
+        inside: inside
+            .iter()
+            .filter_map(|needed| needed.path.as_deref())
+            .map(folder)
+            .collect(),
         outside: outside.iter().map(|needed| needed.name.clone()).collect(),
     }
 }

@@ -20,17 +20,27 @@ pub fn prepare(args: &PrepareArgs) -> Result<Done> {
     };
     let mut options = PrepareOptions::new(args.inputs.clone(), args.out.clone(), tokenizer);
     options.field.clone_from(&args.field);
-    options.threads = args.threads.map(|n| NonZeroUsize::new(n).context("--threads 0: must be at least 1")).transpose()?;
+    options.threads = args
+        .threads
+        .map(|n| NonZeroUsize::new(n).context("--threads 0: must be at least 1"))
+        .transpose()?;
     let progress = Bar::new();
     let prepared = prepare_data(&options, &progress)?;
     progress.finish();
     if prepared.changed {
         println!("{} is ready:", args.out.display());
     } else {
-        println!("{} holds these inputs already, nothing was changed:", args.out.display());
+        println!(
+            "{} holds these inputs already, nothing was changed:",
+            args.out.display()
+        );
     }
     print(&prepared.manifest);
-    println!("next: blueberry train --data {} --set model.vocab_size={}", args.out.display(), prepared.manifest.tokenizer.vocab_size);
+    println!(
+        "next: blueberry train --data {} --set model.vocab_size={}",
+        args.out.display(),
+        prepared.manifest.tokenizer.vocab_size
+    );
     Ok(Done::Yes)
 }
 
@@ -47,7 +57,10 @@ fn print(manifest: &Manifest) {
     println!("  documents          {}", grouped(manifest.documents));
     println!("  training tokens    {}", grouped(manifest.train_tokens));
     println!("  validation targets {}", grouped(manifest.validation.targets));
-    println!("  unigram entropy    {:.4} nats a token", manifest.unigram_entropy_nats);
+    println!(
+        "  unigram entropy    {:.4} nats a token",
+        manifest.unigram_entropy_nats
+    );
     println!("  split              {}", manifest.split);
 }
 
@@ -76,10 +89,17 @@ impl Progress for Bar {
             *current = Some((status.stage, ProgressBar::new(status.bytes_total)));
         }
         if let Some((stage, bar)) = current.as_ref() {
-            if let Ok(style) = ProgressStyle::with_template("{msg} {bar:24} {percent:>3}%  {binary_bytes_per_sec}  ETA {eta}") {
+            if let Ok(style) = ProgressStyle::with_template(
+                "{msg} {bar:24} {percent:>3}%  {binary_bytes_per_sec}  ETA {eta}",
+            ) {
                 bar.set_style(style);
             }
-            bar.set_message(format!("{stage:?}: {} of {}, {} tokens", bytes(status.bytes_done), bytes(status.bytes_total), grouped(status.tokens)));
+            bar.set_message(format!(
+                "{stage:?}: {} of {}, {} tokens",
+                bytes(status.bytes_done),
+                bytes(status.bytes_total),
+                grouped(status.tokens)
+            ));
             bar.set_position(status.bytes_done);
         }
     }

@@ -22,7 +22,9 @@ pub fn run(args: &DevicesArgs) -> Result<Done> {
             print_info(info);
         }
         let checked = (args.check && wanted(args, info)).then(|| check(info));
-        failed |= checked.as_ref().is_some_and(|result| !matches!(result, Ok(report) if report.passed()));
+        failed |= checked
+            .as_ref()
+            .is_some_and(|result| !matches!(result, Ok(report) if report.passed()));
         if let (Some(result), false) = (&checked, args.json) {
             print_check(result);
         }
@@ -42,12 +44,19 @@ fn wanted(args: &DevicesArgs, info: &DeviceInfo) -> bool {
 fn check(info: &DeviceInfo) -> Result<CheckReport> {
     eprintln!("  checking {} ..", info.id);
     let device = open(&info.id)?;
-    Ok(pollster::block_on(check_device(&device.device, &open_cpu().device))?)
+    Ok(pollster::block_on(check_device(
+        &device.device,
+        &open_cpu().device,
+    ))?)
 }
 
 fn print_info(info: &DeviceInfo) {
     let memory = info.memory_bytes.map_or("memory unknown".to_owned(), bytes);
-    let software = if info.software { ", software: only if asked for by name" } else { "" };
+    let software = if info.software {
+        ", software: only if asked for by name"
+    } else {
+        ""
+    };
     println!(
         "{:<8} {} ({}, {}, kernels by {}, {memory}, computes in f32{software})",
         info.id,

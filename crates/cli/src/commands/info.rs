@@ -32,13 +32,22 @@ fn status(log: &RunLog) -> &'static str {
 
 fn seals(log: &RunLog) -> String {
     match &log.seals.broken {
-        Some(broken) => format!("BROKEN at line {}: the log was changed after it was written", broken.line),
-        None => format!("{} lines sealed, {} not yet", log.seals.sealed_lines, log.seals.unsealed_lines),
+        Some(broken) => format!(
+            "BROKEN at line {}: the log was changed after it was written",
+            broken.line
+        ),
+        None => format!(
+            "{} lines sealed, {} not yet",
+            log.seals.sealed_lines, log.seals.unsealed_lines
+        ),
     }
 }
 
 fn resumes(log: &RunLog) -> usize {
-    log.lines.iter().filter(|line| matches!(line.event, Event::Resume(_))).count()
+    log.lines
+        .iter()
+        .filter(|line| matches!(line.event, Event::Resume(_)))
+        .count()
 }
 
 fn print(log: &RunLog) {
@@ -52,16 +61,48 @@ fn print(log: &RunLog) {
         grouped(run.model.table_parameters),
         run.model.flops_per_token / 1e6
     );
-    println!("  device      {} ({}, {})", one_line(&run.hardware.device), run.hardware.backend, one_line(&run.hardware.driver));
-    println!("  check       {:?}{}", run.device_check.status, if run.device_check.cached { " (remembered)" } else { "" });
+    println!(
+        "  device      {} ({}, {})",
+        one_line(&run.hardware.device),
+        run.hardware.backend,
+        one_line(&run.hardware.driver)
+    );
+    println!(
+        "  check       {:?}{}",
+        run.device_check.status,
+        if run.device_check.cached {
+            " (remembered)"
+        } else {
+            ""
+        }
+    );
     let commit = run.source.commit.as_deref().unwrap_or("unknown");
-    println!("  source      commit {}{}", one_line(commit), if run.source.dirty { ", changed since" } else { "" });
+    println!(
+        "  source      commit {}{}",
+        one_line(commit),
+        if run.source.dirty { ", changed since" } else { "" }
+    );
     if let Some(last) = log.lines.iter().rev().find_map(|line| line.event.at()) {
-        println!("  reached     step {}, {} of {} tokens", grouped(last.step), grouped(last.tokens), grouped(run.target_tokens));
-        println!("  time        {} of training, {} of wall clock, resumed {} times", duration(last.train_s), duration(last.wall_s), resumes(log));
+        println!(
+            "  reached     step {}, {} of {} tokens",
+            grouped(last.step),
+            grouped(last.tokens),
+            grouped(run.target_tokens)
+        );
+        println!(
+            "  time        {} of training, {} of wall clock, resumed {} times",
+            duration(last.train_s),
+            duration(last.wall_s),
+            resumes(log)
+        );
     }
     for eval in log.evals() {
-        println!("  validation  {:.4} at {} tokens, {}", eval.val_loss, grouped(eval.at.tokens), duration(eval.at.train_s));
+        println!(
+            "  validation  {:.4} at {} tokens, {}",
+            eval.val_loss,
+            grouped(eval.at.tokens),
+            duration(eval.at.train_s)
+        );
     }
     if let Some(reason) = log.end().and_then(|end| end.reason.as_deref()) {
         println!("  reason      {}", one_line(reason));

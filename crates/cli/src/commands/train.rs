@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use blueberry_runlog::{End, EndStatus};
+use blueberry_train::Settings;
 use blueberry_train::native::{
     Interrupt, Observer, Outcome, Plan, RunDir, RunError, Start, load_preset, open, read_log, resume, train,
 };
-use blueberry_train::Settings;
 
 use crate::args::TrainArgs;
 use crate::exit::Done;
@@ -20,13 +20,18 @@ const DEFAULT_SEED: u64 = 42;
 /// Trains, or goes on with a run.
 pub fn run(args: &TrainArgs) -> Result<Done> {
     let interrupt = Interrupt::listen().context("cannot listen to Ctrl-C")?;
-    let mut observer: Box<dyn Observer> =
-        if args.json { Box::new(JsonLines) } else { Box::new(Progress::new()) };
+    let mut observer: Box<dyn Observer> = if args.json {
+        Box::new(JsonLines)
+    } else {
+        Box::new(Progress::new())
+    };
     let outcome = match &args.resume {
         Some(dir) => go_on(args, dir, &interrupt, observer.as_mut())?,
         None => Some(start(args, &interrupt, observer.as_mut())?),
     };
-    let Some(outcome) = outcome else { return Ok(Done::Yes) };
+    let Some(outcome) = outcome else {
+        return Ok(Done::Yes);
+    };
     if !args.json {
         summarise(&outcome);
     }
@@ -42,7 +47,15 @@ fn start(args: &TrainArgs, interrupt: &Interrupt, observer: &mut dyn Observer) -
     RunDir::check_free(&dir)?;
     let device = open(&settings.device)?;
     let plan = Plan::open(settings, device, observer)?;
-    train(plan, &Start { dir, user: args.user.clone() }, interrupt, observer)
+    train(
+        plan,
+        &Start {
+            dir,
+            user: args.user.clone(),
+        },
+        interrupt,
+        observer,
+    )
 }
 
 /// The preset with everything that the command line says on top of it.
@@ -66,8 +79,14 @@ fn settings(args: &TrainArgs) -> Result<Settings, RunError> {
 }
 
 fn default_dir(settings: &Settings) -> PathBuf {
-    let preset = Path::new(&settings.preset).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let preset = Path::new(&settings.preset)
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let unix_s = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     Path::new("runs").join(format!("{preset}-{}-{unix_s}", settings.seed))
 }
 
@@ -85,7 +104,10 @@ fn go_on(
         return Ok(None);
     }
     let mut settings: Settings = serde_json::from_value(log.run.config.clone()).map_err(|error| {
-        RunError::Mismatch(format!("`{}`: this build does not know the run's settings: {error}", dir.display()))
+        RunError::Mismatch(format!(
+            "`{}`: this build does not know the run's settings: {error}",
+            dir.display()
+        ))
     })?;
     settings.resolved.validate().map_err(RunError::from)?;
     settings.unchecked_device |= args.unchecked_device;
@@ -98,11 +120,22 @@ fn go_on(
 }
 
 fn summarise(outcome: &Outcome) {
-    let End { at, status, val_loss, reason, summary, .. } = &outcome.end;
+    let End {
+        at,
+        status,
+        val_loss,
+        reason,
+        summary,
+        ..
+    } = &outcome.end;
     let dir = outcome.dir.display();
     println!();
     match status {
-        EndStatus::Completed => println!("done: {} tokens in {} steps", grouped(at.tokens), grouped(at.step)),
+        EndStatus::Completed => println!(
+            "done: {} tokens in {} steps",
+            grouped(at.tokens),
+            grouped(at.step)
+        ),
         EndStatus::Interrupted => println!("stopped after step {} and saved", grouped(at.step)),
         EndStatus::Diverged => {
             println!("the run diverged {}", reason.as_deref().unwrap_or_default());
@@ -113,7 +146,11 @@ fn summarise(outcome: &Outcome) {
         println!("  validation loss   {loss:.4}");
     }
     let rate = at.tokens as f64 / at.train_s.max(f64::MIN_POSITIVE);
-    println!("  training          {} ({} tokens/s)", duration(at.train_s), grouped(rate as u64));
+    println!(
+        "  training          {} ({} tokens/s)",
+        duration(at.train_s),
+        grouped(rate as u64)
+    );
     println!("  wall clock        {}", duration(at.wall_s));
     if let Some(share) = summary.get("data_wait_share") {
         println!("  waiting for data  {:.2}% of training", share * 100.0);
@@ -125,11 +162,16 @@ fn summarise(outcome: &Outcome) {
     println!();
     match status {
         EndStatus::Completed => {
-            println!("next: `blueberry info {dir}` says what the run holds; `--preset nano` or `--set optim.muon.lr=0.03` tries another idea");
+            println!(
+                "next: `blueberry info {dir}` says what the run holds; `--preset nano` or `--set optim.muon.lr=0.03` tries another idea"
+            );
         }
         EndStatus::Interrupted => println!("go on with: blueberry train --resume {dir}"),
         EndStatus::Diverged | EndStatus::Failed => {
-            println!("the last good checkpoint, if there is one, is in {}", outcome.dir.join("checkpoints").display());
+            println!(
+                "the last good checkpoint, if there is one, is in {}",
+                outcome.dir.join("checkpoints").display()
+            );
         }
     }
 }

@@ -72,10 +72,16 @@ impl StepBench {
     }
 
     fn batches(&mut self) -> Vec<Batch> {
-        let StepShape { seq_len, micro_batch, accumulation, .. } = self.shape;
+        let StepShape {
+            seq_len,
+            micro_batch,
+            accumulation,
+            ..
+        } = self.shape;
         (0..accumulation)
             .filter_map(|_| {
-                let tokens = (0..micro_batch * (seq_len + 1)).map(|_| (self.random.next_u64() % self.vocab) as u16);
+                let tokens =
+                    (0..micro_batch * (seq_len + 1)).map(|_| (self.random.next_u64() % self.vocab) as u16);
                 Batch::new(tokens.collect(), seq_len)
             })
             .collect()

@@ -24,7 +24,9 @@ struct Entry {
 
 /// Where this program may keep what it can make again.
 pub fn user_cache_dir() -> PathBuf {
-    dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("blueberry")
+    dirs::cache_dir()
+        .unwrap_or_else(std::env::temp_dir)
+        .join("blueberry")
 }
 
 /// The check of `open`, from the cache in `cache_dir` or made now. `before_check` is called before one is
@@ -66,7 +68,11 @@ impl Entry {
 
     fn verdict(&self, cached: bool) -> DeviceCheck {
         DeviceCheck {
-            status: if self.passed { CheckStatus::Passed } else { CheckStatus::Failed },
+            status: if self.passed {
+                CheckStatus::Passed
+            } else {
+                CheckStatus::Failed
+            },
             worst_parameter: Some(self.worst_parameter.clone()),
             worst_error: Some(self.worst_error),
             cached,
@@ -77,14 +83,17 @@ impl Entry {
 
 /// Changes with anything that may change what the device computes.
 fn key(info: &DeviceInfo) -> String {
-    let parts =
-        [&info.name, &info.api, &info.driver, &info.compiler, &source_tree().sha256].map(String::as_str);
-    sha256(parts.join("\n").as_bytes())
+    let source = source_tree().sha256;
+    sha256([&info.name, &info.api, &info.driver, &info.compiler, &source].map(String::as_str).join("\n").as_bytes())
 }
 
 fn load(file: &Path) -> BTreeMap<String, Entry> {
     let small = fs::metadata(file).is_ok_and(|metadata| metadata.len() <= MAX_BYTES);
-    let bytes = if small { fs::read(file).unwrap_or_default() } else { Vec::new() };
+    let bytes = if small {
+        fs::read(file).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
     serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
@@ -127,7 +136,10 @@ mod tests {
     #[test]
     fn another_driver_is_another_device() {
         let info = open_cpu().info;
-        let other = DeviceInfo { driver: "other".into(), ..info.clone() };
+        let other = DeviceInfo {
+            driver: "other".into(),
+            ..info.clone()
+        };
         assert_ne!(key(&info), key(&other));
     }
 }

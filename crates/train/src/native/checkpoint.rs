@@ -101,7 +101,10 @@ pub(crate) fn save(
         .prefix(".saving-")
         .tempdir_in(folder)
         .map_err(fail("create a folder in", folder))?;
-    let model = trainer.parameters().map(|(spec, tensor)| (spec.name.clone(), tensor.clone())).collect();
+    let model = trainer
+        .parameters()
+        .map(|(spec, tensor)| (spec.name.clone(), tensor.clone()))
+        .collect();
     let mut digests = HashMap::new();
     for (name, tensors) in [(MODEL, model), (OPTIMIZER, trainer.optimizer().state())] {
         let file = beside.path().join(name);
@@ -151,12 +154,19 @@ fn prune(folder: &Path, keep: usize) {
 
 /// Folders of whole checkpoints, oldest first.
 fn list(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let is_checkpoint = |path: &PathBuf| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("step-"))
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
     };
-    let mut found: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(is_checkpoint).collect();
+    let is_checkpoint = |path: &PathBuf| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with("step-"))
+    };
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(is_checkpoint)
+        .collect();
     found.sort();
     found
 }
@@ -191,7 +201,10 @@ impl Checkpoint {
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
         let file = path.join(STATE);
         let length = fs::metadata(&file).map_err(fail("read", &file))?.len();
-        let damaged = |why: String| CheckpointError::Damaged { path: path.to_owned(), why };
+        let damaged = |why: String| CheckpointError::Damaged {
+            path: path.to_owned(),
+            why,
+        };
         if length > MAX_STATE_BYTES {
             return Err(damaged(format!("{STATE} has {length} bytes")));
         }
@@ -199,7 +212,10 @@ impl Checkpoint {
         let state: State =
             serde_json::from_slice(&bytes).map_err(|error| damaged(format!("{STATE}: {error}")))?;
         if state.version > VERSION {
-            return Err(CheckpointError::Version { path: path.to_owned(), found: state.version });
+            return Err(CheckpointError::Version {
+                path: path.to_owned(),
+                found: state.version,
+            });
         }
         Ok(Self {
             path: path.to_owned(),
@@ -240,7 +256,10 @@ impl Checkpoint {
                 self.tensor(&model, &spec.name, &device)
                     .filter(|tensor| tensor.dims() == spec.shape)
                     .ok_or_else(|| {
-                        self.damaged(format!("`{}` is missing or has another shape than {:?}", spec.name, spec.shape))
+                        self.damaged(format!(
+                            "`{}` is missing or has another shape than {:?}",
+                            spec.name, spec.shape
+                        ))
                     })
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -261,13 +280,19 @@ impl Checkpoint {
         let view = tensors.tensor(name).ok()?;
         let shape: [usize; 2] = view.shape().try_into().ok()?;
         (view.dtype() == Dtype::F32).then_some(())?;
-        let values: Vec<f32> =
-            view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let values: Vec<f32> = view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
         Some(Tensor::from_data(TensorData::new(values, shape), device))
     }
 
     fn damaged(&self, why: String) -> CheckpointError {
-        CheckpointError::Damaged { path: self.path.clone(), why }
+        CheckpointError::Damaged {
+            path: self.path.clone(),
+            why,
+        }
     }
 }
 

@@ -60,7 +60,9 @@ pub struct OpenDevice {
 #[derive(Debug, Error)]
 pub enum DeviceError {
     /// The name means nothing.
-    #[error("unknown device `{0}`: use auto, cuda[:i], wgpu[:i], metal, vulkan[:i] or cpu; `blueberry devices` lists what is found")]
+    #[error(
+        "unknown device `{0}`: use auto, cuda[:i], wgpu[:i], metal, vulkan[:i] or cpu; `blueberry devices` lists what is found"
+    )]
     Unknown(String),
     /// There is no such device.
     #[error("no device `{0}` on this machine: {1}; `blueberry devices` lists what is found")]
@@ -83,7 +85,8 @@ pub fn discover() -> Vec<DeviceInfo> {
 /// # Errors
 /// [`DeviceError`].
 pub fn open(name: &str) -> Result<OpenDevice, DeviceError> {
-    choose(name, &discover()).map(start)
+    // The CPU needs no looking around, which wakes drivers and takes a second.
+    if name == "cpu" { Ok(open_cpu()) } else { choose(name, &discover()).map(start) }
 }
 
 /// Opens the CPU.
@@ -94,9 +97,14 @@ pub fn open_cpu() -> OpenDevice {
 /// The device that a name means among `devices`.
 fn choose(name: &str, devices: &[DeviceInfo]) -> Result<DeviceInfo, DeviceError> {
     let (family, index) = match name.split_once(':') {
-        Some((family, index)) => {
-            (family, Some(index.parse::<usize>().map_err(|_| DeviceError::Unknown(name.into()))?))
-        }
+        Some((family, index)) => (
+            family,
+            Some(
+                index
+                    .parse::<usize>()
+                    .map_err(|_| DeviceError::Unknown(name.into()))?,
+            ),
+        ),
         None => (name, None),
     };
     match (family, index) {
@@ -163,7 +171,9 @@ fn start(info: DeviceInfo) -> OpenDevice {
     };
     let half = match info.kind {
         DeviceKind::Cuda => Some(FloatDType::BF16),
-        DeviceKind::Wgpu => device.supports_dtype(burn::tensor::DType::F16).then_some(FloatDType::F16),
+        DeviceKind::Wgpu => device
+            .supports_dtype(burn::tensor::DType::F16)
+            .then_some(FloatDType::F16),
         DeviceKind::Cpu => None,
     };
     OpenDevice { info, device, half }
@@ -232,8 +242,9 @@ mod cuda {
             Ok(device) => {
                 info.name = result::device::get_name(device).unwrap_or_else(|_| "unknown".into());
                 // SAFETY: `device` was just given by the driver.
-                info.memory_bytes =
-                    unsafe { result::device::total_mem(device) }.ok().map(|bytes| bytes as u64);
+                info.memory_bytes = unsafe { result::device::total_mem(device) }
+                    .ok()
+                    .map(|bytes| bytes as u64);
             }
             Err(error) => info.unusable = Some(error.to_string()),
         }
@@ -243,7 +254,9 @@ mod cuda {
     fn driver_version() -> Option<String> {
         let mut version = 0;
         // SAFETY: writes one integer to the place that it is given.
-        unsafe { sys::cuDriverGetVersion(&raw mut version) }.result().ok()?;
+        unsafe { sys::cuDriverGetVersion(&raw mut version) }
+            .result()
+            .ok()?;
         Some(format!("CUDA {}.{}", version / 1000, version % 1000 / 10))
     }
 
@@ -290,12 +303,18 @@ mod adapters {
                 software_only = found;
             }
         }
-        if software_only.is_empty() { vec![none_found()] } else { describe_all(software_only) }
+        if software_only.is_empty() {
+            vec![none_found()]
+        } else {
+            describe_all(software_only)
+        }
     }
 
     fn probe(api: Backend) -> Vec<AdapterInfo> {
-        let descriptor =
-            InstanceDescriptor { backends: api.into(), ..InstanceDescriptor::new_without_display_handle() };
+        let descriptor = InstanceDescriptor {
+            backends: api.into(),
+            ..InstanceDescriptor::new_without_display_handle()
+        };
         let adapters = pollster::block_on(Instance::new(descriptor).enumerate_adapters(api.into()));
         adapters.iter().map(wgpu::Adapter::get_info).collect()
     }
@@ -324,14 +343,17 @@ mod adapters {
     }
 
     fn describe(index: usize, adapter: AdapterInfo, selector: Option<Selector>) -> DeviceInfo {
-        let unusable =
-            selector.is_none().then(|| "the driver does not say what kind of device it is".to_owned());
+        let unusable = selector
+            .is_none()
+            .then(|| "the driver does not say what kind of device it is".to_owned());
         DeviceInfo {
             id: format!("wgpu:{index}"),
             kind: DeviceKind::Wgpu,
             name: adapter.name,
             api: adapter.backend.to_string(),
-            driver: format!("{} {}", adapter.driver, adapter.driver_info).trim().to_owned(),
+            driver: format!("{} {}", adapter.driver, adapter.driver_info)
+                .trim()
+                .to_owned(),
             compiler: compiler(adapter.backend).to_owned(),
             memory_bytes: None,
             software: adapter.device_type == DeviceType::Cpu,
@@ -342,7 +364,11 @@ mod adapters {
     }
 
     fn compiler(api: Backend) -> &'static str {
-        if cfg!(feature = "vulkan") && api == Backend::Vulkan { "SPIR-V" } else { "WGSL" }
+        if cfg!(feature = "vulkan") && api == Backend::Vulkan {
+            "SPIR-V"
+        } else {
+            "WGSL"
+        }
     }
 
     fn none_found() -> DeviceInfo {
@@ -373,7 +399,11 @@ mod tests {
             kind,
             software,
             unusable: unusable.map(Into::into),
-            api: if kind == DeviceKind::Wgpu { "vulkan".into() } else { "cpu".into() },
+            api: if kind == DeviceKind::Wgpu {
+                "vulkan".into()
+            } else {
+                "cpu".into()
+            },
             ..cpu_info()
         }
     }
@@ -411,7 +441,10 @@ mod tests {
         assert!(chosen("cuda", &machine(true, Some("no driver"))).contains("no driver"));
         assert!(chosen("wgpu:3", &machine(true, None)).contains("1 of this kind"));
         for name in ["gpu", "cpu:1", "cuda:x", "auto:0", ""] {
-            assert!(chosen(name, &machine(true, None)).starts_with("unknown device"), "{name}");
+            assert!(
+                chosen(name, &machine(true, None)).starts_with("unknown device"),
+                "{name}"
+            );
         }
     }
 }

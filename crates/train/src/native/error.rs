@@ -34,7 +34,9 @@ pub enum RunError {
     #[error("{0}")]
     Mismatch(String),
     /// The device computes wrong values.
-    #[error("device `{id}` ({name}) computes wrong values: {what} is off by {error:.1e} of its norm, allowed is {allowed:.0e}. Update its driver or use another device; `--unchecked-device` trains on it all the same, and the log will say so")]
+    #[error(
+        "device `{id}` ({name}) computes wrong values: {what} is off by {error:.1e} of its norm, allowed is {allowed:.0e}. Update its driver or use another device; `--unchecked-device` trains on it all the same, and the log will say so"
+    )]
     WrongDevice {
         /// What `--device` was resolved to.
         id: String,
@@ -70,6 +72,9 @@ pub enum RunError {
 impl RunError {
     /// Whether the input was at fault (exit code 2) rather than the run (exit code 1).
     pub fn is_bad_input(&self) -> bool {
-        !matches!(self, Self::WrongDevice { .. } | Self::Step { .. } | Self::OutOfMemory { .. })
+        !matches!(
+            self,
+            Self::WrongDevice { .. } | Self::Step { .. } | Self::OutOfMemory { .. }
+        )
     }
 }

@@ -25,7 +25,11 @@ impl FileError {
 
 /// Makes an error of `action` on `path`.
 pub(crate) fn fail(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
-    move |cause| FileError { action, path: path.to_owned(), cause }
+    move |cause| FileError {
+        action,
+        path: path.to_owned(),
+        cause,
+    }
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {

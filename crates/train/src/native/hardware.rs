@@ -5,7 +5,10 @@ use std::fs;
 /// Name of the processor and how many logical ones there are.
 pub fn processor() -> (String, u64) {
     let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    (processor_name().unwrap_or_else(|| std::env::consts::ARCH.to_owned()), cpus)
+    (
+        processor_name().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+        cpus,
+    )
 }
 
 #[cfg(target_os = "linux")]
@@ -17,7 +20,10 @@ fn processor_name() -> Option<String> {
 
 #[cfg(target_os = "macos")]
 fn processor_name() -> Option<String> {
-    let output = std::process::Command::new("sysctl").args(["-n", "machdep.cpu.brand_string"]).output().ok()?;
+    let output = std::process::Command::new("sysctl")
+        .args(["-n", "machdep.cpu.brand_string"])
+        .output()
+        .ok()?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
@@ -68,5 +74,8 @@ const PEAKS_F32: [(&str, f64); 5] = [
 
 /// The peak rate of a device in f32, where it is known.
 pub(crate) fn peak_flops(device_name: &str) -> Option<f64> {
-    PEAKS_F32.iter().find(|(name, _)| device_name.contains(name)).map(|(_, peak)| *peak)
+    PEAKS_F32
+        .iter()
+        .find(|(name, _)| device_name.contains(name))
+        .map(|(_, peak)| *peak)
 }

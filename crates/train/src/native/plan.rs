@@ -69,7 +69,14 @@ impl Plan {
         dataset.check_budget(total, curriculum.block_len(), preset.train.epochs)?;
         let tokenizer = dataset.tokenizer()?;
         let validation = validation_batches(&settings, &dataset)?;
-        Ok(Self { settings, device, curriculum, dataset, tokenizer, validation })
+        Ok(Self {
+            settings,
+            device,
+            curriculum,
+            dataset,
+            tokenizer,
+            validation,
+        })
     }
 
     /// Validation targets that an evaluation covers.
@@ -80,7 +87,13 @@ impl Plan {
     /// Fresh weights and optimiser.
     pub(crate) fn trainer(&self, seed: u64) -> Trainer {
         let preset = &self.settings.resolved;
-        Trainer::new(&preset.model, &preset.optim, seed, &self.device.device, self.muon_half())
+        Trainer::new(
+            &preset.model,
+            &preset.optim,
+            seed,
+            &self.device.device,
+            self.muon_half(),
+        )
     }
 
     /// The 16-bit float of Muon's iteration, where the preset wants one and the device has it.
@@ -138,7 +151,11 @@ fn validation_batches(settings: &Settings, dataset: &Dataset) -> Result<Vec<Batc
             eval.seq_len
         )));
     }
-    let rows: Vec<&[u16]> =
-        (0..sequences).map(|i| &tokens[i * eval.seq_len..=(i + 1) * eval.seq_len]).collect();
-    Ok(rows.chunks(eval.batch).filter_map(|rows| Batch::new(rows.concat(), eval.seq_len)).collect())
+    let rows: Vec<&[u16]> = (0..sequences)
+        .map(|i| &tokens[i * eval.seq_len..=(i + 1) * eval.seq_len])
+        .collect();
+    Ok(rows
+        .chunks(eval.batch)
+        .filter_map(|rows| Batch::new(rows.concat(), eval.seq_len))
+        .collect())
 }

@@ -76,13 +76,19 @@ fn names() -> String {
 /// [`PresetError`].
 pub fn load_preset(name: &str, overrides: &[String]) -> Result<Preset, PresetError> {
     let text = source(name)?;
-    let malformed = |cause| PresetError::Malformed { name: name.into(), cause: Box::new(cause) };
+    let malformed = |cause| PresetError::Malformed {
+        name: name.into(),
+        cause: Box::new(cause),
+    };
     let mut table: Table = text.parse().map_err(malformed)?;
     for assignment in overrides {
         apply(&mut table, assignment)?;
     }
     let preset: Preset = table.try_into().map_err(malformed)?;
-    preset.validate().map_err(|cause| PresetError::Invalid { name: name.into(), cause })?;
+    preset.validate().map_err(|cause| PresetError::Invalid {
+        name: name.into(),
+        cause,
+    })?;
     Ok(preset)
 }
 
@@ -96,7 +102,10 @@ fn source(name: &str) -> Result<String, PresetError> {
     let path = Path::new(name);
     let bytes = fs::metadata(path).map_err(fail("read", path))?.len();
     if bytes > MAX_BYTES {
-        return Err(PresetError::TooLarge { name: name.into(), bytes });
+        return Err(PresetError::TooLarge {
+            name: name.into(),
+            bytes,
+        });
     }
     Ok(fs::read_to_string(path).map_err(fail("read", path))?)
 }
@@ -126,7 +135,9 @@ fn apply(table: &mut Table, assignment: &str) -> Result<(), PresetError> {
 /// A TOML value, or a plain string where it is none, so that `data.dir=/some/where` needs no quotes.
 fn parse_value(text: &str) -> Value {
     let parsed = format!("value = {text}").parse::<Table>().ok();
-    parsed.and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.to_owned()))
+    parsed
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -135,7 +146,9 @@ mod tests {
 
     fn error(name: &str, overrides: &[&str]) -> String {
         let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
-        load_preset(name, &overrides).expect_err("not a preset").to_string()
+        load_preset(name, &overrides)
+            .expect_err("not a preset")
+            .to_string()
     }
 
     #[test]
@@ -160,7 +173,12 @@ mod tests {
 
     #[test]
     fn overrides_reach_every_depth() {
-        let set = ["optim.muon.lr=0.5", "train.micro_batch = 3", "data.dir=/some/where", "model.window=[0, 64]"];
+        let set = [
+            "optim.muon.lr=0.5",
+            "train.micro_batch = 3",
+            "data.dir=/some/where",
+            "model.window=[0, 64]",
+        ];
         let preset = load_preset("tiny", &set.map(String::from)).expect("valid");
         assert_eq!(preset.optim.muon.lr, 0.5);
         assert_eq!(preset.train.micro_batch, 3);

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use blueberry_data::Prefetch;
 use blueberry_runlog::{
-    At, Checkpoint as CheckpointEvent, CheckStatus, DataDigests, DeviceCheck, End, EndStatus, Eval, Event,
+    At, CheckStatus, Checkpoint as CheckpointEvent, DataDigests, DeviceCheck, End, EndStatus, Eval, Event,
     Hardware, Ledger, ModelCounts, Note, Resume, Run, RunLog, Sample, Step, Warmup,
 };
 
@@ -78,15 +78,19 @@ pub fn resume(
 
 /// The device's check, made or remembered; a failed one stops the run unless it was told not to.
 fn check(plan: &Plan, observer: &mut dyn Observer) -> Result<DeviceCheck, RunError> {
-    let check = checked(&plan.device, &user_cache_dir(), |info| observer.phase(Phase::CheckingDevice(info)))
-        .map_err(|cause| RunError::Step { step: 0, cause })?;
+    let check = checked(&plan.device, &user_cache_dir(), |info| {
+        observer.phase(Phase::CheckingDevice(info))
+    })
+    .map_err(|cause| RunError::Step { step: 0, cause })?;
     if check.status == CheckStatus::Passed {
         return Ok(check);
     }
     let what = check.worst_parameter.clone().unwrap_or_default();
     let error = check.worst_error.unwrap_or(f64::INFINITY);
     if plan.settings.unchecked_device {
-        observer.warning(&format!("the device failed its check ({what} is off by {error:.1e}); training on it as asked"));
+        observer.warning(&format!(
+            "the device failed its check ({what} is off by {error:.1e}); training on it as asked"
+        ));
         return Ok(check);
     }
     let info = &plan.device.info;
@@ -107,7 +111,12 @@ fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) -> Run {
     let started_unix_s = unix_s();
     Run {
         version: blueberry_runlog::VERSION,
-        run_id: format!("{}-{}-{:.0}", settings.preset, settings.seed, started_unix_s * 1e3),
+        run_id: format!(
+            "{}-{}-{:.0}",
+            settings.preset,
+            settings.seed,
+            started_unix_s * 1e3
+        ),
         // Settings are numbers, strings, lists and maps with string keys.
         config: serde_json::to_value(settings).unwrap_or_default(),
         preset: settings.preset.clone(),
@@ -155,7 +164,9 @@ fn hardware(plan: &Plan) -> Hardware {
 }
 
 fn unix_s() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// A run under way.
@@ -233,8 +244,14 @@ impl<'a> Session<'a> {
         self.sync()?;
         let seconds = self.now_s() - began;
         self.clock = Clock::new(self.now_s());
-        let extra = [(CLOCK_STARTED.to_owned(), unix_s().into())].into_iter().collect();
-        self.write(Event::Warmup(Warmup { at: At::default(), seconds, extra }))?;
+        let extra = [(CLOCK_STARTED.to_owned(), unix_s().into())]
+            .into_iter()
+            .collect();
+        self.write(Event::Warmup(Warmup {
+            at: At::default(),
+            seconds,
+            extra,
+        }))?;
         Ok(self.log.seal()?)
     }
 
@@ -262,7 +279,10 @@ impl<'a> Session<'a> {
         self.sync()?;
         // Time never runs backwards: work that is done again counts again, and wall time went on between
         // the two processes.
-        let wall_s = times.started_unix_s.map_or(0.0, |started| unix_s() - started).max(times.wall_s);
+        let wall_s = times
+            .started_unix_s
+            .map_or(0.0, |started| unix_s() - started)
+            .max(times.wall_s);
         self.clock = Clock::restored(times.train_s, wall_s, self.now_s());
         self.evaluated = evaluated_at(old, self.tokens);
         let torn_bytes = old.torn.as_ref().map_or(0, |torn| torn.bytes);
@@ -274,7 +294,9 @@ impl<'a> Session<'a> {
             downtime_s: wall_s - times.wall_s,
             extra: match times.started_unix_s {
                 Some(_) => Default::default(),
-                None => [(CLOCK_STARTED.to_owned(), unix_s().into())].into_iter().collect(),
+                None => [(CLOCK_STARTED.to_owned(), unix_s().into())]
+                    .into_iter()
+                    .collect(),
             },
         };
         self.write(Event::Resume(event))?;
@@ -286,14 +308,22 @@ impl<'a> Session<'a> {
 
     fn note(&mut self, kind: &str, text: String) -> Result<(), RunError> {
         let at = self.at();
-        self.write(Event::Note(Note { at, kind: kind.into(), text, extra: Default::default() }))
+        self.write(Event::Note(Note {
+            at,
+            kind: kind.into(),
+            text,
+            extra: Default::default(),
+        }))
     }
 
     /// Trains to the end and says how it ended, in the log too.
     fn finish(mut self) -> Result<Outcome, RunError> {
         let end = match self.train_to_end() {
             Ok(status) => self.end(status, None)?,
-            Err(RunError::Step { step, cause: cause @ StepError::NotFinite { .. } }) => {
+            Err(RunError::Step {
+                step,
+                cause: cause @ StepError::NotFinite { .. },
+            }) => {
                 let reason = format!("at step {step}, {cause}");
                 self.end(EndStatus::Diverged, Some(reason))?
             }
@@ -303,7 +333,10 @@ impl<'a> Session<'a> {
                 return Err(error);
             }
         };
-        Ok(Outcome { dir: self.dir.path().to_owned(), end })
+        Ok(Outcome {
+            dir: self.dir.path().to_owned(),
+            end,
+        })
     }
 
     fn train_to_end(&mut self) -> Result<EndStatus, RunError> {
@@ -368,8 +401,11 @@ impl<'a> Session<'a> {
     /// Evaluates, samples and saves where the step passed one of their marks.
     fn pause_for(&mut self, before: u64) -> Result<(), RunError> {
         let preset = &self.plan.settings.resolved;
-        let (eval, sample, save) =
-            (preset.eval.every_tokens, preset.sample.every_tokens, preset.checkpoint.every_tokens);
+        let (eval, sample, save) = (
+            preset.eval.every_tokens,
+            preset.sample.every_tokens,
+            preset.checkpoint.every_tokens,
+        );
         let tokens = self.tokens;
         if tokens >= self.plan.curriculum.target_tokens() {
             return Ok(());
@@ -410,14 +446,23 @@ impl<'a> Session<'a> {
         for index in 0..count {
             self.observer.phase(Phase::Evaluating(index, count));
             let batch = &self.plan.validation[index];
-            let loss = pollster::block_on(self.trainer.loss(batch))
-                .map_err(|cause| RunError::Step { step: self.step, cause })?;
+            let loss = pollster::block_on(self.trainer.loss(batch)).map_err(|cause| RunError::Step {
+                step: self.step,
+                cause,
+            })?;
             sum += loss * batch.targets() as f64;
         }
         let val_loss = sum / targets as f64;
         let (at, seconds, ledger) = (self.at(), self.now_s() - began, self.ledger());
         self.evaluated = Some((self.tokens, val_loss));
-        self.write(Event::Eval(Eval { at, val_loss, targets, seconds, ledger, extra: Default::default() }))?;
+        self.write(Event::Eval(Eval {
+            at,
+            val_loss,
+            targets,
+            seconds,
+            ledger,
+            extra: Default::default(),
+        }))?;
         Ok(self.log.seal()?)
     }
 
@@ -444,11 +489,20 @@ impl<'a> Session<'a> {
             .map_err(|error| RunError::Mismatch(format!("sample.prompt: {error}")))?;
         let stop = self.plan.tokenizer.end_of_document();
         let seed = self.plan.settings.seed ^ self.step;
-        let drawn = pollster::block_on(sample(&mut self.trainer, &settings, &prompt, stop, seed))
-            .map_err(|cause| RunError::Step { step: self.step, cause })?;
+        let drawn = pollster::block_on(sample(&mut self.trainer, &settings, &prompt, stop, seed)).map_err(
+            |cause| RunError::Step {
+                step: self.step,
+                cause,
+            },
+        )?;
         let text = self.plan.tokenizer.decode(&drawn);
         let at = self.at();
-        self.write(Event::Sample(Sample { at, prompt: settings.prompt, text, extra: Default::default() }))
+        self.write(Event::Sample(Sample {
+            at,
+            prompt: settings.prompt,
+            text,
+            extra: Default::default(),
+        }))
     }
 
     fn checkpoint(&mut self) -> Result<(), RunError> {
@@ -477,10 +531,16 @@ impl<'a> Session<'a> {
         // A device that failed cannot be waited for; its time is over all the same.
         let _ = self.pause();
         let at = self.at();
-        let val_loss = self.evaluated.filter(|(tokens, _)| *tokens == self.tokens).map(|(_, loss)| loss);
+        let val_loss = self
+            .evaluated
+            .filter(|(tokens, _)| *tokens == self.tokens)
+            .map(|(_, loss)| loss);
         let mut summary = std::collections::BTreeMap::new();
         summary.insert("data_wait_s".to_owned(), self.waited_s);
-        summary.insert("data_wait_share".to_owned(), self.waited_s / at.train_s.max(f64::MIN_POSITIVE));
+        summary.insert(
+            "data_wait_share".to_owned(),
+            self.waited_s / at.train_s.max(f64::MIN_POSITIVE),
+        );
         summary.insert("epochs".to_owned(), (self.data.state().epoch + 1) as f64);
         if let Some(bytes) = peak_resident_bytes() {
             summary.insert("peak_resident_bytes".to_owned(), bytes as f64);
@@ -513,7 +573,11 @@ struct Times {
 
 impl Times {
     fn of(log: &RunLog) -> Self {
-        let mut times = Self { train_s: 0.0, wall_s: 0.0, started_unix_s: None };
+        let mut times = Self {
+            train_s: 0.0,
+            wall_s: 0.0,
+            started_unix_s: None,
+        };
         for line in &log.lines {
             if let Some(at) = line.event.at() {
                 times.train_s = times.train_s.max(at.train_s);
@@ -524,7 +588,9 @@ impl Times {
                 Event::Resume(resume) => &resume.extra,
                 _ => continue,
             };
-            times.started_unix_s = times.started_unix_s.or(extra.get(CLOCK_STARTED).and_then(|v| v.as_f64()));
+            times.started_unix_s = times
+                .started_unix_s
+                .or(extra.get(CLOCK_STARTED).and_then(|v| v.as_f64()));
         }
         times
     }
@@ -532,7 +598,10 @@ impl Times {
 
 /// The validation loss that the log has for exactly these tokens.
 fn evaluated_at(log: &RunLog, tokens: u64) -> Option<(u64, f64)> {
-    log.evals().filter(|eval| eval.at.tokens == tokens).last().map(|eval| (tokens, eval.val_loss))
+    log.evals()
+        .filter(|eval| eval.at.tokens == tokens)
+        .last()
+        .map(|eval| (tokens, eval.val_loss))
 }
 
 /// A step's blocks as its passes.

@@ -89,7 +89,11 @@ impl RunDir {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
             Err(error) => return Err(fail("read", path)(error).into()),
         };
-        if occupied { Err(RunDirError::Foreign(path.to_owned())) } else { Ok(()) }
+        if occupied {
+            Err(RunDirError::Foreign(path.to_owned()))
+        } else {
+            Ok(())
+        }
     }
 
     /// Opens the folder of a run that there is.
@@ -107,7 +111,10 @@ impl RunDir {
         let file = path.join(LOCK_FILE);
         let lock = File::create(&file).map_err(fail("create", &file))?;
         lock.try_lock().map_err(|_| RunDirError::Busy(path.to_owned()))?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// The folder.
@@ -148,18 +155,27 @@ impl RunDir {
         let path = self.log();
         let log = read_log(&path)?;
         if let Some(broken) = &log.seals.broken {
-            return Err(RunDirError::Changed { path, line: broken.line });
+            return Err(RunDirError::Changed {
+                path,
+                line: broken.line,
+            });
         }
-        let mut file =
-            OpenOptions::new().write(true).open(&path).map_err(fail("open", &path))?;
-        file.set_len(log.intact_bytes).map_err(fail("cut the torn end of", &path))?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .map_err(fail("open", &path))?;
+        file.set_len(log.intact_bytes)
+            .map_err(fail("cut the torn end of", &path))?;
         file.seek(SeekFrom::End(0)).map_err(fail("read", &path))?;
         let writer = Writer::resume(file, log.chain.clone());
         Ok((log, Log { path, writer }))
     }
 
     fn write_error(&self, cause: WriteError) -> RunDirError {
-        RunDirError::Write { path: self.log(), cause }
+        RunDirError::Write {
+            path: self.log(),
+            cause,
+        }
     }
 }
 
@@ -170,7 +186,11 @@ const LOCK_FILE: &str = ".lock";
 /// # Errors
 /// [`RunDirError`].
 pub fn read_log(path: &Path) -> Result<RunLog, RunDirError> {
-    let path = if path.is_dir() { path.join(LOG_FILE) } else { path.to_owned() };
+    let path = if path.is_dir() {
+        path.join(LOG_FILE)
+    } else {
+        path.to_owned()
+    };
     let file = File::open(&path).map_err(fail("open", &path))?;
     read(BufReader::new(file), &Limits::default()).map_err(|cause| RunDirError::Log { path, cause })
 }
@@ -189,7 +209,10 @@ impl Log {
     /// # Errors
     /// [`RunDirError::Write`].
     pub fn write(&mut self, event: &blueberry_runlog::Event) -> Result<(), RunDirError> {
-        self.writer.write(event).map_err(|cause| RunDirError::Write { path: self.path.clone(), cause })
+        self.writer.write(event).map_err(|cause| RunDirError::Write {
+            path: self.path.clone(),
+            cause,
+        })
     }
 
     /// Seals what was written so far and makes it durable.
@@ -197,8 +220,14 @@ impl Log {
     /// # Errors
     /// [`RunDirError`].
     pub fn seal(&mut self) -> Result<(), RunDirError> {
-        self.writer.seal().map_err(|cause| RunDirError::Write { path: self.path.clone(), cause })?;
-        self.writer.output().sync_data().map_err(fail("sync", &self.path))?;
+        self.writer.seal().map_err(|cause| RunDirError::Write {
+            path: self.path.clone(),
+            cause,
+        })?;
+        self.writer
+            .output()
+            .sync_data()
+            .map_err(fail("sync", &self.path))?;
         Ok(())
     }
 }

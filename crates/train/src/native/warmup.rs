@@ -16,8 +16,7 @@ const SEED_OFFSET: u64 = 0x7761_726d;
 /// # Errors
 /// [`RunError::OutOfMemory`] names a micro-batch that was tried and fits; [`RunError::Step`].
 pub(crate) fn warm_up(plan: &Plan) -> Result<(), RunError> {
-    let shapes: BTreeSet<StepShape> =
-        plan.curriculum.stages().iter().map(|stage| stage.shape).collect();
+    let shapes: BTreeSet<StepShape> = plan.curriculum.stages().iter().map(|stage| stage.shape).collect();
     for shape in shapes {
         try_shape(plan, shape).map_err(|failure| explain(plan, shape, failure))?;
     }
@@ -32,8 +31,9 @@ fn try_shape(plan: &Plan, shape: StepShape) -> Result<(), StepError> {
         let mut trainer = plan.trainer(plan.settings.seed ^ SEED_OFFSET);
         // Two passes compile what any number of passes needs.
         let passes = shape.accumulation.min(2);
-        let batches: Vec<Batch> =
-            (0..passes).filter_map(|pass| made_up(plan, shape.micro_batch, shape.seq_len, pass)).collect();
+        let batches: Vec<Batch> = (0..passes)
+            .filter_map(|pass| made_up(plan, shape.micro_batch, shape.seq_len, pass))
+            .collect();
         // A rate of zero: made-up tokens teach nothing, and must not make the loss run away.
         pollster::block_on(trainer.step(&batches, shape.window, 0.0)).map(|_| ())
     };
@@ -43,8 +43,11 @@ fn try_shape(plan: &Plan, shape: StepShape) -> Result<(), StepError> {
 
 fn evaluate_once(plan: &Plan) -> Result<(), StepError> {
     let mut trainer = plan.trainer(plan.settings.seed ^ SEED_OFFSET);
-    let shapes: BTreeSet<(usize, usize)> =
-        plan.validation.iter().map(|batch| (batch.len(), batch.seq())).collect();
+    let shapes: BTreeSet<(usize, usize)> = plan
+        .validation
+        .iter()
+        .map(|batch| (batch.len(), batch.seq()))
+        .collect();
     for (salt, (rows, seq)) in shapes.into_iter().enumerate() {
         if let Some(batch) = made_up(plan, rows, seq, salt) {
             pollster::block_on(trainer.loss(&batch))?;
@@ -66,10 +69,16 @@ fn made_up(plan: &Plan, rows: usize, seq: usize, salt: usize) -> Option<Batch> {
 
 fn explain(plan: &Plan, shape: StepShape, failure: StepError) -> RunError {
     let StepError::Device(text) = &failure else {
-        return RunError::Step { step: 0, cause: failure };
+        return RunError::Step {
+            step: 0,
+            cause: failure,
+        };
     };
     if !is_memory_failure(text) {
-        return RunError::Step { step: 0, cause: failure };
+        return RunError::Step {
+            step: 0,
+            cause: failure,
+        };
     }
     RunError::OutOfMemory {
         id: plan.device.info.id.clone(),
@@ -96,12 +105,22 @@ fn advice(plan: &Plan, shape: StepShape) -> String {
 /// What the backends and drivers say when there is no memory.
 fn is_memory_failure(text: &str) -> bool {
     let text = text.to_lowercase();
-    ["out of memory", "outofmemory", "out_of_memory", "can't allocate", "cannot allocate", "buffer too big", "buffer size"]
-        .iter()
-        .any(|sign| text.contains(sign))
+    [
+        "out of memory",
+        "outofmemory",
+        "out_of_memory",
+        "can't allocate",
+        "cannot allocate",
+        "buffer too big",
+        "buffer size",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
 }
 
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("an unknown panic").to_owned()
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("an unknown panic")
+        .to_owned()
 }

@@ -27,14 +27,22 @@ impl Fixture {
             std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         };
         let config = serde_json::from_slice(&read(format!("{name}.json"))).expect("JSON");
-        Self { config, bytes: read(format!("{name}.safetensors")) }
+        Self {
+            config,
+            bytes: read(format!("{name}.safetensors")),
+        }
     }
 
     pub fn model(&self) -> ModelConfig {
         let c = &self.config;
         let size = |key: &str| c[key].as_u64().expect(key) as usize;
         let list = |key: &str| -> Vec<usize> {
-            c[key].as_array().expect(key).iter().map(|v| v.as_u64().expect(key) as usize).collect()
+            c[key]
+                .as_array()
+                .expect(key)
+                .iter()
+                .map(|v| v.as_u64().expect(key) as usize)
+                .collect()
         };
         ModelConfig {
             vocab_size: size("vocab_size"),
@@ -44,7 +52,11 @@ impl Fixture {
             n_kv_heads: size("n_kv_heads"),
             head_dim: size("head_dim"),
             d_ff: size("d_ff"),
-            activation: if c["activation"] == "swiglu" { Activation::Swiglu } else { Activation::Relu2 },
+            activation: if c["activation"] == "swiglu" {
+                Activation::Swiglu
+            } else {
+                Activation::Relu2
+            },
             tied: c["tied"].as_bool().expect("tied"),
             embed_scale: c["embed_scale"].as_bool().expect("embed_scale"),
             qk_norm: true,
@@ -88,7 +100,11 @@ impl Fixture {
 
     /// Names of the parameters in the order of the model.
     pub fn names(&self) -> Vec<String> {
-        Weights::specs(&self.model()).into_vec().into_iter().map(|spec| spec.name).collect()
+        Weights::specs(&self.model())
+            .into_vec()
+            .into_iter()
+            .map(|spec| spec.name)
+            .collect()
     }
 
     /// A trainer with the fixture's weights.
@@ -108,25 +124,38 @@ impl Fixture {
 
     pub fn tensor(&self, name: &str) -> Vec<f32> {
         let tensors = SafeTensors::deserialize(&self.bytes).expect("safetensors");
-        let view = tensors.tensor(name).unwrap_or_else(|error| panic!("{name}: {error}"));
-        view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+        let view = tensors
+            .tensor(name)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        view.data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect()
     }
 
     fn tokens(&self, step: usize) -> Vec<Vec<u16>> {
         let tensors = SafeTensors::deserialize(&self.bytes).expect("safetensors");
         let view = tensors.tensor("tokens").expect("tokens");
-        let &[_, rows, width] = view.shape() else { panic!("tokens are [steps, rows, seq + 1]") };
+        let &[_, rows, width] = view.shape() else {
+            panic!("tokens are [steps, rows, seq + 1]")
+        };
         let values: Vec<u16> = view
             .data()
             .chunks_exact(4)
             .map(|b| u16::try_from(i32::from_le_bytes([b[0], b[1], b[2], b[3]])).expect("a token"))
             .collect();
-        values[step * rows * width..(step + 1) * rows * width].chunks(width).map(<[u16]>::to_vec).collect()
+        values[step * rows * width..(step + 1) * rows * width]
+            .chunks(width)
+            .map(<[u16]>::to_vec)
+            .collect()
     }
 
     /// The inputs of a step, a sequence a row.
     pub fn inputs(&self, step: usize) -> Vec<Vec<u16>> {
-        self.tokens(step).into_iter().map(|row| row[..row.len() - 1].to_vec()).collect()
+        self.tokens(step)
+            .into_iter()
+            .map(|row| row[..row.len() - 1].to_vec())
+            .collect()
     }
 
     pub fn batch(&self, step: usize) -> Batch {
@@ -137,27 +166,39 @@ impl Fixture {
 
     /// The rows of a step as batches of their own.
     pub fn rows(&self, step: usize) -> Vec<Batch> {
-        self.tokens(step).into_iter().filter_map(|row| Batch::new(row.clone(), row.len() - 1)).collect()
+        self.tokens(step)
+            .into_iter()
+            .filter_map(|row| Batch::new(row.clone(), row.len() - 1))
+            .collect()
     }
 
     pub fn assert_close(&self, name: &str, found: &[f32], bound: f32) {
         let error = largest_error(found, &self.tensor(name));
-        assert!(error < bound, "{name}: off by {error:e} of the largest value, allowed {bound:e}");
+        assert!(
+            error < bound,
+            "{name}: off by {error:e} of the largest value, allowed {bound:e}"
+        );
     }
 }
 
 /// The largest difference over the largest expected value.
 pub fn largest_error(found: &[f32], expected: &[f32]) -> f32 {
     assert_eq!(found.len(), expected.len());
-    let largest = expected.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+    let largest = expected
+        .iter()
+        .fold(0.0f32, |largest, value| largest.max(value.abs()));
     let difference = |(f, e): (&f32, &f32)| (f - e).abs();
-    let worst = found.iter().zip(expected).map(difference).fold(0.0f32, |worst, d| {
-        // A NaN must not be lost in a `max`.
-        if d.is_nan() { f32::INFINITY } else { worst.max(d) }
-    });
+    let worst = found
+        .iter()
+        .zip(expected)
+        .map(difference)
+        .fold(0.0f32, |worst, d| {
+            // A NaN must not be lost in a `max`.
+            if d.is_nan() { f32::INFINITY } else { worst.max(d) }
+        });
     worst / largest
 }
 
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().into_vec().expect("f32")
+    tensor.into_data().try_into_vec().expect("f32")
 }

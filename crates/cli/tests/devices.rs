@@ -1,0 +1,109 @@
+//! `devices` and `info`.
+
+mod common;
+
+use common::{blueberry, finish, place, read_log, train};
+use serde_json::Value;
+
+fn devices() -> Vec<Value> {
+    let finished = finish(blueberry(["devices", "--json"])).expect_code(0);
+    serde_json::from_str(&finished.stdout).expect("a list")
+}
+
+#[test]
+fn every_machine_has_its_cpu() {
+    let devices = devices();
+    let cpu = devices
+        .iter()
+        .find(|device| device["id"] == "cpu")
+        .expect("a CPU");
+    assert!(cpu["unusable"].is_null());
+    assert_eq!(cpu["software"], false);
+    assert!(cpu["name"].as_str().is_some_and(|name| !name.is_empty()));
+}
+
+#[test]
+fn people_read_the_same_list() {
+    let finished = finish(blueberry(["devices"])).expect_code(0);
+    for device in devices() {
+        let id = device["id"].as_str().expect("an id");
+        assert!(
+            finished.stdout.lines().any(|line| line.starts_with(id)),
+            "no {id}: {finished:#?}"
+        );
+        if let Some(why) = device["unusable"].as_str() {
+            assert!(!why.is_empty());
+            assert!(
+                finished.stdout.contains(&format!("cannot be used: {why}")),
+                "{finished:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_family_without_a_device_has_a_reason() {
+    let devices = devices();
+    for family in ["cuda", "wgpu"] {
+        let of_family = |device: &&Value| device["id"].as_str().is_some_and(|id| id.starts_with(family));
+        let found: Vec<_> = devices.iter().filter(of_family).collect();
+        assert!(!found.is_empty(), "nothing about {family}");
+        // Devices are numbered; without a number, the entry is about there being none.
+        for device in found.iter().filter(|device| device["id"] == family) {
+            assert!(device["unusable"].is_string(), "{device}");
+        }
+    }
+}
+
+#[test]
+fn the_cpu_passes_its_check() {
+    let finished = finish(blueberry(["devices", "--check", "--device", "cpu", "--json"])).expect_code(0);
+    let devices: Vec<Value> = serde_json::from_str(&finished.stdout).expect("a list");
+    assert_eq!(devices.len(), 1);
+    let check = &devices[0]["check"];
+    assert_eq!(check["passed"], true);
+    assert!(
+        check["compared"].as_u64().is_some_and(|compared| compared > 0),
+        "{check}"
+    );
+}
+
+#[test]
+fn info_names_status_and_losses() {
+    let place = place();
+    let dir = place.path().join("run");
+    finish(train(&dir, &["train.tokens=640", "eval.every_tokens=320"])).expect_code(0);
+    let mut command = blueberry(["info"]);
+    command.arg(&dir);
+    let finished = finish(command).expect_code(0);
+    assert!(finished.stdout.contains("(completed)"), "{finished:#?}");
+    let log = read_log(&dir);
+    assert_eq!(log.evals().count(), 3);
+    for eval in log.evals() {
+        let line = format!("{:.4} at {} tokens", eval.val_loss, eval.at.tokens);
+        assert!(finished.stdout.contains(&line), "no {line:?}: {finished:#?}");
+    }
+}
+
+#[test]
+fn info_for_machines_has_the_log_s_numbers() {
+    let place = place();
+    let dir = place.path().join("run");
+    finish(train(&dir, &["train.tokens=64"])).expect_code(0);
+    let mut command = blueberry(["info", "--json"]);
+    command.arg(dir.join("run.jsonl"));
+    let info: Value = serde_json::from_str(&finish(command).expect_code(0).stdout).expect("JSON");
+    let log = read_log(&dir);
+    let evals: Vec<_> = log.evals().map(|eval| eval.val_loss).collect();
+    let found = info["evals"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|eval| eval["val_loss"].as_f64());
+    assert_eq!(found.collect::<Option<Vec<_>>>(), Some(evals));
+    assert_eq!(
+        (&info["status"], &info["resumes"]),
+        (&"completed".into(), &0.into())
+    );
+    assert!(info["broken_seal_line"].is_null() && info["torn"].is_null());
+}

@@ -1,0 +1,85 @@
+//! A run whose numbers run away says so and keeps what was good.
+
+mod common;
+
+use std::path::Path;
+
+use blueberry_runlog::{EndStatus, RunLog};
+use common::checks::{end, whole_checkpoints};
+use common::{finish, place, read_log, train};
+
+/// Trains until it diverges, saving after every step.
+fn diverge(dir: &Path, settings: &[&str]) -> RunLog {
+    let settings = [
+        settings,
+        &["schedule={kind='constant'}", "checkpoint.every_tokens=64"],
+    ]
+    .concat();
+    let finished = finish(train(dir, &settings)).expect_code(1);
+    assert!(
+        finished.stdout.contains("the run diverged at step"),
+        "{finished:#?}"
+    );
+    let log = read_log(dir);
+    assert_eq!(
+        (end(&log).status, log.seals.unsealed_lines),
+        (EndStatus::Diverged, 0)
+    );
+    log
+}
+
+/// The reason names the step and what was not a number.
+fn assert_reason(log: &RunLog) {
+    let reason = end(log).reason.as_deref().expect("a reason");
+    let step = end(log).at.step + 1;
+    let what = reason
+        .strip_prefix(&format!("at step {step}, "))
+        .unwrap_or_else(|| panic!("{reason}"));
+    assert!(
+        what.starts_with("the loss is") || what.starts_with("the gradient of `"),
+        "{reason}"
+    );
+    assert!(
+        ["NaN", "inf"].iter().any(|value| what.ends_with(value)),
+        "{reason}"
+    );
+}
+
+#[test]
+fn an_absurd_learning_rate_diverges() {
+    let place = place();
+    let dir = place.path().join("run");
+    let log = diverge(&dir, &["optim.muon.lr=1e30", "optim.adamw.lr=1e30"]);
+    assert_reason(&log);
+    assert_eq!(whole_checkpoints(&dir).len() as u64, end(&log).at.step.min(2));
+    assert!(log.steps().all(|step| step.loss.is_finite()));
+}
+
+#[test]
+fn checkpoints_before_the_divergence_are_kept() {
+    let place = place();
+    let dir = place.path().join("run");
+    // The decay multiplies every hidden matrix by 1 - 0.01 * 1e6, about -1e4, in each step: f32 ends at 1e38,
+    // which takes several steps.
+    let settings = ["optim.muon.lr=0.01", "optim.muon.weight_decay=1e6"];
+    let log = diverge(&dir, &settings);
+    assert_reason(&log);
+    assert!(
+        end(&log).at.step >= 3,
+        "diverged after {} steps",
+        end(&log).at.step
+    );
+    let newest = format!("step-{:08}", end(&log).at.step);
+    let kept = whole_checkpoints(&dir);
+    assert_eq!(kept.len(), 2);
+    assert!(kept[1].ends_with(newest), "{kept:?}");
+}
+
+#[test]
+fn weights_that_the_last_step_spoilt_are_no_completed_run() {
+    let place = place();
+    let dir = place.path().join("run");
+    // Beyond f32, so that no weight is a number after the one step that there is.
+    let settings = ["optim.muon.lr=1e300", "optim.adamw.lr=1e300", "train.tokens=64"];
+    diverge(&dir, &settings);
+}

@@ -1,0 +1,138 @@
+//! Stopping a run from outside, and what a second process may do to it.
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use blueberry_runlog::{EndStatus, Event, RunLog};
+use common::checks::{assert_clocks_rise, assert_same_end, end, whole_checkpoints};
+use common::{Finished, Running, finish, place, read_log, resume, train};
+
+/// Some 500 steps and no checkpoint on the way.
+const SETTINGS: [&str; 2] = ["train.tokens=32_000", "eval.every_tokens=6_400"];
+
+/// Stops a run of [`SETTINGS`] in `dir` by `signal` once it has taken some steps.
+fn stopped_by(signal: libc::c_int, dir: &Path) -> Finished {
+    let mut running = Running::start(train(dir, &SETTINGS));
+    running.wait_for_log(dir, |log| log.steps().count() >= 20);
+    running.signal(signal);
+    running.finish().expect_code(0)
+}
+
+/// Names of the last events, seals among them.
+fn last_events<const N: usize>(log: &RunLog) -> [&'static str; N] {
+    let name = |event: &Event| match event {
+        Event::Checkpoint(_) => "checkpoint",
+        Event::Seal(_) => "seal",
+        Event::End(_) => "end",
+        _ => "another",
+    };
+    let last = log.lines.last_chunk::<N>().expect("as many lines");
+    std::array::from_fn(|index| name(&last[index].event))
+}
+
+#[test]
+fn an_interrupted_run_is_saved_and_goes_on_as_if_nothing_had_been() {
+    let place = place();
+    let (calm, dir) = (place.path().join("calm"), place.path().join("stopped"));
+    finish(train(&calm, &SETTINGS)).expect_code(0);
+    let stopped = stopped_by(libc::SIGINT, &dir).expect_error(&["stopping after this step"]);
+    let advice = format!("go on with: blueberry train --resume {}", dir.display());
+    assert!(stopped.stdout.contains(&advice), "{stopped:#?}");
+    let log = read_log(&dir);
+    assert_eq!(end(&log).status, EndStatus::Interrupted);
+    assert_eq!(last_events(&log), ["checkpoint", "seal", "end", "seal"]);
+    assert_eq!(log.seals.unsealed_lines, 0);
+    assert_eq!(whole_checkpoints(&dir).len(), 1);
+
+    finish(resume(&dir)).expect_code(0);
+    let resumed = read_log(&dir);
+    assert_same_end(&resumed, &read_log(&calm));
+    assert_clocks_rise(&resumed);
+    // Saved on request, so no step is taken twice.
+    assert_eq!(resumed.steps().count() as u64, end(&resumed).at.step);
+}
+
+#[test]
+fn a_request_to_terminate_is_an_interrupt_too() {
+    let place = place();
+    let dir = place.path().join("run");
+    stopped_by(libc::SIGTERM, &dir);
+    assert_eq!(end(&read_log(&dir)).status, EndStatus::Interrupted);
+}
+
+#[test]
+fn a_second_interrupt_leaves_at_once() {
+    let place = place();
+    let dir = place.path().join("run");
+    // One step of 8,000 passes, which takes many seconds.
+    let settings = ["train.accumulation=8_000", "train.tokens=512_000"];
+    let mut running = Running::start(train(&dir, &settings));
+    running.wait_for_log(&dir, |log| log.evals().count() == 1);
+    running.signal(libc::SIGINT);
+    running.wait_for_error("press Ctrl-C again");
+    running.signal(libc::SIGINT);
+    running.finish().expect_code(130);
+    let log = read_log(&dir);
+    assert!(
+        log.steps().next().is_none() && log.end().is_none(),
+        "it waited for its step"
+    );
+}
+
+#[test]
+fn a_run_belongs_to_one_process() {
+    let place = place();
+    let dir = place.path().join("run");
+    let mut running = Running::start(train(&dir, &["train.tokens=2_000_000"]));
+    running.wait_for_log(&dir, |log| log.steps().count() >= 1);
+    finish(resume(&dir))
+        .expect_code(2)
+        .expect_error(&["another process is running"]);
+    finish(train(&dir, &SETTINGS))
+        .expect_code(2)
+        .expect_error(&["already holds a run"]);
+    running.signal(libc::SIGINT);
+    running.finish().expect_code(0);
+    assert_eq!(last_events(&read_log(&dir)), ["end", "seal"]);
+}
+
+#[test]
+fn a_complete_run_is_left_as_it_is() {
+    let place = place();
+    let dir = place.path().join("run");
+    finish(train(&dir, &["train.tokens=64"])).expect_code(0);
+    let bytes = || fs::read(dir.join("run.jsonl")).expect("a log");
+    let before = bytes();
+    finish(resume(&dir))
+        .expect_code(0)
+        .expect_error(&["is complete already"]);
+    assert!(before == bytes());
+}
+
+#[test]
+fn json_is_the_log_without_its_seals() {
+    let place = place();
+    let dir = place.path().join("run");
+    let mut command = train(
+        &dir,
+        &[
+            "train.tokens=640",
+            "eval.every_tokens=320",
+            "checkpoint.every_tokens=320",
+        ],
+    );
+    command.arg("--json");
+    let finished = finish(command).expect_code(0);
+    let log = fs::read_to_string(dir.join("run.jsonl")).expect("a log");
+    let parse = |line| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+    let printed: Vec<_> = finished.stdout.lines().map(parse).collect();
+    let logged: Vec<_> = log
+        .lines()
+        .map(parse)
+        .filter(|line| line["event"] != "seal")
+        .collect();
+    assert_eq!(printed, logged);
+}

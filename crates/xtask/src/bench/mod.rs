@@ -1,0 +1,252 @@
+//! `cargo xtask bench`: what the program costs, beside the baselines that it is held against. bench/README.md
+//! says what each number means.
+
+mod child;
+mod error;
+mod loader;
+mod machine;
+mod memory;
+mod python;
+mod report;
+mod scratch;
+mod startup;
+mod stats;
+mod tokenize;
+mod train;
+mod training;
+mod turns;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use clap::builder::PossibleValuesParser;
+
+use crate::process;
+use crate::workspace::Workspace;
+
+pub use error::Error;
+use machine::{Machine, Source};
+use python::Python;
+use report::{PartReport, Report};
+
+/// What `cargo xtask bench` can be told.
+#[derive(clap::Args)]
+pub struct Flags {
+    /// Measure this part only; may be given several times.
+    #[arg(long, value_name = "PART", value_parser = PossibleValuesParser::new(PARTS.iter().map(|part| part.name)))]
+    only: Vec<String>,
+    /// Write the results here, as JSON; without it they are only printed.
+    #[arg(long, value_name = "FILE.json")]
+    out: Option<PathBuf>,
+    /// The interpreter that has PyTorch and tokenizers.
+    #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+    python: PathBuf,
+    /// Turns of each program.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// A folder with corpus/novels and tokenizer/tokenizer.json [default: BLUEBERRY_ASSETS].
+    #[arg(long, value_name = "DIR")]
+    assets: Option<PathBuf>,
+    /// Leave compiled PyTorch out; it needs a C++ compiler.
+    #[arg(long)]
+    no_compile: bool,
+}
+
+/// One thing that is measured.
+struct Part {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Context) -> Result<PartReport, Error>,
+}
+
+/// Every part, in the order in which they run.
+const PARTS: &[Part] = &[
+    Part {
+        name: "train",
+        about: "optimiser steps against PyTorch",
+        run: train::run,
+    },
+    Part {
+        name: "tokenize",
+        about: "text to tokens against Hugging Face tokenizers",
+        run: tokenize::run,
+    },
+    Part {
+        name: "loader",
+        about: "waiting for data",
+        run: loader::run,
+    },
+    Part {
+        name: "startup",
+        about: "time to the first step",
+        run: startup::run,
+    },
+    Part {
+        name: "memory",
+        about: "peak memory of a run",
+        run: memory::run,
+    },
+];
+
+/// What every part is given.
+pub struct Context {
+    workspace: Workspace,
+    machine: Machine,
+    python: Python,
+    rounds: u32,
+    assets: Option<PathBuf>,
+    /// Whether PyTorch runs compiled too.
+    compile: bool,
+}
+
+impl Context {
+    fn new(workspace: Workspace, machine: Machine, flags: &Flags) -> Self {
+        Self {
+            machine,
+            python: Python::probe(&flags.python),
+            rounds: flags.rounds,
+            assets: find_assets(&workspace, flags),
+            compile: !flags.no_compile,
+            workspace,
+        }
+    }
+
+    /// The program that was built. It runs in no checkout's folder, whose settings it could pick up.
+    fn blueberry(&self) -> Command {
+        let name = format!("blueberry{}", std::env::consts::EXE_SUFFIX);
+        let mut command = Command::new(self.workspace.target.join("release").join(name));
+        command.current_dir(std::env::temp_dir());
+        // The software Vulkan driver warns, and may fail, without a folder for its sockets.
+        if std::env::var_os("XDG_RUNTIME_DIR").is_none_or(|folder| !PathBuf::from(folder).is_dir()) {
+            command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+        }
+        command
+    }
+}
+
+/// As the flag says, else the environment, else where the tests look.
+fn find_assets(workspace: &Workspace, flags: &Flags) -> Option<PathBuf> {
+    let beside = || Some(workspace.root.join("../shared/assets")).filter(|folder| folder.is_dir());
+    let named = flags.assets.clone();
+    let found = named
+        .or_else(|| std::env::var_os("BLUEBERRY_ASSETS").map(PathBuf::from))
+        .or_else(beside)?;
+    // The program runs in another folder, from which a relative path would point elsewhere.
+    Some(std::path::absolute(&found).unwrap_or(found))
+}
+
+/// Builds the program, measures every part or those named, prints and writes the results.
+///
+/// # Errors
+/// [`Error::Parts`] where a part failed: the others are measured and written all the same.
+pub fn run(workspace: Workspace, flags: &Flags) -> Result<(), Error> {
+    make_room(flags)?;
+    // Before the build, so that its load is not taken for somebody else's.
+    let machine = Machine::this();
+    // As the tests build it, so that nothing is built twice.
+    process::run(workspace.cargo().args(["build", "--release", "--workspace"]))?;
+    let source = Source::of(&workspace.root);
+    let context = Context::new(workspace, machine, flags);
+    let report = Report {
+        date: machine::now(),
+        command: command_line(std::env::args().skip(1)),
+        rounds: flags.rounds,
+        source,
+        parts: measure(&context, &flags.only),
+        python: context.python.versions,
+        machine: context.machine,
+    };
+    if let Some(path) = &flags.out {
+        report.write(path)?;
+        println!("\nwritten to {}", path.display());
+    }
+    match report.failures() {
+        0 => Ok(()),
+        count => Err(Error::Parts { count }),
+    }
+}
+
+/// Minutes of measuring must not end at a folder that is not there.
+fn make_room(flags: &Flags) -> Result<(), Error> {
+    match flags.out.as_deref().and_then(|path| path.parent()) {
+        Some(folder) => std::fs::create_dir_all(folder).map_err(Error::file(folder)),
+        None => Ok(()),
+    }
+}
+
+fn measure(context: &Context, only: &[String]) -> BTreeMap<&'static str, PartReport> {
+    let wanted = |part: &&Part| only.is_empty() || only.iter().any(|name| name == part.name);
+    let chosen = PARTS.iter().filter(wanted);
+    chosen
+        .map(|part| (part.name, measure_part(context, part)))
+        .collect()
+}
+
+fn measure_part(context: &Context, part: &Part) -> PartReport {
+    println!("\n== {}: {}", part.name, part.about);
+    let report = (part.run)(context).unwrap_or_else(|error| PartReport::Failed {
+        error: error.to_string(),
+    });
+    print!("{}", report.text());
+    report
+}
+
+/// As one would type it.
+fn command_line(args: impl Iterator<Item = String>) -> String {
+    let words: Vec<_> = ["cargo".to_owned(), "xtask".to_owned()]
+        .into_iter()
+        .chain(args)
+        .collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context() -> Context {
+        Context {
+            workspace: Workspace {
+                root: "/clone".into(),
+                target: "/builds".into(),
+            },
+            machine: Machine::this(),
+            python: Python::probe("no-such-program-here".as_ref()),
+            rounds: 1,
+            assets: None,
+            compile: false,
+        }
+    }
+
+    #[test]
+    fn a_part_that_fails_is_reported_and_counted() {
+        let part = Part {
+            name: "broken",
+            about: "fails",
+            run: |_| Err(Error::NoTurns),
+        };
+        let report = measure_part(&context(), &part);
+        assert!(report.text().starts_with("FAILED: no turn was taken"));
+    }
+
+    #[test]
+    fn without_texts_the_tokenisers_are_skipped() {
+        let report = measure(&context(), &["tokenize".to_owned()]);
+        assert_eq!(report.keys().collect::<Vec<_>>(), [&"tokenize"]);
+        assert!(report["tokenize"].text().contains("BLUEBERRY_ASSETS"));
+    }
+
+    #[test]
+    fn the_programs_stand_where_they_were_built() {
+        let command = context().blueberry();
+        let path = PathBuf::from(command.get_program());
+        assert!(path.starts_with("/builds/release"), "{path:?}");
+    }
+
+    #[test]
+    fn the_command_is_as_it_was_typed() {
+        let args = ["bench", "--rounds", "3"].map(str::to_owned).into_iter();
+        assert_eq!(command_line(args), "cargo xtask bench --rounds 3");
+    }
+}
