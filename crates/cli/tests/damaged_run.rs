@@ -9,6 +9,7 @@ use blueberry_runlog::{Event, Resume, RunLog};
 use common::checks::{assert_same_end, end, names_in, whole_checkpoints};
 use common::text::prepared;
 use common::{Running, finish, killed_and_calm, place, read_log, resume, saved, train};
+use serde_json::Value;
 
 /// Some 400 steps, saved every 25.
 const SETTINGS: [&str; 2] = ["train.tokens=25_600", "checkpoint.every_tokens=1_600"];
@@ -127,11 +128,29 @@ fn notes(log: &RunLog) -> Vec<&str> {
 }
 
 #[test]
+fn a_checkpoint_of_which_the_ledger_was_changed_is_passed_over() {
+    let place = place();
+    let (dir, calm) = killed_and_calm(place.path(), &SETTINGS, 3);
+    let checkpoints = whole_checkpoints(&dir);
+    let newest = checkpoints.last().expect("two are kept");
+    let path = newest.join("state.json");
+    let mut state: Value = serde_json::from_slice(&fs::read(&path).expect("is read")).expect("JSON");
+    state["loader"]["ledger_sha256"] = "0".repeat(64).into();
+    fs::write(&path, state.to_string()).expect("is written");
+    finish(resume(&dir))
+        .expect_code(0)
+        .expect_error(&["warning: checkpoint", &shown(newest)]);
+    let log = read_log(&dir);
+    assert!(!newest.ends_with(format!("step-{:08}", last_resume(&log).from_step)));
+    assert_same_end(&log, &calm);
+}
+
+#[test]
 fn without_a_whole_checkpoint_the_run_begins_again() {
     let place = place();
     let (dir, calm) = killed_and_calm(place.path(), &SETTINGS, 3);
-    for (index, checkpoint) in whole_checkpoints(&dir).iter().enumerate() {
-        damage(checkpoint, ["optimizer.safetensors", "state.json"][index % 2]);
+    for checkpoint in whole_checkpoints(&dir) {
+        damage(&checkpoint, "optimizer.safetensors");
     }
     finish(resume(&dir))
         .expect_code(0)

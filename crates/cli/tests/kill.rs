@@ -15,11 +15,10 @@ use common::{Running, finish, place, read_log, resume, train};
 const KILLS: u32 = 20;
 
 /// 1,000 steps; a checkpoint every 10, an evaluation every 25.
-const SETTINGS: [&str; 4] = [
+const SETTINGS: [&str; 3] = [
     "train.tokens=64_000",
     "checkpoint.every_tokens=640",
     "eval.every_tokens=1_600",
-    "checkpoint.keep=1000",
 ];
 
 #[test]

@@ -151,7 +151,7 @@ fn a_soft_cap_bounds_the_logits() {
         logits(&config, &[1, 2, 3])
             .concat()
             .iter()
-            .all(|logit| logit.abs() < 0.5)
+            .all(|logit| logit.abs() <= 0.5)
     );
 }
 

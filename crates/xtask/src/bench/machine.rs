@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -16,9 +16,6 @@ pub struct Machine {
     pub cpus: usize,
     pub memory_bytes: Option<u64>,
     pub os: Option<String>,
-    /// Processes that wanted a processor in the minute before the benchmark: near 0 on a machine that was
-    /// left alone.
-    pub load_1m: Option<f64>,
 }
 
 impl Machine {
@@ -31,9 +28,23 @@ impl Machine {
             memory_bytes: from_file("/proc/meminfo", memory_bytes)
                 .or_else(|| sysctl("hw.memsize")?.parse().ok()),
             os: os(),
-            load_1m: from_file("/proc/loadavg", load_1m),
         }
     }
+}
+
+/// Processors that are busy now, watched for a second; `None` where the system does not say.
+pub fn busy_cpus(cpus: usize) -> Option<f64> {
+    let ticks = || from_file("/proc/stat", Ticks::parse);
+    let before = ticks()?;
+    std::thread::sleep(Duration::from_secs(1));
+    Some(ticks()?.busy_since(before)? * cpus as f64)
+}
+
+/// Clock ticks of all processors since the system was started.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Ticks {
+    busy: u64,
+    total: u64,
 }
 
 /// What was built, and with what.
@@ -116,8 +127,26 @@ fn memory_bytes(meminfo: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-fn load_1m(loadavg: &str) -> Option<f64> {
-    loadavg.split_whitespace().next()?.parse().ok()
+impl Ticks {
+    /// The line over all processors of Linux' /proc/stat: user, nice, system, idle, iowait, irq, softirq,
+    /// steal. What follows is counted in the first two already.
+    fn parse(stat: &str) -> Option<Self> {
+        let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+        let counts = line.split_whitespace().take(8).map(|word| word.parse().ok());
+        let counts: Vec<u64> = counts.collect::<Option<_>>()?;
+        let total = counts.iter().sum();
+        let idle = counts.get(3)? + counts.get(4)?;
+        Some(Self {
+            busy: total - idle,
+            total,
+        })
+    }
+
+    /// The share of the time since `before` that was worked, 0 to 1.
+    fn busy_since(self, before: Self) -> Option<f64> {
+        let total = self.total.checked_sub(before.total).filter(|&total| total > 0)?;
+        Some(self.busy.saturating_sub(before.busy) as f64 / total as f64)
+    }
 }
 
 #[cfg(test)]
@@ -158,8 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn the_load_is_the_first_number() {
-        assert_eq!(load_1m("0.52 0.58 0.59 1/100 1234\n"), Some(0.52));
-        assert_eq!(load_1m(""), None);
+    fn waiting_is_not_working() {
+        let before = Ticks::parse("cpu  10 0 10 70 10 0 0 0 5 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n").unwrap();
+        assert_eq!(before, Ticks { busy: 20, total: 100 });
+        let after = Ticks::parse("cpu  30 5 20 95 30 0 10 10 9 0\n").unwrap();
+        assert_eq!(after, Ticks { busy: 75, total: 200 });
+        assert_eq!(after.busy_since(before), Some(0.55));
+        assert_eq!(before.busy_since(before), None);
+        assert_eq!(Ticks::parse("cpu0 1 2 3 4 5\n"), None);
     }
 }

@@ -28,7 +28,7 @@ use crate::workspace::Workspace;
 pub use error::Error;
 use machine::{Machine, Source};
 use python::Python;
-use report::{PartReport, Report};
+use report::{Entry, PartReport, Report};
 
 /// What `cargo xtask bench` can be told.
 #[derive(clap::Args)]
@@ -89,6 +89,9 @@ const PARTS: &[Part] = &[
     },
 ];
 
+/// Processors that may be busy with other things on a machine that counts as left alone.
+const QUIET_CPUS: f64 = 0.1;
+
 /// What every part is given.
 pub struct Context {
     workspace: Workspace,
@@ -101,9 +104,9 @@ pub struct Context {
 }
 
 impl Context {
-    fn new(workspace: Workspace, machine: Machine, flags: &Flags) -> Self {
+    fn new(workspace: Workspace, flags: &Flags) -> Self {
         Self {
-            machine,
+            machine: Machine::this(),
             python: Python::probe(&flags.python),
             rounds: flags.rounds,
             assets: find_assets(&workspace, flags),
@@ -142,12 +145,10 @@ fn find_assets(workspace: &Workspace, flags: &Flags) -> Option<PathBuf> {
 /// [`Error::Parts`] where a part failed: the others are measured and written all the same.
 pub fn run(workspace: Workspace, flags: &Flags) -> Result<(), Error> {
     make_room(flags)?;
-    // Before the build, so that its load is not taken for somebody else's.
-    let machine = Machine::this();
     // As the tests build it, so that nothing is built twice.
     process::run(workspace.cargo().args(["build", "--release", "--workspace"]))?;
     let source = Source::of(&workspace.root);
-    let context = Context::new(workspace, machine, flags);
+    let context = Context::new(workspace, flags);
     let report = Report {
         date: machine::now(),
         command: command_line(std::env::args().skip(1)),
@@ -175,7 +176,7 @@ fn make_room(flags: &Flags) -> Result<(), Error> {
     }
 }
 
-fn measure(context: &Context, only: &[String]) -> BTreeMap<&'static str, PartReport> {
+fn measure(context: &Context, only: &[String]) -> BTreeMap<&'static str, Entry> {
     let wanted = |part: &&Part| only.is_empty() || only.iter().any(|name| name == part.name);
     let chosen = PARTS.iter().filter(wanted);
     chosen
@@ -183,13 +184,22 @@ fn measure(context: &Context, only: &[String]) -> BTreeMap<&'static str, PartRep
         .collect()
 }
 
-fn measure_part(context: &Context, part: &Part) -> PartReport {
+fn measure_part(context: &Context, part: &Part) -> Entry {
     println!("\n== {}: {}", part.name, part.about);
+    let busy_cpus_before = machine::busy_cpus(context.machine.cpus);
+    if let Some(busy) = busy_cpus_before.filter(|&busy| busy > QUIET_CPUS) {
+        println!(
+            "warning: other programs keep {busy:.1} processors busy: end them, or the numbers say little"
+        );
+    }
     let report = (part.run)(context).unwrap_or_else(|error| PartReport::Failed {
         error: error.to_string(),
     });
     print!("{}", report.text());
-    report
+    Entry {
+        busy_cpus_before,
+        part: report,
+    }
 }
 
 /// As one would type it.
@@ -226,15 +236,15 @@ mod tests {
             about: "fails",
             run: |_| Err(Error::NoTurns),
         };
-        let report = measure_part(&context(), &part);
-        assert!(report.text().starts_with("FAILED: no turn was taken"));
+        let entry = measure_part(&context(), &part);
+        assert!(entry.part.text().starts_with("FAILED: no turn was taken"));
     }
 
     #[test]
     fn without_texts_the_tokenisers_are_skipped() {
         let report = measure(&context(), &["tokenize".to_owned()]);
         assert_eq!(report.keys().collect::<Vec<_>>(), [&"tokenize"]);
-        assert!(report["tokenize"].text().contains("BLUEBERRY_ASSETS"));
+        assert!(report["tokenize"].part.text().contains("BLUEBERRY_ASSETS"));
     }
 
     #[test]

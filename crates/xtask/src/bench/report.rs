@@ -20,7 +20,16 @@ pub struct Report {
     pub source: Source,
     pub machine: Machine,
     pub python: Versions,
-    pub parts: BTreeMap<&'static str, PartReport>,
+    pub parts: BTreeMap<&'static str, Entry>,
+}
+
+/// A part, and what else went on.
+#[derive(Serialize)]
+pub struct Entry {
+    /// Processors that other programs kept busy in the second before; near 0 on a machine left alone.
+    pub busy_cpus_before: Option<f64>,
+    #[serde(flatten)]
+    pub part: PartReport,
 }
 
 /// How a part ended.
@@ -75,7 +84,7 @@ impl Report {
 
     /// Parts that failed.
     pub fn failures(&self) -> usize {
-        let failed = |part: &&PartReport| matches!(part, PartReport::Failed { .. });
+        let failed = |entry: &&Entry| matches!(entry.part, PartReport::Failed { .. });
         self.parts.values().filter(failed).count()
     }
 }
