@@ -13,6 +13,18 @@ pub enum Done {
     No,
 }
 
+/// A flag whose value makes no sense.
+#[derive(Debug)]
+pub struct Usage(pub &'static str);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
 /// Reports an error and gives the exit code.
 pub fn code(result: anyhow::Result<Done>) -> ExitCode {
     match result {
@@ -29,7 +41,8 @@ fn is_bad_input(error: &anyhow::Error) -> bool {
     if let Some(run) = error.downcast_ref::<RunError>() {
         return run.is_bad_input();
     }
-    error.is::<PresetError>()
+    error.is::<Usage>()
+        || error.is::<PresetError>()
         || error.is::<DeviceError>()
         || error.is::<RunDirError>()
         || error.is::<DataError>()

@@ -37,7 +37,10 @@ fn agrees_with_pytorch_on_every_shape() {
         let batch = TensorData::new([values, double].concat(), [2, rows, cols]);
         for (method_name, method) in METHODS {
             let input = Tensor::<3>::from_data(batch.clone(), &Device::flex());
-            let found: Vec<f32> = orthogonalize(input, method).into_data().try_into_vec().expect("f32");
+            let found: Vec<f32> = orthogonalize(input, method)
+                .into_data()
+                .try_into_vec()
+                .expect("f32");
             let (expected, _) = matrix(&tensors, &name.replace("in", method_name));
             for half in found.chunks(rows * cols) {
                 for (found, expected) in half.iter().zip(&expected) {
@@ -64,7 +67,10 @@ fn brings_singular_values_near_one() {
     }
     for (name, method) in METHODS {
         let input = Tensor::<3>::from_data(TensorData::new(values.clone(), [1, 4, 9]), &Device::flex());
-        let found: Vec<f32> = orthogonalize(input, method).into_data().try_into_vec().expect("f32");
+        let found: Vec<f32> = orthogonalize(input, method)
+            .into_data()
+            .try_into_vec()
+            .expect("f32");
         for row in 0..4 {
             let length = found[row * 9 + 2 * row];
             // Jordan's coefficients let them settle anywhere in 0.68 to 1.13.

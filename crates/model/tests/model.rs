@@ -51,7 +51,11 @@ fn logits(config: &ModelConfig, tokens: &[i32]) -> Vec<Vec<f32>> {
     let model = Model::new(config, tokens.len(), None, &device);
     let input: Tensor<2, Int> =
         Tensor::from_data(TensorData::new(tokens.to_vec(), [1, tokens.len()]), &device);
-    let values: Vec<f32> = model.logits(&weights, input).into_data().try_into_vec().expect("f32");
+    let values: Vec<f32> = model
+        .logits(&weights, input)
+        .into_data()
+        .try_into_vec()
+        .expect("f32");
     values.chunks(config.vocab_size).map(<[f32]>::to_vec).collect()
 }
 

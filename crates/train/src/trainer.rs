@@ -137,20 +137,34 @@ impl Trainer {
                 value: loss,
             });
         }
-        for (spec, &square) in self.specs.iter().zip(&measured[1..]) {
+        self.check_finite(&measured[1..], "the gradient of ")?;
+        let squares: f64 = measured[1..].iter().map(|&square| f64::from(square)).sum();
+        Ok(StepReport {
+            loss,
+            grad_norm: squares.sqrt(),
+        })
+    }
+
+    /// Whether the norm of every parameter is a finite number.
+    ///
+    /// # Errors
+    /// [`StepError::NotFinite`] names the first that is not.
+    pub async fn check_parameters(&self) -> Result<(), StepError> {
+        let squares = read(blueberry_kernels::squared_norms(&self.parameters)).await?;
+        self.check_finite(&squares, "the norm of the updated ")
+    }
+
+    fn check_finite(&self, squares: &[f32], of: &str) -> Result<(), StepError> {
+        for (spec, &square) in self.specs.iter().zip(squares) {
             if !square.is_finite() {
-                let what = format!("the gradient of `{}`", spec.name);
+                let what = format!("{of}`{}`", spec.name);
                 return Err(StepError::NotFinite {
                     what,
                     value: square.into(),
                 });
             }
         }
-        let squares: f64 = measured[1..].iter().map(|&square| f64::from(square)).sum();
-        Ok(StepReport {
-            loss,
-            grad_norm: squares.sqrt(),
-        })
+        Ok(())
     }
 
     /// Mean loss `[1]` over the micro-batches and its gradients, in the order of the parameters.

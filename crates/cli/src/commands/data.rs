@@ -3,13 +3,13 @@
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use blueberry_data::prepare::{PrepareOptions, Progress, Stage, Status, prepare as prepare_data};
 use blueberry_data::{Dataset, Manifest, Tokenizer};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{PrepareArgs, VerifyArgs};
-use crate::exit::Done;
+use crate::exit::{Done, Usage};
 use crate::format::{bytes, grouped};
 
 /// Makes token shards.
@@ -22,7 +22,7 @@ pub fn prepare(args: &PrepareArgs) -> Result<Done> {
     options.field.clone_from(&args.field);
     options.threads = args
         .threads
-        .map(|n| NonZeroUsize::new(n).context("--threads 0: must be at least 1"))
+        .map(|n| NonZeroUsize::new(n).ok_or(Usage("--threads 0: must be at least 1")))
         .transpose()?;
     let progress = Bar::new();
     let prepared = prepare_data(&options, &progress)?;

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use blueberry_runlog::{End, EndStatus};
 use blueberry_train::Settings;
 use blueberry_train::native::{
-    Interrupt, Observer, Outcome, Plan, RunDir, RunError, Start, load_preset, open, read_log, resume, train,
+    Interrupt, LOG_FILE, Observer, Outcome, Plan, RunDir, RunDirError, RunError, Start, load_preset, open,
+    read_log, resume, train,
 };
 
 use crate::args::TrainArgs;
@@ -99,6 +100,14 @@ fn go_on(
 ) -> Result<Option<Outcome>> {
     let run_dir = RunDir::open(dir).map_err(RunError::from)?;
     let log = read_log(dir).map_err(RunError::from)?;
+    if let Some(broken) = &log.seals.broken {
+        let path = dir.join(LOG_FILE);
+        return Err(RunError::from(RunDirError::Changed {
+            path,
+            line: broken.line,
+        })
+        .into());
+    }
     if log.end().is_some_and(|end| end.status == EndStatus::Completed) {
         observer.warning(&format!("`{}` is complete already: nothing to do", dir.display()));
         return Ok(None);

@@ -84,7 +84,12 @@ impl Entry {
 /// Changes with anything that may change what the device computes.
 fn key(info: &DeviceInfo) -> String {
     let source = source_tree().sha256;
-    sha256([&info.name, &info.api, &info.driver, &info.compiler, &source].map(String::as_str).join("\n").as_bytes())
+    sha256(
+        [&info.name, &info.api, &info.driver, &info.compiler, &source]
+            .map(String::as_str)
+            .join("\n")
+            .as_bytes(),
+    )
 }
 
 fn load(file: &Path) -> BTreeMap<String, Entry> {

@@ -4,7 +4,7 @@
 //! names the digests of the other two. The digest of `state.json` stands in the run log.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,10 @@ const MODEL: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const STATE: &str = "state.json";
 const VERSION: u32 = 1;
+/// Begins the name of a checkpoint that is being written.
+const SAVING: &str = ".saving-";
+/// Begins the name of a checkpoint that is being removed.
+const REMOVING: &str = ".removing-";
 /// `state.json` is a few hundred bytes.
 const MAX_STATE_BYTES: u64 = 1 << 20;
 
@@ -39,7 +43,7 @@ pub struct Checkpoint {
     pub loader: LoaderState,
     /// Training clock, seconds.
     pub train_s: f64,
-    files: HashMap<String, String>,
+    files: BTreeMap<String, String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,7 +55,7 @@ struct State {
     train_s: f64,
     loader: LoaderState,
     /// SHA-256 by file name.
-    files: HashMap<String, String>,
+    files: BTreeMap<String, String>,
 }
 
 /// A checkpoint that cannot be written or used.
@@ -98,14 +102,14 @@ pub(crate) fn save(
 ) -> Result<Checkpoint, CheckpointError> {
     fs::create_dir_all(folder).map_err(fail("create", folder))?;
     let beside = tempfile::Builder::new()
-        .prefix(".saving-")
+        .prefix(SAVING)
         .tempdir_in(folder)
         .map_err(fail("create a folder in", folder))?;
     let model = trainer
         .parameters()
         .map(|(spec, tensor)| (spec.name.clone(), tensor.clone()))
         .collect();
-    let mut digests = HashMap::new();
+    let mut digests = BTreeMap::new();
     for (name, tensors) in [(MODEL, model), (OPTIMIZER, trainer.optimizer().state())] {
         let file = beside.path().join(name);
         write_tensors(&file, tensors)?;
@@ -133,7 +137,7 @@ fn publish(folder: &Path, beside: PathBuf, step: u64) -> Result<PathBuf, FileErr
     let path = folder.join(format!("step-{step:08}"));
     // Saved before a kill and again after the resume: the same state, so either may stay.
     if path.exists() {
-        fs::remove_dir_all(&path).map_err(fail("replace", &path))?;
+        put_away(&path).map_err(fail("replace", &path))?;
     }
     let renamed = fs::rename(&beside, &path).map_err(fail("rename to", &path));
     if renamed.is_err() {
@@ -148,8 +152,16 @@ fn publish(folder: &Path, beside: PathBuf, step: u64) -> Result<PathBuf, FileErr
 /// Removes the oldest; a folder that cannot be removed costs space, nothing else.
 fn prune(folder: &Path, keep: usize) {
     for old in list(folder).iter().rev().skip(keep) {
-        let _ = fs::remove_dir_all(old);
+        let _ = put_away(old);
     }
+}
+
+/// Removes a checkpoint so that a kill in the middle leaves no half of it under its name.
+fn put_away(path: &Path) -> std::io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let away = path.with_file_name(format!("{REMOVING}{name}"));
+    fs::rename(path, &away)?;
+    fs::remove_dir_all(&away)
 }
 
 /// Folders of whole checkpoints, oldest first.
@@ -171,26 +183,51 @@ fn list(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Removes what a killed process left of a checkpoint that it was saving.
+/// Removes what a killed process left of a checkpoint that it was saving or removing.
 pub(crate) fn remove_unfinished(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(".saving-") {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(SAVING) || name.starts_with(REMOVING) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// The newest checkpoint whose files are what was written, and what is wrong with newer ones.
-pub(crate) fn newest(folder: &Path) -> (Option<Checkpoint>, Vec<CheckpointError>) {
+/// The newest checkpoint that is what was written: its files have the digests in its state, and its state has a
+/// digest that the log names (`logged`). Newer ones are set aside under another name, and what is wrong with
+/// each is returned.
+pub(crate) fn newest(folder: &Path, logged: &BTreeSet<&str>) -> (Option<Checkpoint>, Vec<CheckpointError>) {
     let mut problems = Vec::new();
     for path in list(folder).iter().rev() {
-        match Checkpoint::open(path).and_then(|checkpoint| checkpoint.verify().map(|()| checkpoint)) {
+        let checked = Checkpoint::open(path).and_then(|checkpoint| {
+            checkpoint.verify()?;
+            if logged.contains(checkpoint.sha256.as_str()) {
+                Ok(checkpoint)
+            } else {
+                Err(checkpoint.damaged(
+                    "the log does not name it (the run was stopped before it did, or it was changed)".into(),
+                ))
+            }
+        });
+        match checked {
             Ok(checkpoint) => return (Some(checkpoint), problems),
-            Err(problem) => problems.push(problem),
+            Err(problem) => {
+                set_aside(path);
+                problems.push(problem);
+            }
         }
     }
     (None, problems)
+}
+
+/// Keeps a rejected checkpoint for whoever wants to look at it, where it neither counts nor is in the way.
+fn set_aside(path: &Path) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!("rejected-{name}"));
+    let _ = fs::remove_dir_all(&aside);
+    // If it cannot be renamed, the next save of this step replaces it.
+    let _ = fs::rename(path, &aside);
 }
 
 impl Checkpoint {

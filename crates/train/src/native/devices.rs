@@ -86,7 +86,11 @@ pub fn discover() -> Vec<DeviceInfo> {
 /// [`DeviceError`].
 pub fn open(name: &str) -> Result<OpenDevice, DeviceError> {
     // The CPU needs no looking around, which wakes drivers and takes a second.
-    if name == "cpu" { Ok(open_cpu()) } else { choose(name, &discover()).map(start) }
+    if name == "cpu" {
+        Ok(open_cpu())
+    } else {
+        choose(name, &discover()).map(start)
+    }
 }
 
 /// Opens the CPU.

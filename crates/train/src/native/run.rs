@@ -1,5 +1,6 @@
 //! The loop.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -70,6 +71,12 @@ pub fn resume(
 ) -> Result<Outcome, RunError> {
     check(&plan, observer)?;
     let (old, log) = dir.continue_log()?;
+    if old.run.data.manifest_sha256 != plan.dataset.manifest_sha256() {
+        return Err(RunError::Mismatch(format!(
+            "the data in `{}` is not what the run began with: put that back, or start a new run",
+            plan.dataset.dir().display()
+        )));
+    }
     observer.started(&old.run, dir.path());
     let mut session = Session::new(plan, dir, log, interrupt, observer)?;
     session.restore(&old)?;
@@ -259,7 +266,7 @@ impl<'a> Session<'a> {
     fn restore(&mut self, old: &RunLog) -> Result<(), RunError> {
         let folder = self.dir.checkpoints();
         checkpoint::remove_unfinished(&folder);
-        let (found, problems) = checkpoint::newest(&folder);
+        let (found, problems) = checkpoint::newest(&folder, &logged_checkpoints(old));
         for problem in &problems {
             self.observer.warning(&problem.to_string());
         }
@@ -286,18 +293,19 @@ impl<'a> Session<'a> {
         self.clock = Clock::restored(times.train_s, wall_s, self.now_s());
         self.evaluated = evaluated_at(old, self.tokens);
         let torn_bytes = old.torn.as_ref().map_or(0, |torn| torn.bytes);
+        let mut extra = blueberry_runlog::Extra::new();
+        extra.insert("device".into(), self.plan.device.info.name.clone().into());
+        extra.insert("source_sha256".into(), source_tree().sha256.into());
+        if times.started_unix_s.is_none() {
+            extra.insert(CLOCK_STARTED.into(), unix_s().into());
+        }
         let event = Resume {
             at: self.at(),
             from_step,
             from_sha256,
             torn_bytes,
             downtime_s: wall_s - times.wall_s,
-            extra: match times.started_unix_s {
-                Some(_) => Default::default(),
-                None => [(CLOCK_STARTED.to_owned(), unix_s().into())]
-                    .into_iter()
-                    .collect(),
-            },
+            extra,
         };
         self.write(Event::Resume(event))?;
         for problem in problems {
@@ -327,8 +335,10 @@ impl<'a> Session<'a> {
                 let reason = format!("at step {step}, {cause}");
                 self.end(EndStatus::Diverged, Some(reason))?
             }
+            // Behind half a line nothing more may be written: what is there must stay readable.
+            Err(error @ RunError::RunDir(_)) => return Err(error),
             Err(error) => {
-                // The log may be what failed; the first error is the one to report.
+                // The first error is the one to report.
                 let _ = self.end(EndStatus::Failed, Some(error.to_string()));
                 return Err(error);
             }
@@ -453,6 +463,9 @@ impl<'a> Session<'a> {
             sum += loss * batch.targets() as f64;
         }
         let val_loss = sum / targets as f64;
+        if !val_loss.is_finite() {
+            return Err(self.not_finite("the validation loss", val_loss));
+        }
         let (at, seconds, ledger) = (self.at(), self.now_s() - began, self.ledger());
         self.evaluated = Some((self.tokens, val_loss));
         self.write(Event::Eval(Eval {
@@ -464,6 +477,16 @@ impl<'a> Session<'a> {
             extra: Default::default(),
         }))?;
         Ok(self.log.seal()?)
+    }
+
+    fn not_finite(&self, what: &str, value: f64) -> RunError {
+        RunError::Step {
+            step: self.step,
+            cause: StepError::NotFinite {
+                what: what.into(),
+                value,
+            },
+        }
     }
 
     fn ledger(&self) -> Ledger {
@@ -507,6 +530,11 @@ impl<'a> Session<'a> {
 
     fn checkpoint(&mut self) -> Result<(), RunError> {
         self.pause()?;
+        // A step shows its loss before its update: weights that the update spoilt must not be saved.
+        pollster::block_on(self.trainer.check_parameters()).map_err(|cause| RunError::Step {
+            step: self.step,
+            cause,
+        })?;
         self.observer.phase(Phase::SavingCheckpoint);
         let position = Position {
             step: self.step,
@@ -535,13 +563,13 @@ impl<'a> Session<'a> {
             .evaluated
             .filter(|(tokens, _)| *tokens == self.tokens)
             .map(|(_, loss)| loss);
-        let mut summary = std::collections::BTreeMap::new();
+        let mut summary = BTreeMap::new();
         summary.insert("data_wait_s".to_owned(), self.waited_s);
         summary.insert(
             "data_wait_share".to_owned(),
             self.waited_s / at.train_s.max(f64::MIN_POSITIVE),
         );
-        summary.insert("epochs".to_owned(), (self.data.state().epoch + 1) as f64);
+        summary.insert("epochs".to_owned(), passes(self.data.state()) as f64);
         if let Some(bytes) = peak_resident_bytes() {
             summary.insert("peak_resident_bytes".to_owned(), bytes as f64);
         }
@@ -594,6 +622,22 @@ impl Times {
         }
         times
     }
+}
+
+/// Passes over the data, the one under way included.
+fn passes(state: &blueberry_data::LoaderState) -> u64 {
+    state.epoch + u64::from(state.position > 0)
+}
+
+/// Digests of the checkpoints that the log names.
+fn logged_checkpoints(log: &RunLog) -> BTreeSet<&str> {
+    log.lines
+        .iter()
+        .filter_map(|line| match &line.event {
+            Event::Checkpoint(checkpoint) => Some(checkpoint.sha256.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The validation loss that the log has for exactly these tokens.

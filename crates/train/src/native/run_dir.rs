@@ -85,7 +85,9 @@ impl RunDir {
         }
         let occupied = match fs::read_dir(path) {
             // What a process leaves that is killed before its first line.
-            Ok(mut entries) => entries.any(|entry| !entry.is_ok_and(|entry| entry.file_name() == LOCK_FILE)),
+            Ok(mut entries) => entries.any(|entry| {
+                !entry.is_ok_and(|entry| entry.file_name() == LOCK_FILE || entry.file_name() == NEW_LOG_FILE)
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
             Err(error) => return Err(fail("read", path)(error).into()),
         };
@@ -138,7 +140,7 @@ impl RunDir {
     pub fn start_log(&self, run: &Run) -> Result<Log, RunDirError> {
         let path = self.log();
         // Beside and renamed: a log that is there has its first line.
-        let beside = self.path.join(".run.jsonl.new");
+        let beside = self.path.join(NEW_LOG_FILE);
         let file = File::create(&beside).map_err(fail("create", &beside))?;
         let writer = Writer::new(file, run).map_err(|cause| self.write_error(cause))?;
         sync(&beside)?;
@@ -180,6 +182,8 @@ impl RunDir {
 }
 
 const LOCK_FILE: &str = ".lock";
+/// The log until its first line is on the disk.
+const NEW_LOG_FILE: &str = ".run.jsonl.new";
 
 /// Reads the log of a run's folder, or a log by itself.
 ///
