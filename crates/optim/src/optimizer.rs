@@ -10,6 +10,8 @@ use crate::{OptimConfig, muon};
 
 /// What the optimiser remembers of one parameter.
 #[derive(Clone, Debug)]
+// A handful a layer, next to tensors of megabytes: a box would save nothing.
+#[allow(clippy::large_enum_variant)]
 enum State {
     Muon(Tensor<2>),
     Adamw(AdamwState),
@@ -66,13 +68,13 @@ impl Optimizer {
     /// Clips the gradients and takes one step with every learning rate multiplied by `factor`.
     ///
     /// Parameters and gradients are plain tensors (no autodiff) in the order of the specs.
-    pub fn step(&mut self, parameters: Vec<Tensor<2>>, gradients: Vec<Tensor<2>>, factor: f64) -> Update {
+    pub fn step(&mut self, parameters: &[Tensor<2>], gradients: Vec<Tensor<2>>, factor: f64) -> Update {
         self.steps += 1;
         let squared_norms = squared_norms(&gradients);
         let gradients = self.clip(gradients, &squared_norms);
         let mut new: Vec<Option<Tensor<2>>> = vec![None; parameters.len()];
-        self.step_muon(&parameters, &gradients, factor, &mut new);
-        self.step_adamw(&parameters, &gradients, factor, &mut new);
+        self.step_muon(parameters, &gradients, factor, &mut new);
+        self.step_adamw(parameters, &gradients, factor, &mut new);
         // Every parameter is either a hidden matrix or AdamW's.
         let parameters = new.into_iter().flatten().collect();
         Update {

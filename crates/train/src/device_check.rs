@@ -98,8 +98,8 @@ pub async fn check_operations(
         for ((what, expected), (_, found)) in expected.iter().zip(&found) {
             compared += 1;
             let error = relative_error(expected, found);
-            // Not `>`: an error that is no number is the worst of all.
-            if !(error <= worst.error) {
+            // An error that is no number is the worst of all.
+            if error.is_nan() || error > worst.error {
                 worst = Disagreement {
                     what: format!("{what} ({activation:?})"),
                     error,

@@ -120,9 +120,7 @@ impl Trainer {
         factor: f64,
     ) -> Result<StepReport, StepError> {
         let (loss, gradients) = self.loss_and_gradients(micro_batches, window)?;
-        let update = self
-            .optimizer
-            .step(std::mem::take(&mut self.parameters), gradients, factor);
+        let update = self.optimizer.step(&self.parameters, gradients, factor);
         self.parameters = update.parameters;
         // One read-back a step, and it waits for all of the step's work.
         let measured = read(Tensor::cat(vec![loss, update.squared_norms], 0)).await?;

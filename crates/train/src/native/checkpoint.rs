@@ -128,21 +128,21 @@ pub(crate) fn save(
     let json = serde_json::to_vec_pretty(&state).expect("serialises");
     files::write_durably(&beside.path().join(STATE), &json)?;
     files::sync(beside.path())?;
-    let path = publish(folder, beside.keep(), position.step)?;
+    let path = publish(folder, &beside.keep(), position.step)?;
     prune(folder, keep);
     Checkpoint::open(&path)
 }
 
-fn publish(folder: &Path, beside: PathBuf, step: u64) -> Result<PathBuf, FileError> {
+fn publish(folder: &Path, beside: &Path, step: u64) -> Result<PathBuf, FileError> {
     let path = folder.join(format!("step-{step:08}"));
     // Saved before a kill and again after the resume: the same state, so either may stay.
     if path.exists() {
         put_away(&path).map_err(fail("replace", &path))?;
     }
-    let renamed = fs::rename(&beside, &path).map_err(fail("rename to", &path));
+    let renamed = fs::rename(beside, &path).map_err(fail("rename to", &path));
     if renamed.is_err() {
         // The error that matters is the rename's.
-        let _ = fs::remove_dir_all(&beside);
+        let _ = fs::remove_dir_all(beside);
     }
     renamed?;
     files::sync(folder)?;

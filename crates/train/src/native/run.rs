@@ -237,9 +237,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn write(&mut self, event: Event) -> Result<(), RunError> {
-        self.log.write(&event)?;
-        self.observer.event(&event);
+    fn write(&mut self, event: &Event) -> Result<(), RunError> {
+        self.log.write(event)?;
+        self.observer.event(event);
         Ok(())
     }
 
@@ -254,7 +254,7 @@ impl<'a> Session<'a> {
         let extra = [(CLOCK_STARTED.to_owned(), unix_s().into())]
             .into_iter()
             .collect();
-        self.write(Event::Warmup(Warmup {
+        self.write(&Event::Warmup(Warmup {
             at: At::default(),
             seconds,
             extra,
@@ -307,7 +307,7 @@ impl<'a> Session<'a> {
             downtime_s: wall_s - times.wall_s,
             extra,
         };
-        self.write(Event::Resume(event))?;
+        self.write(&Event::Resume(event))?;
         for problem in problems {
             self.note("checkpoint", problem.to_string())?;
         }
@@ -316,7 +316,7 @@ impl<'a> Session<'a> {
 
     fn note(&mut self, kind: &str, text: String) -> Result<(), RunError> {
         let at = self.at();
-        self.write(Event::Note(Note {
+        self.write(&Event::Note(Note {
             at,
             kind: kind.into(),
             text,
@@ -394,7 +394,7 @@ impl<'a> Session<'a> {
         let tokens_per_s = shape.tokens() as f64 / seconds;
         let flops = self.plan.settings.resolved.model.flops_per_token(shape.seq_len);
         let mfu = peak_flops(&self.plan.device.info.name).map(|peak| tokens_per_s * flops / peak);
-        self.write(Event::Step(Step {
+        self.write(&Event::Step(Step {
             at: self.at(),
             loss: report.loss,
             lr,
@@ -468,7 +468,7 @@ impl<'a> Session<'a> {
         }
         let (at, seconds, ledger) = (self.at(), self.now_s() - began, self.ledger());
         self.evaluated = Some((self.tokens, val_loss));
-        self.write(Event::Eval(Eval {
+        self.write(&Event::Eval(Eval {
             at,
             val_loss,
             targets,
@@ -520,7 +520,7 @@ impl<'a> Session<'a> {
         )?;
         let text = self.plan.tokenizer.decode(&drawn);
         let at = self.at();
-        self.write(Event::Sample(Sample {
+        self.write(&Event::Sample(Sample {
             at,
             prompt: settings.prompt,
             text,
@@ -551,7 +551,7 @@ impl<'a> Session<'a> {
             sha256: saved.sha256,
             extra: Default::default(),
         };
-        self.write(Event::Checkpoint(event))?;
+        self.write(&Event::Checkpoint(event))?;
         Ok(self.log.seal()?)
     }
 
@@ -582,7 +582,7 @@ impl<'a> Session<'a> {
             summary,
             extra: Default::default(),
         };
-        self.write(Event::End(end.clone()))?;
+        self.write(&Event::End(end.clone()))?;
         self.log.seal()?;
         Ok(end)
     }

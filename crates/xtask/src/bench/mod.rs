@@ -29,6 +29,7 @@ pub use error::Error;
 use machine::{Machine, Source};
 use python::Python;
 use report::{Entry, PartReport, Report};
+use scratch::Scratch;
 
 /// What `cargo xtask bench` can be told.
 #[derive(clap::Args)]
@@ -95,6 +96,8 @@ const QUIET_CPUS: f64 = 0.1;
 /// What every part is given.
 pub struct Context {
     workspace: Workspace,
+    /// The program under test.
+    blueberry: PathBuf,
     machine: Machine,
     python: Python,
     rounds: u32,
@@ -104,8 +107,9 @@ pub struct Context {
 }
 
 impl Context {
-    fn new(workspace: Workspace, flags: &Flags) -> Self {
+    fn new(workspace: Workspace, blueberry: PathBuf, flags: &Flags) -> Self {
         Self {
+            blueberry,
             machine: Machine::this(),
             python: Python::probe(&flags.python),
             rounds: flags.rounds,
@@ -115,10 +119,9 @@ impl Context {
         }
     }
 
-    /// The program that was built. It runs in no checkout's folder, whose settings it could pick up.
+    /// The program under test. It runs in no checkout's folder, whose settings it could pick up.
     fn blueberry(&self) -> Command {
-        let name = format!("blueberry{}", std::env::consts::EXE_SUFFIX);
-        let mut command = Command::new(self.workspace.target.join("release").join(name));
+        let mut command = Command::new(&self.blueberry);
         command.current_dir(std::env::temp_dir());
         // The software Vulkan driver warns, and may fail, without a folder for its sockets.
         if std::env::var_os("XDG_RUNTIME_DIR").is_none_or(|folder| !PathBuf::from(folder).is_dir()) {
@@ -126,6 +129,15 @@ impl Context {
         }
         command
     }
+}
+
+/// A copy of the program that was built: a build meanwhile must not change what is measured.
+fn copy_program(workspace: &Workspace, to: &Scratch) -> Result<PathBuf, Error> {
+    let name = format!("blueberry{}", std::env::consts::EXE_SUFFIX);
+    let built = workspace.target.join("release").join(&name);
+    let copy = to.path().join(name);
+    std::fs::copy(&built, &copy).map_err(Error::file(&built))?;
+    Ok(copy)
 }
 
 /// As the flag says, else the environment, else where the tests look.
@@ -148,7 +160,9 @@ pub fn run(workspace: Workspace, flags: &Flags) -> Result<(), Error> {
     // As the tests build it, so that nothing is built twice.
     process::run(workspace.cargo().args(["build", "--release", "--workspace"]))?;
     let source = Source::of(&workspace.root);
-    let context = Context::new(workspace, flags);
+    let scratch = Scratch::new()?;
+    let program = copy_program(&workspace, &scratch)?;
+    let context = Context::new(workspace, program, flags);
     let report = Report {
         date: machine::now(),
         command: command_line(std::env::args().skip(1)),
@@ -221,6 +235,7 @@ mod tests {
                 root: "/clone".into(),
                 target: "/builds".into(),
             },
+            blueberry: "/copy/blueberry".into(),
             machine: Machine::this(),
             python: Python::probe("no-such-program-here".as_ref()),
             rounds: 1,
@@ -248,10 +263,19 @@ mod tests {
     }
 
     #[test]
-    fn the_programs_stand_where_they_were_built() {
-        let command = context().blueberry();
-        let path = PathBuf::from(command.get_program());
-        assert!(path.starts_with("/builds/release"), "{path:?}");
+    fn the_program_is_copied_from_where_it_was_built() {
+        let (target, to) = (Scratch::new().unwrap(), Scratch::new().unwrap());
+        let workspace = Workspace {
+            root: "/clone".into(),
+            target: target.path().into(),
+        };
+        let error = copy_program(&workspace, &to).unwrap_err().to_string();
+        assert!(error.contains("release"), "{error}");
+        let name = format!("blueberry{}", std::env::consts::EXE_SUFFIX);
+        std::fs::create_dir(target.path().join("release")).unwrap();
+        std::fs::write(target.path().join("release").join(name), "program").unwrap();
+        let copy = copy_program(&workspace, &to).unwrap();
+        assert_eq!(std::fs::read(copy).unwrap(), b"program");
     }
 
     #[test]

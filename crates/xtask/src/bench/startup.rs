@@ -11,8 +11,10 @@ use super::{Context, Error};
 
 /// Four steps of the preset `tiny`.
 const TOKENS: u64 = 2_048;
-/// Empty caches are slow to fill, on a software adapter most of all.
+/// Empty caches are slow to fill.
 const MAX_ROUNDS: u32 = 3;
+/// A software adapter takes minutes to fill its own.
+const MAX_SOFTWARE_ROUNDS: u32 = 1;
 
 /// A device's starts.
 #[derive(Serialize)]
@@ -74,7 +76,12 @@ fn choose<'a>(listed: &'a [Listed], family: &str) -> Option<&'a Listed> {
 }
 
 fn measure(context: &Context, device: &Listed) -> Result<Device, Error> {
-    let rounds = context.rounds.min(MAX_ROUNDS);
+    let most = if device.software {
+        MAX_SOFTWARE_ROUNDS
+    } else {
+        MAX_ROUNDS
+    };
+    let rounds = context.rounds.min(most);
     println!("   {}: {}, {rounds} rounds", device.id, device.name);
     let mut cold = Vec::new();
     let mut warm = Vec::new();
