@@ -12,6 +12,15 @@ pub fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 /// # Shapes
 /// `gate`, `up` and the result are alike.
 pub fn swiglu<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "native")]
+    if crate::cpu::is_cpu(&gate.device()) {
+        return crate::cpu::swiglu(gate, up);
+    }
+    swiglu_plain(gate, up)
+}
+
+/// The reference of [`swiglu`].
+pub fn swiglu_plain<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
     silu(gate) * up
 }
 

@@ -6,23 +6,40 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 /// there are no infinities; far below any score, so that its share is exactly zero in f32.
 const HIDDEN: f32 = -1e30;
 
-/// Which earlier positions a position sees, as a term added to the scores.
+/// Which earlier positions a position sees.
 #[derive(Clone, Debug)]
 pub struct AttentionMask {
-    /// `[1, 1, 1, seq, seq]`: 0 where seen, [`HIDDEN`] elsewhere.
-    bias: Tensor<5>,
+    /// Position `i` sees `j` with `i - window < j <= i`.
+    window: usize,
+    /// The same as a term added to the scores, `[1, 1, 1, seq, seq]`: 0 where seen, [`HIDDEN`] elsewhere. Not there
+    /// where the operation needs none.
+    bias: Option<Tensor<5>>,
 }
 
 impl AttentionMask {
     /// Position `i` sees `j` with `i - window < j <= i`; without a window, every `j <= i`.
     pub fn new(seq: usize, window: Option<usize>, device: &Device) -> Self {
-        let window = window.unwrap_or(seq);
-        let bias: Vec<f32> = (0..seq)
-            .flat_map(|i| (0..seq).map(move |j| if j <= i && i - j < window { 0.0 } else { HIDDEN }))
-            .collect();
-        Self {
-            bias: Tensor::from_data(TensorData::new(bias, [1, 1, 1, seq, seq]), device),
-        }
+        let window = window.unwrap_or(seq).min(seq);
+        let bias = (!has_own(device)).then(|| bias(seq, window, device));
+        Self { window, bias }
+    }
+}
+
+fn bias(seq: usize, window: usize, device: &Device) -> Tensor<5> {
+    let bias: Vec<f32> = (0..seq)
+        .flat_map(|i| (0..seq).map(move |j| if j <= i && i - j < window { 0.0 } else { HIDDEN }))
+        .collect();
+    Tensor::from_data(TensorData::new(bias, [1, 1, 1, seq, seq]), device)
+}
+
+/// Whether there is a version for the device that needs no mask of the size of the scores.
+fn has_own(device: &Device) -> bool {
+    #[cfg(feature = "native")]
+    return crate::cpu::is_cpu(device);
+    #[cfg(not(feature = "native"))]
+    {
+        let _ = device;
+        false
     }
 }
 
@@ -33,7 +50,20 @@ impl AttentionMask {
 /// `q` and the result are `[batch, heads, seq, head_dim]`, `k` and `v` are
 /// `[batch, kv_heads, seq, head_dim]`; `kv_heads` divides `heads`.
 pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask) -> Tensor<4> {
+    #[cfg(feature = "native")]
+    if crate::cpu::is_cpu(&q.device()) {
+        return crate::cpu::attention(q, k, v, mask.window);
+    }
+    attention_plain(q, k, v, mask)
+}
+
+/// The reference of [`attention`].
+pub fn attention_plain(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask) -> Tensor<4> {
     let [batch, heads, seq, head_dim] = q.dims();
+    let bias = mask
+        .bias
+        .clone()
+        .unwrap_or_else(|| bias(seq, mask.window, &q.device().without_autodiff()));
     let kv_heads = k.dims()[1];
     let group = heads / kv_heads;
     // The queries of a group stand below one another, so that keys and values are never repeated.
@@ -42,7 +72,7 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask)
     let scores = (q * scale)
         .matmul(k.swap_dims(2, 3))
         .reshape([batch, kv_heads, group, seq, seq]);
-    let shares = activation::softmax(scores + mask.bias.clone(), 4);
+    let shares = activation::softmax(scores + bias, 4);
     shares
         .reshape([batch, kv_heads, group * seq, seq])
         .matmul(v)

@@ -7,6 +7,15 @@ use burn::tensor::Tensor;
 /// # Shapes
 /// `x` and the result are `[.., n]`; `gain` is `[1, n]`.
 pub fn rms_norm<const D: usize>(x: Tensor<D>, gain: Tensor<2>, eps: f64) -> Tensor<D> {
+    #[cfg(feature = "native")]
+    if crate::cpu::is_cpu(&x.device()) {
+        return crate::cpu::rms_norm(x, gain, eps);
+    }
+    rms_norm_plain(x, gain, eps)
+}
+
+/// The reference of [`rms_norm`].
+pub fn rms_norm_plain<const D: usize>(x: Tensor<D>, gain: Tensor<2>, eps: f64) -> Tensor<D> {
     let mean_square = (x.clone() * x.clone()).mean_dim(D - 1);
     let mut broadcast = [1; D];
     broadcast[D - 1] = gain.dims()[1];

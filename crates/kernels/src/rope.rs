@@ -37,6 +37,15 @@ impl RopeTable {
 /// # Shapes
 /// `x` and the result are `[batch, heads, seq, head_dim]`; the table has the same `seq`.
 pub fn rope(x: Tensor<4>, table: &RopeTable) -> Tensor<4> {
+    #[cfg(feature = "native")]
+    if crate::cpu::is_cpu(&x.device()) {
+        return crate::cpu::rope(x, table.cos.clone(), table.sin.clone());
+    }
+    rope_plain(x, table)
+}
+
+/// The reference of [`rope`].
+pub fn rope_plain(x: Tensor<4>, table: &RopeTable) -> Tensor<4> {
     let half = x.dims()[3] / 2;
     let (cos, sin) = (table.cos.clone(), table.sin.clone());
     let first = x.clone().narrow(3, 0, half);

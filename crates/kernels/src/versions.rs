@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use crate::{AttentionMask, attention};
 
@@ -23,19 +23,29 @@ impl Default for Operations {
     }
 }
 
-/// The version of every operation of this crate, so that a log can say it. `plain` is a composition of
-/// Burn's tensor operations, whatever the device.
-pub fn versions() -> BTreeMap<String, String> {
+/// The version of every operation on `device`, so that a log can say it: `plain` is a composition of Burn's tensor
+/// operations, `cpu` is one pass of this crate's own.
+pub fn versions(device: &Device) -> BTreeMap<String, String> {
+    #[cfg(feature = "native")]
+    let own = if crate::cpu::is_cpu(device) {
+        "cpu"
+    } else {
+        "plain"
+    };
+    #[cfg(not(feature = "native"))]
+    let (own, _) = ("plain", device);
     [
-        "activation",
-        "attention",
-        "cross_entropy",
-        "global_norm",
-        "orthogonalize",
-        "rms_norm",
-        "rope",
+        ("swiglu", own),
+        ("relu_squared", "plain"),
+        ("adamw", own),
+        ("attention", own),
+        ("cross_entropy", own),
+        ("global_norm", "plain"),
+        ("orthogonalize", "plain"),
+        ("rms_norm", own),
+        ("rope", own),
     ]
     .into_iter()
-    .map(|name| (name.to_owned(), "plain".to_owned()))
+    .map(|(name, version)| (name.to_owned(), version.to_owned()))
     .collect()
 }

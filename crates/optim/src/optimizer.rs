@@ -5,7 +5,7 @@ use blueberry_model::{Kind, ParameterSpec};
 use burn::tensor::{FloatDType, Tensor};
 use thiserror::Error;
 
-use crate::adamw::{self, AdamwState};
+use crate::adamw::{self, Means};
 use crate::{OptimConfig, muon};
 
 /// What the optimiser remembers of one parameter.
@@ -14,7 +14,7 @@ use crate::{OptimConfig, muon};
 #[allow(clippy::large_enum_variant)]
 enum State {
     Muon(Tensor<2>),
-    Adamw(AdamwState),
+    Adamw(Means),
 }
 
 /// Muon and AdamW over a list of parameters, in the order of their specs.
@@ -53,7 +53,7 @@ impl Optimizer {
     ) -> Self {
         let state = |(spec, parameter): (&ParameterSpec, &Tensor<2>)| match spec.kind {
             Kind::Matrix => State::Muon(parameter.zeros_like()),
-            _ => State::Adamw(AdamwState::zeros_like(parameter)),
+            _ => State::Adamw(Means::zeros_like(parameter)),
         };
         let states = specs.iter().zip(parameters).map(state).collect();
         Self {
@@ -129,17 +129,21 @@ impl Optimizer {
         new: &mut [Option<Tensor<2>>],
     ) {
         let config = &self.config.adamw;
-        for (index, state) in self.states.iter_mut().enumerate() {
-            if let State::Adamw(state) = state {
+        // Taken out, so that nobody else holds the means and they can be updated where they lie.
+        let states = std::mem::take(&mut self.states);
+        let step_one = |(index, state): (usize, State)| match state {
+            State::Adamw(means) => {
                 let decays = self.specs[index].kind != Kind::Gain || config.decay_gains;
                 let decay = if decays { config.weight_decay } else { 0.0 };
                 let (parameter, gradient) = (parameters[index].clone(), gradients[index].clone());
                 let rates = (config.lr * factor, decay);
-                new[index] = Some(adamw::update(
-                    config, rates, self.steps, parameter, gradient, state,
-                ));
+                let (parameter, means) = adamw::update(config, rates, self.steps, parameter, gradient, means);
+                new[index] = Some(parameter);
+                State::Adamw(means)
             }
-        }
+            muon => muon,
+        };
+        self.states = states.into_iter().enumerate().map(step_one).collect();
     }
 
     /// Steps taken so far; AdamW's bias correction depends on it.

@@ -148,7 +148,7 @@ fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) -> Run {
         device_check,
         user: start.user.clone(),
         started_unix_s,
-        kernels: blueberry_kernels::versions(),
+        kernels: blueberry_kernels::versions(&plan.device.device),
         extra: Default::default(),
     }
 }

@@ -1,0 +1,56 @@
+//! One AdamW update of one parameter.
+
+use burn::tensor::Tensor;
+
+/// The numbers of one step, the same for every parameter of a group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamwStep {
+    /// What the weight is multiplied by, `1 - lr * weight_decay`.
+    pub keep: f64,
+    /// The rate with the mean's bias correction, `lr / (1 - beta1^t)`.
+    pub rate: f64,
+    /// Share of the old mean that stays.
+    pub beta1: f64,
+    /// Share of the old mean of squares that stays.
+    pub beta2: f64,
+    /// Root of the bias correction of the mean of squares, `sqrt(1 - beta2^t)`.
+    pub root_correction: f64,
+    /// Added to the root.
+    pub eps: f64,
+}
+
+/// A parameter, its gradient's mean and its gradient's mean of squares; all of one shape.
+#[derive(Clone, Debug)]
+pub struct AdamwState {
+    /// The parameter.
+    pub parameter: Tensor<2>,
+    /// Mean of gradients.
+    pub mean: Tensor<2>,
+    /// Mean of squared gradients.
+    pub square: Tensor<2>,
+}
+
+/// Algorithm 2 of Loshchilov and Hutter (2019), with `eps` outside the root as PyTorch has it:
+/// `mean <- beta1 mean + (1 - beta1) g`, `square <- beta2 square + (1 - beta2) g^2`,
+/// `p <- keep p - rate mean / (sqrt(square) / root_correction + eps)`.
+pub fn adamw(step: AdamwStep, state: AdamwState, gradient: Tensor<2>) -> AdamwState {
+    #[cfg(feature = "native")]
+    if crate::cpu::is_cpu(&gradient.device()) {
+        return crate::cpu::adamw(step, state, gradient);
+    }
+    adamw_plain(step, state, gradient)
+}
+
+/// The reference of [`adamw`].
+pub fn adamw_plain(step: AdamwStep, state: AdamwState, gradient: Tensor<2>) -> AdamwState {
+    let squared = gradient.clone() * gradient.clone();
+    let mean = state.mean * step.beta1 + gradient * (1.0 - step.beta1);
+    let square = state.square * step.beta2 + squared * (1.0 - step.beta2);
+    let root = square.clone().sqrt() / step.root_correction + step.eps;
+    let parameter = state.parameter * step.keep - mean.clone() / root * step.rate;
+    AdamwState {
+        parameter,
+        mean,
+        square,
+    }
+}

@@ -1,0 +1,54 @@
+//! Tensors of the CPU backend as slices, and new ones from vectors.
+
+use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::TensorData;
+
+/// Values that one thread takes at a time in a pass without rows.
+pub(crate) const CHUNK: usize = 1 << 14;
+
+/// The values of a tensor, row by row; `hold` keeps a copy where the tensor was a view.
+pub(crate) fn floats<'a>(tensor: &'a FlexTensor, hold: &'a mut Option<FlexTensor>) -> &'a [f32] {
+    view(tensor, hold)
+}
+
+fn view<'a, E: burn::tensor::Element + bytemuck::Pod>(
+    tensor: &'a FlexTensor,
+    hold: &'a mut Option<FlexTensor>,
+) -> &'a [E] {
+    if let Some(slice) = tensor.as_slice() {
+        return slice;
+    }
+    let copy: &FlexTensor = hold.insert(tensor.to_contiguous());
+    // Contiguous now, and of the type that the caller asked for.
+    copy.as_slice().unwrap_or_default()
+}
+
+/// Token ids, whatever integer the backend keeps them in.
+pub(crate) fn tokens(tensor: &FlexTensor) -> Vec<usize> {
+    tensor
+        .clone()
+        .into_data()
+        .iter::<i64>()
+        .map(|token| token as usize)
+        .collect()
+}
+
+/// A new tensor from values, row by row.
+pub(crate) fn tensor(values: Vec<f32>, shape: &[usize]) -> FloatTensor<Flex> {
+    FlexTensor::from_data(TensorData::new(values, shape.to_vec()))
+}
+
+/// A vector that is not yet written; every element must be.
+///
+/// Zeroing costs as much as the pass that writes it.
+pub(crate) fn uninitialised(len: usize) -> Vec<f32> {
+    let mut values = Vec::with_capacity(len);
+    // SAFETY: any bits are an f32, and the callers write all of it before they read any.
+    #[allow(clippy::uninit_vec)]
+    unsafe {
+        values.set_len(len);
+    }
+    values
+}
