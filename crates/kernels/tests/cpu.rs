@@ -51,10 +51,10 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 /// The largest difference over the largest expected value stays under `bound`. With one key, or one value in a row,
 /// the exact gradient is 0 and both versions give the rounding of terms of order 1 to 10, so values under a tenth
 /// are not what a difference is held against.
-fn assert_close(what: &str, found: Vec<f32>, expected: Vec<f32>, bound: f32) {
+fn assert_close(what: &str, found: &[f32], expected: &[f32], bound: f32) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let largest = expected.iter().fold(0.1f32, |largest, x| largest.max(x.abs()));
-    for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
         let error = (found - expected).abs() / largest;
         // Written so that a NaN fails.
         assert!(
@@ -93,13 +93,13 @@ fn cross_entropy_has_the_values_and_gradients_of_its_reference() {
             )
         };
         let (found, expected) = (run(cross_entropy), run(cross_entropy_plain));
-        assert_close(&format!("loss, {what}"), found.0, expected.0.clone(), 1e-5);
-        assert_close(&format!("gradient, {what}"), found.1, expected.1, 1e-5);
+        assert_close(&format!("loss, {what}"), &found.0, &expected.0, 1e-5);
+        assert_close(&format!("gradient, {what}"), &found.1, &expected.1, 1e-5);
         let untracked = values(cross_entropy(logits.clone(), targets.clone()) * 3.0);
         assert_close(
             &format!("loss without autodiff, {what}"),
-            untracked,
-            expected.0,
+            &untracked,
+            &expected.0,
             1e-5,
         );
     }
@@ -135,9 +135,9 @@ fn attention_has_the_values_and_gradients_of_its_reference() {
             (values(out.inner()), gradients)
         };
         let (found, expected) = (run(attention), run(attention_plain));
-        assert_close(&format!("values, {what}"), found.0, expected.0, 1e-5);
+        assert_close(&format!("values, {what}"), &found.0, &expected.0, 1e-5);
         for (name, (found, expected)) in ["q", "k", "v"].iter().zip(found.1.into_iter().zip(expected.1)) {
-            assert_close(&format!("gradient of {name}, {what}"), found, expected, 2e-5);
+            assert_close(&format!("gradient of {name}, {what}"), &found, &expected, 2e-5);
         }
     }
 }
@@ -151,7 +151,7 @@ fn attention_reads_views_as_they_are_seen() {
         let [q, k, v] = [&q, &k, &v].map(|x| x.clone().swap_dims(1, 2));
         values(f(q, k, v, &mask))
     };
-    assert_close("views", run(attention), run(attention_plain), 1e-5);
+    assert_close("views", &run(attention), &run(attention_plain), 1e-5);
 }
 
 #[test]
@@ -161,8 +161,8 @@ fn a_logit_far_above_the_others_neither_overflows_nor_hides_its_loss() {
     // Rows: 1e4 - (-1e4), and ln 3.
     assert_close(
         "loss",
-        values(cross_entropy(logits, targets)),
-        vec![(2e4 + 3f32.ln()) / 2.0],
+        &values(cross_entropy(logits, targets)),
+        &[(2e4 + 3f32.ln()) / 2.0],
         1e-6,
     );
 }
@@ -183,19 +183,19 @@ fn rms_norm_has_the_values_and_gradients_of_its_reference() {
             (values(out.inner()), gradient(x), gradient(gain))
         };
         let (found, expected) = (run(rms_norm::<2>), run(rms_norm_plain::<2>));
-        assert_close(&format!("values, {what}"), found.0, expected.0.clone(), 1e-5);
-        assert_close(&format!("gradient of x, {what}"), found.1, expected.1, 1e-4);
+        assert_close(&format!("values, {what}"), &found.0, &expected.0, 1e-5);
+        assert_close(&format!("gradient of x, {what}"), &found.1, &expected.1, 1e-4);
         assert_close(
             &format!("gradient of the gain, {what}"),
-            found.2,
-            expected.2,
+            &found.2,
+            &expected.2,
             1e-5,
         );
         let untracked = values(rms_norm(x.clone(), gain.clone(), 1e-6));
         assert_close(
             &format!("values without autodiff, {what}"),
-            untracked,
-            expected.0,
+            &untracked,
+            &expected.0,
             1e-5,
         );
     }
@@ -208,8 +208,8 @@ fn rms_norm_reads_views_as_they_are_seen() {
     let view = || x.clone().swap_dims(0, 2);
     assert_close(
         "a view",
-        values(rms_norm(view(), gain.clone(), 1e-6)),
-        values(rms_norm_plain(view(), gain, 1e-6)),
+        &values(rms_norm(view(), gain.clone(), 1e-6)),
+        &values(rms_norm_plain(view(), gain, 1e-6)),
         1e-5,
     );
 }
@@ -225,8 +225,8 @@ fn a_frozen_gain_gets_no_gradient_and_hinders_none() {
     };
     assert_close(
         "gradient of x",
-        run(rms_norm::<2>),
-        run(rms_norm_plain::<2>),
+        &run(rms_norm::<2>),
+        &run(rms_norm_plain::<2>),
         1e-4,
     );
 }
@@ -259,8 +259,8 @@ fn adamw_has_the_values_of_its_reference_and_spares_what_others_hold() {
         ] {
             assert_close(
                 &format!("{what}, {shape:?}"),
-                values(found),
-                values(expected),
+                &values(found),
+                &values(expected),
                 1e-6,
             );
         }
@@ -296,7 +296,7 @@ fn swiglu_has_the_values_and_gradients_of_its_reference() {
         };
         let names = ["values", "gradient of the gate", "gradient of up"];
         for ((name, found), expected) in names.iter().zip(run(swiglu)).zip(run(swiglu_plain)) {
-            assert_close(&format!("{name}, {shape:?}"), found, expected, 1e-6);
+            assert_close(&format!("{name}, {shape:?}"), &found, &expected, 1e-6);
         }
     }
 }
@@ -314,7 +314,7 @@ fn rope_has_the_values_and_gradients_of_its_reference() {
             [out.inner(), x.grad(&tape).expect("a gradient")].map(values)
         };
         for (found, expected) in run(rope).into_iter().zip(run(rope_plain)) {
-            assert_close(&format!("{shape:?}"), found, expected, 1e-6);
+            assert_close(&format!("{shape:?}"), &found, &expected, 1e-6);
         }
     }
 }
