@@ -3,6 +3,7 @@
 mod bench;
 mod check_cache;
 mod checkpoint;
+mod describe;
 mod devices;
 mod error;
 mod files;
@@ -11,6 +12,7 @@ mod interrupt;
 mod observer;
 mod plan;
 mod presets;
+mod resumed;
 mod run;
 mod run_dir;
 mod source;

@@ -1,17 +1,19 @@
 //! The loop.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use blueberry_data::Prefetch;
 use blueberry_runlog::{
-    At, CheckStatus, Checkpoint as CheckpointEvent, DataDigests, DeviceCheck, End, EndStatus, Eval, Event,
-    Hardware, Ledger, ModelCounts, Note, Resume, Run, RunLog, Sample, Step, Warmup,
+    At, CheckStatus, Checkpoint as CheckpointEvent, DeviceCheck, End, EndStatus, Eval, Event, Ledger, Note,
+    Resume, RunLog, Sample, Step, Warmup,
 };
 
 use crate::native::checkpoint::{self, Position};
-use crate::native::hardware::{peak_flops, peak_resident_bytes, processor};
+use crate::native::describe::{describe, unix_s};
+use crate::native::hardware::{peak_flops, peak_resident_bytes};
+use crate::native::resumed::{CLOCK_STARTED, Times, evaluated_at, logged_checkpoints};
 use crate::native::run_dir::Log;
 use crate::native::warmup::warm_up;
 use crate::native::{
@@ -108,72 +110,6 @@ fn check(plan: &Plan, observer: &mut dyn Observer) -> Result<DeviceCheck, RunErr
         error,
         allowed: TOLERANCE,
     })
-}
-
-fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) -> Run {
-    let settings = &plan.settings;
-    let model = &settings.resolved.model;
-    let counts = model.counts();
-    let manifest = plan.dataset.manifest();
-    let started_unix_s = unix_s();
-    Run {
-        version: blueberry_runlog::VERSION,
-        run_id: format!(
-            "{}-{}-{:.0}",
-            settings.preset,
-            settings.seed,
-            started_unix_s * 1e3
-        ),
-        // Settings are numbers, strings, lists and maps with string keys.
-        config: serde_json::to_value(settings).unwrap_or_default(),
-        preset: settings.preset.clone(),
-        seed: settings.seed,
-        model: ModelCounts {
-            parameters: counts.parameters,
-            matmul_parameters: counts.matmul_parameters,
-            table_parameters: counts.table_parameters,
-            flops_per_token: model.flops_per_token(settings.resolved.train.seq_len),
-            extra: Default::default(),
-        },
-        data: DataDigests {
-            manifest_sha256: plan.dataset.manifest_sha256().to_owned(),
-            validation_sha256: manifest.validation.sha256.clone(),
-            tokenizer_sha256: manifest.tokenizer.sha256.clone(),
-            train_tokens: plan.dataset.train_tokens(),
-            extra: Default::default(),
-        },
-        target_tokens: plan.curriculum.total_tokens(),
-        source: source_tree(),
-        hardware: hardware(plan),
-        device_check,
-        user: start.user.clone(),
-        started_unix_s,
-        kernels: blueberry_kernels::versions(&plan.device.device),
-        extra: Default::default(),
-    }
-}
-
-fn hardware(plan: &Plan) -> Hardware {
-    let info = &plan.device.info;
-    let (cpu, cpus) = processor();
-    Hardware {
-        device: info.name.clone(),
-        backend: info.api.clone(),
-        driver: info.driver.clone(),
-        compiler: info.compiler.clone(),
-        precision: "f32".into(),
-        cpu,
-        cpus,
-        memory_bytes: info.memory_bytes.unwrap_or(0),
-        peak_flops: peak_flops(&info.name),
-        extra: Default::default(),
-    }
-}
-
-fn unix_s() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// A run under way.
@@ -588,64 +524,9 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Extra field of `warmup` (or of a `resume` before it): when the clocks started, seconds since the Unix
-/// epoch.
-const CLOCK_STARTED: &str = "clock_started_unix_s";
-
-/// How far the clocks of an interrupted run had come.
-struct Times {
-    train_s: f64,
-    wall_s: f64,
-    started_unix_s: Option<f64>,
-}
-
-impl Times {
-    fn of(log: &RunLog) -> Self {
-        let mut times = Self {
-            train_s: 0.0,
-            wall_s: 0.0,
-            started_unix_s: None,
-        };
-        for line in &log.lines {
-            if let Some(at) = line.event.at() {
-                times.train_s = times.train_s.max(at.train_s);
-                times.wall_s = times.wall_s.max(at.wall_s);
-            }
-            let extra = match &line.event {
-                Event::Warmup(warmup) => &warmup.extra,
-                Event::Resume(resume) => &resume.extra,
-                _ => continue,
-            };
-            times.started_unix_s = times
-                .started_unix_s
-                .or(extra.get(CLOCK_STARTED).and_then(|v| v.as_f64()));
-        }
-        times
-    }
-}
-
 /// Passes over the data, the one under way included.
 fn passes(state: &blueberry_data::LoaderState) -> u64 {
     state.epoch + u64::from(state.position > 0)
-}
-
-/// Digests of the checkpoints that the log names.
-fn logged_checkpoints(log: &RunLog) -> BTreeSet<&str> {
-    log.lines
-        .iter()
-        .filter_map(|line| match &line.event {
-            Event::Checkpoint(checkpoint) => Some(checkpoint.sha256.as_str()),
-            _ => None,
-        })
-        .collect()
-}
-
-/// The validation loss that the log has for exactly these tokens.
-fn evaluated_at(log: &RunLog, tokens: u64) -> Option<(u64, f64)> {
-    log.evals()
-        .filter(|eval| eval.at.tokens == tokens)
-        .last()
-        .map(|eval| (tokens, eval.val_loss))
 }
 
 /// A step's blocks as its passes.

@@ -87,19 +87,24 @@ fn explain(plan: &Plan, shape: StepShape, failure: StepError) -> RunError {
     }
 }
 
-/// Halves the micro-batch until one fits, so that the advice is a measurement.
+/// What would fit on the device.
 fn advice(plan: &Plan, shape: StepShape) -> String {
-    let halves = std::iter::successors(Some(shape.micro_batch / 2), |&n| Some(n / 2));
-    for micro_batch in halves.take_while(|&n| n > 0) {
+    advice_by(shape, |micro_batch| {
         plan.device.device.memory_cleanup();
-        if try_shape(plan, StepShape { micro_batch, ..shape }).is_ok() {
-            let accumulation = shape.accumulation * shape.micro_batch.div_ceil(micro_batch);
-            return format!(
-                "micro_batch = {micro_batch} fits; `--set train.micro_batch={micro_batch} --set train.accumulation={accumulation}` keeps the tokens of a step"
-            );
-        }
-    }
-    "not even micro_batch = 1 fits: choose a smaller model or a shorter train.seq_len".to_owned()
+        try_shape(plan, StepShape { micro_batch, ..shape }).is_ok()
+    })
+}
+
+/// Halves the micro-batch until one `fits`, so that the advice is a measurement.
+fn advice_by(shape: StepShape, fits: impl Fn(usize) -> bool) -> String {
+    let halves = std::iter::successors(Some(shape.micro_batch / 2), |&n| Some(n / 2));
+    let Some(micro_batch) = halves.take_while(|&n| n > 0).find(|&n| fits(n)) else {
+        return "not even micro_batch = 1 fits: choose a smaller model or a shorter train.seq_len".to_owned();
+    };
+    let accumulation = shape.accumulation * shape.micro_batch.div_ceil(micro_batch);
+    format!(
+        "micro_batch = {micro_batch} fits; `--set train.micro_batch={micro_batch} --set train.accumulation={accumulation}` keeps the tokens of a step"
+    )
 }
 
 /// What the backends and drivers say when there is no memory.
@@ -123,4 +128,36 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("an unknown panic")
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(micro_batch: usize) -> StepShape {
+        StepShape {
+            seq_len: 128,
+            micro_batch,
+            accumulation: 3,
+            window: None,
+        }
+    }
+
+    #[test]
+    fn the_advice_is_the_largest_half_that_fits() {
+        let advice = advice_by(shape(16), |micro_batch| micro_batch <= 5);
+        assert!(
+            advice.contains("train.micro_batch=4 --set train.accumulation=12"),
+            "{advice}"
+        );
+        assert!(advice_by(shape(16), |_| false).contains("not even micro_batch = 1"));
+        assert!(advice_by(shape(1), |_| true).contains("not even micro_batch = 1"));
+    }
+
+    #[test]
+    fn only_a_lack_of_memory_reads_as_one() {
+        assert!(is_memory_failure("CUDA_ERROR_OUT_OF_MEMORY"));
+        assert!(is_memory_failure("Not enough memory left: Out of Memory"));
+        assert!(!is_memory_failure("the device was lost"));
+    }
 }

@@ -1,0 +1,76 @@
+//! The first line of a run's log.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use blueberry_runlog::{DataDigests, DeviceCheck, Hardware, ModelCounts, Run};
+
+use crate::native::hardware::{peak_flops, processor};
+use crate::native::{Plan, Start, source_tree};
+
+/// Everything that is known of a run before its first step.
+pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) -> Run {
+    let settings = &plan.settings;
+    let model = &settings.resolved.model;
+    let counts = model.counts();
+    let manifest = plan.dataset.manifest();
+    let started_unix_s = unix_s();
+    Run {
+        version: blueberry_runlog::VERSION,
+        run_id: format!(
+            "{}-{}-{:.0}",
+            settings.preset,
+            settings.seed,
+            started_unix_s * 1e3
+        ),
+        // Settings are numbers, strings, lists and maps with string keys.
+        config: serde_json::to_value(settings).unwrap_or_default(),
+        preset: settings.preset.clone(),
+        seed: settings.seed,
+        model: ModelCounts {
+            parameters: counts.parameters,
+            matmul_parameters: counts.matmul_parameters,
+            table_parameters: counts.table_parameters,
+            flops_per_token: model.flops_per_token(settings.resolved.train.seq_len),
+            extra: Default::default(),
+        },
+        data: DataDigests {
+            manifest_sha256: plan.dataset.manifest_sha256().to_owned(),
+            validation_sha256: manifest.validation.sha256.clone(),
+            tokenizer_sha256: manifest.tokenizer.sha256.clone(),
+            train_tokens: plan.dataset.train_tokens(),
+            extra: Default::default(),
+        },
+        target_tokens: plan.curriculum.total_tokens(),
+        source: source_tree(),
+        hardware: hardware(plan),
+        device_check,
+        user: start.user.clone(),
+        started_unix_s,
+        kernels: blueberry_kernels::versions(&plan.device.device),
+        extra: Default::default(),
+    }
+}
+
+fn hardware(plan: &Plan) -> Hardware {
+    let info = &plan.device.info;
+    let (cpu, cpus) = processor();
+    Hardware {
+        device: info.name.clone(),
+        backend: info.api.clone(),
+        driver: info.driver.clone(),
+        compiler: info.compiler.clone(),
+        precision: "f32".into(),
+        cpu,
+        cpus,
+        memory_bytes: info.memory_bytes.unwrap_or(0),
+        peak_flops: peak_flops(&info.name),
+        extra: Default::default(),
+    }
+}
+
+/// Now, in seconds since the Unix epoch.
+pub(crate) fn unix_s() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}
