@@ -21,6 +21,10 @@ const PACKAGES: &[Package] = &[
         features: "",
     },
     Package {
+        name: "blueberry-replay",
+        features: "",
+    },
+    Package {
         name: "blueberry-kernels",
         features: "web",
     },

@@ -1,0 +1,1 @@
+//! Records as files: submission, signatures, verification, the ledger and the leaderboard.

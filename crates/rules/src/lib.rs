@@ -1,0 +1,1 @@
+//! The judge: categories as data, one rule a file, statistics, ranking.
