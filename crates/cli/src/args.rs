@@ -21,7 +21,7 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Say what a run holds.
     Info(InfoArgs),
-    /// Time whole optimiser steps of a preset on made-up tokens; one JSON line a measurement.
+    /// Time the steps of a preset on made-up tokens, each operation in them, and what the device can do at best.
     Bench(BenchArgs),
     /// Turn text into token shards.
     #[command(subcommand)]
@@ -147,6 +147,9 @@ pub struct BenchArgs {
     /// Seed of weights and tokens.
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub seed: u64,
+    /// Also write the measurements to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// After the warm-up, answer each line `go K` on standard input with a measurement of K more steps, so
     /// that another program can take turns on the same machine.
     #[arg(long)]

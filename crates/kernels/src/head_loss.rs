@@ -1,6 +1,8 @@
 //! The head and the loss in one: logits, soft-cap, cross-entropy of the next token.
 
-use burn::tensor::{Int, Tensor, activation};
+use burn::tensor::{FloatDType, Int, Tensor, activation};
+
+use crate::product;
 
 /// The matrix that turns the last hidden state into logits.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct LossTerms {
     /// Adds `z_loss * (ln sum exp logits)^2`, which keeps logits from drifting (Chowdhery et al., "PaLM", 2022,
     /// section 5); 0 adds nothing.
     pub z_loss: f64,
+    /// The 16-bit float of the product, see [`product`].
+    pub half: Option<FloatDType>,
 }
 
 /// `cap * tanh(x / cap)`: keeps logits within `-cap..cap` (Gemma 2, 2024). Any shape.
@@ -30,25 +34,27 @@ pub fn soft_cap<const D: usize>(x: Tensor<D>, cap: f64) -> Tensor<D> {
 ///
 /// # Shapes
 /// `x` is `[tokens, d_model]`; the result is `[tokens, vocab]`.
-pub fn logits(x: Tensor<2>, head: Head, softcap: Option<f64>) -> Tensor<2> {
-    let logits = match head {
-        Head::Tied(table) => x.matmul(table.transpose()),
-        Head::Own(matrix) => x.matmul(matrix),
+pub fn logits(x: Tensor<2>, head: Head, terms: LossTerms) -> Tensor<2> {
+    let matrix = match head {
+        Head::Tied(table) => table.transpose(),
+        Head::Own(matrix) => matrix,
     };
-    match softcap {
+    let logits = product(x, matrix, terms.half);
+    match terms.softcap {
         Some(cap) => soft_cap(logits, cap),
         None => logits,
     }
 }
 
 /// Mean over all tokens of `-ln p(target)` in nats, with the terms asked for. A device's own version never holds
-/// the logits of more than a chunk of tokens.
+/// the logits of more than a chunk of tokens. The
+/// CPU's computes in f32, so with `half` the reference runs there.
 ///
 /// # Shapes
 /// `x` is `[tokens, d_model]`, `targets` is `[tokens]`; the result is `[1]`.
 pub fn head_loss(x: Tensor<2>, head: Head, targets: Tensor<1, Int>, terms: LossTerms) -> Tensor<1> {
     #[cfg(feature = "native")]
-    if crate::cpu::is_cpu(&x.device()) {
+    if terms.half.is_none() && crate::cpu::is_cpu(&x.device()) {
         return crate::cpu::head_loss(x, head, targets, terms);
     }
     head_loss_plain(x, head, targets, terms)
@@ -56,7 +62,7 @@ pub fn head_loss(x: Tensor<2>, head: Head, targets: Tensor<1, Int>, terms: LossT
 
 /// The reference of [`head_loss`].
 pub fn head_loss_plain(x: Tensor<2>, head: Head, targets: Tensor<1, Int>, terms: LossTerms) -> Tensor<1> {
-    let logits = logits(x, head, terms.softcap);
+    let logits = logits(x, head, terms);
     let z = (terms.z_loss != 0.0).then(|| log_sum_exp(logits.clone()).powi_scalar(2).mean() * terms.z_loss);
     let log_probabilities = activation::log_softmax(logits, 1);
     let loss = log_probabilities

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -80,8 +80,8 @@ impl Operations {
 }
 
 /// The version of every operation on `device`, so that a log can say it: `plain` is a composition of Burn's tensor
-/// operations, `cpu` is one pass of this crate's own.
-pub fn versions(device: &Device, kernels: Kernels) -> BTreeMap<String, String> {
+/// operations, `cpu` is one pass of this crate's own. `half` is that of [`product`](crate::product).
+pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> BTreeMap<String, String> {
     #[cfg(feature = "native")]
     let own = match kernels {
         Kernels::Fused if crate::cpu::is_cpu(device) => "cpu",
@@ -95,7 +95,7 @@ pub fn versions(device: &Device, kernels: Kernels) -> BTreeMap<String, String> {
         ("attention", own),
         ("embedding", own),
         ("global_norm", "plain"),
-        ("head_loss", own),
+        ("head_loss", if half.is_none() { own } else { "plain" }),
         ("orthogonalize", "plain"),
         ("qk_norm_rope", own),
         ("relu_squared", own),

@@ -103,14 +103,17 @@ fn head_loss_has_the_values_and_gradients_of_its_reference() {
         LossTerms {
             softcap: Some(4.0),
             z_loss: 0.0,
+            ..LossTerms::default()
         },
         LossTerms {
             softcap: None,
             z_loss: 0.01,
+            ..LossTerms::default()
         },
         LossTerms {
             softcap: Some(15.0),
             z_loss: 0.1,
+            ..LossTerms::default()
         },
     ];
     // tokens, d_model, vocab, scale; 49,152 x 257 needs more than one chunk of tokens.

@@ -7,8 +7,9 @@
 mod init;
 mod model;
 
+pub use blueberry_kernels::Head;
 pub use blueberry_shape::{
     Activation, ConfigError, Counts, Init, Kind, Layer, ModelConfig, ParameterSpec, Weights,
 };
 pub use init::{init_data, init_weights};
-pub use model::Model;
+pub use model::{Model, Stream};

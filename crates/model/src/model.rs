@@ -9,8 +9,8 @@
 //! - Per layer, a sliding window or a learned value vector a token.
 //! - The head may be the embedding; logits, and the scores of attention, may be capped by a tanh.
 
-use blueberry_kernels::{AttentionMask, Head, LossTerms, Operations, RopeTable, logits};
-use burn::tensor::{Device, Int, Tensor};
+use blueberry_kernels::{AttentionMask, Head, LossTerms, Operations, RopeTable, logits, product};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
 
 use crate::{Layer, ModelConfig, Weights};
 
@@ -24,6 +24,30 @@ pub struct Model {
     /// One mask a layer; layers of the same window share it.
     masks: Vec<AttentionMask>,
     operations: Operations,
+    half: Option<FloatDType>,
+}
+
+/// The residual stream, `[batch, seq, d_model]`: `x + delta`. What the last half of a block adds is not yet added: the
+/// next normalisation does it on its way.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    x: Tensor<3>,
+    delta: Option<Tensor<3>>,
+}
+
+impl Stream {
+    /// A stream of one tensor, `[batch, seq, d_model]`.
+    pub fn new(x: Tensor<3>) -> Self {
+        Self { x, delta: None }
+    }
+
+    /// The sum, `[batch, seq, d_model]`.
+    pub fn sum(self) -> Tensor<3> {
+        match self.delta {
+            Some(delta) => self.x + delta,
+            None => self.x,
+        }
+    }
 }
 
 impl Model {
@@ -36,6 +60,7 @@ impl Model {
             rope: RopeTable::new(seq, config.head_dim, config.rope_base, device),
             masks: layer_masks(config, seq, window_limit, device),
             operations: Operations::default(),
+            half: None,
         }
     }
 
@@ -45,12 +70,23 @@ impl Model {
         Self { operations, ..self }
     }
 
+    /// The same model with its large products (projections, feed-forward, head) in `half`, see [`product`].
+    #[must_use]
+    pub fn with_half(self, half: Option<FloatDType>) -> Self {
+        Self { half, ..self }
+    }
+
     /// The logits of the next token at every position.
     ///
     /// # Shapes
     /// `tokens` is `[batch, seq]` with the `seq` of [`Model::new`]; the result is `[batch * seq, vocab]`.
     pub fn logits(&self, weights: &Weights<Tensor<2>>, tokens: Tensor<2, Int>) -> Tensor<2> {
-        logits(self.hidden(weights, tokens), head(weights), self.config.softcap)
+        let stream = self.stream(weights, tokens);
+        logits(
+            self.last(&weights.final_norm, stream),
+            Self::head(weights),
+            self.terms(0.0),
+        )
     }
 
     /// Mean cross-entropy of the targets in nats a token, plus `z_loss` (see [`LossTerms`]).
@@ -64,54 +100,106 @@ impl Model {
         targets: Tensor<2, Int>,
         z_loss: f64,
     ) -> Tensor<1> {
-        let [batch, seq] = targets.dims();
-        let terms = LossTerms {
-            softcap: self.config.softcap,
-            z_loss,
-        };
-        let x = self.hidden(weights, tokens);
-        (self.operations.head_loss)(x, head(weights), targets.reshape([batch * seq]), terms)
+        let stream = self.stream(weights, tokens);
+        self.loss_of_stream(&weights.final_norm, Self::head(weights), stream, targets, z_loss)
     }
 
-    /// What the head is applied to. `tokens` is `[batch, seq]`; the result is `[batch * seq, d_model]`.
-    fn hidden(&self, weights: &Weights<Tensor<2>>, tokens: Tensor<2, Int>) -> Tensor<2> {
+    /// The stream after the last block. `tokens` is `[batch, seq]`.
+    fn stream(&self, weights: &Weights<Tensor<2>>, tokens: Tensor<2, Int>) -> Stream {
+        let first = self.embed(&weights.embed, tokens.clone());
+        let layers = weights.layers.iter().enumerate();
+        layers.fold(first, |stream, (index, layer)| {
+            self.block(layer, index, stream, tokens.clone())
+        })
+    }
+
+    /// The matrix that makes logits.
+    pub fn head(weights: &Weights<Tensor<2>>) -> Head {
+        match &weights.head {
+            Some(matrix) => Head::Own(matrix.clone()),
+            None => Head::Tied(weights.embed.clone()),
+        }
+    }
+
+    /// The stream before the first block. `tokens` is `[batch, seq]`, `table` the embedding.
+    pub fn embed(&self, table: &Tensor<2>, tokens: Tensor<2, Int>) -> Stream {
         let c = &self.config;
         let [batch, seq] = tokens.dims();
-        let tokens = tokens.reshape([batch * seq]);
-        let mut x = (self.operations.embedding)(weights.embed.clone(), tokens.clone())
-            .reshape([batch, seq, c.d_model]);
-        if c.embed_scale {
-            x = x * (c.d_model as f64).sqrt();
-        }
-        // What the last half of a block adds, not yet added: the next normalisation does it on its way.
-        let mut delta = None;
-        for (index, layer) in weights.layers.iter().enumerate() {
-            let (sum, normed) = self.add_norm(x, delta, &layer.attn_norm);
-            let mixed = self.self_attention(layer, index, normed, &tokens);
-            let (sum, normed) = self.add_norm(sum, Some(mixed), &layer.ffn_norm);
-            delta = Some(self.feed_forward(layer, normed));
-            x = sum;
-        }
-        let (_, normed) = self.add_norm(x, delta, &weights.final_norm);
-        normed.reshape([batch * seq, c.d_model])
+        let rows = (self.operations.embedding)(table.clone(), tokens.reshape([batch * seq]));
+        let x = rows.reshape([batch, seq, c.d_model]);
+        Stream::new(if c.embed_scale {
+            x * (c.d_model as f64).sqrt()
+        } else {
+            x
+        })
     }
 
-    /// `x + delta`, and that normalised; all are `[batch, seq, d_model]`.
-    fn add_norm(&self, x: Tensor<3>, delta: Option<Tensor<3>>, gain: &Tensor<2>) -> (Tensor<3>, Tensor<3>) {
-        let eps = self.config.norm_eps;
+    /// The stream after block `index`. `tokens` is `[batch, seq]`.
+    pub fn block(
+        &self,
+        layer: &Layer<Tensor<2>>,
+        index: usize,
+        stream: Stream,
+        tokens: Tensor<2, Int>,
+    ) -> Stream {
+        let (sum, normed) = self.add_norm(stream, &layer.attn_norm);
+        let mixed = self.self_attention(layer, index, normed, tokens);
+        let after_attention = Stream {
+            x: sum,
+            delta: Some(mixed),
+        };
+        let (sum, normed) = self.add_norm(after_attention, &layer.ffn_norm);
+        Stream {
+            x: sum,
+            delta: Some(self.feed_forward(layer, normed)),
+        }
+    }
+
+    /// The loss from the stream after the last block; see [`Model::loss`]. `head` as of [`Model::head`].
+    pub fn loss_of_stream(
+        &self,
+        final_norm: &Tensor<2>,
+        head: Head,
+        stream: Stream,
+        targets: Tensor<2, Int>,
+        z_loss: f64,
+    ) -> Tensor<1> {
+        let [batch, seq] = targets.dims();
+        let x = self.last(final_norm, stream);
+        (self.operations.head_loss)(x, head, targets.reshape([batch * seq]), self.terms(z_loss))
+    }
+
+    fn terms(&self, z_loss: f64) -> LossTerms {
+        LossTerms {
+            softcap: self.config.softcap,
+            z_loss,
+            half: self.half,
+        }
+    }
+
+    /// What the head is applied to, `[batch * seq, d_model]`.
+    fn last(&self, gain: &Tensor<2>, stream: Stream) -> Tensor<2> {
+        let [batch, seq, d_model] = stream.x.dims();
+        let (_, normed) = self.add_norm(stream, gain);
+        normed.reshape([batch * seq, d_model])
+    }
+
+    /// The sum of the stream, and that normalised; both are `[batch, seq, d_model]`.
+    fn add_norm(&self, stream: Stream, gain: &Tensor<2>) -> (Tensor<3>, Tensor<3>) {
+        let (Stream { x, delta }, eps) = (stream, self.config.norm_eps);
         match delta {
             Some(delta) => (self.operations.add_rms_norm)(x, delta, gain.clone(), eps).into(),
             None => (x.clone(), (self.operations.rms_norm)(x, gain.clone(), eps)),
         }
     }
 
-    /// `x` and the result are `[batch, seq, d_model]`; `tokens` is `[batch * seq]`.
+    /// `x` and the result are `[batch, seq, d_model]`; `tokens` is `[batch, seq]`.
     fn self_attention(
         &self,
         layer: &Layer<Tensor<2>>,
         index: usize,
         x: Tensor<3>,
-        tokens: &Tensor<1, Int>,
+        tokens: Tensor<2, Int>,
     ) -> Tensor<3> {
         let c = &self.config;
         let [batch, seq, _] = x.dims();
@@ -119,43 +207,37 @@ impl Model {
         let rotated = |x, gain: &Option<Tensor<2>>| {
             (self.operations.qk_norm_rope)(x, gain.clone(), &self.rope, c.norm_eps)
         };
-        let q = rotated(heads(linear(x.clone(), &layer.q), c.n_heads), &layer.q_norm);
-        let k = rotated(heads(linear(x.clone(), &layer.k), c.n_kv_heads), &layer.k_norm);
-        let mut v = linear(x, &layer.v);
+        let q = rotated(heads(self.linear(x.clone(), &layer.q), c.n_heads), &layer.q_norm);
+        let k = rotated(
+            heads(self.linear(x.clone(), &layer.k), c.n_kv_heads),
+            &layer.k_norm,
+        );
+        let mut v = self.linear(x, &layer.v);
         if let Some(table) = &layer.value_embed {
             let [_, kv_dim] = table.dims();
-            let rows = (self.operations.embedding)(table.clone(), tokens.clone());
+            let rows = (self.operations.embedding)(table.clone(), tokens.reshape([batch * seq]));
             v = v + rows.reshape([batch, seq, kv_dim]);
         }
         let mixed = (self.operations.attention)(q, k, heads(v, c.n_kv_heads), &self.masks[index]);
-        linear(mixed.reshape([batch, seq, c.n_heads * c.head_dim]), &layer.o)
+        self.linear(mixed.reshape([batch, seq, c.n_heads * c.head_dim]), &layer.o)
     }
 
     /// `x` and the result are `[batch, seq, d_model]`.
     fn feed_forward(&self, layer: &Layer<Tensor<2>>, x: Tensor<3>) -> Tensor<3> {
-        let up = linear(x.clone(), &layer.up);
+        let up = self.linear(x.clone(), &layer.up);
         let inner = match &layer.gate {
-            Some(gate) => (self.operations.swiglu)(linear(x, gate), up),
+            Some(gate) => (self.operations.swiglu)(self.linear(x, gate), up),
             None => (self.operations.relu_squared)(up),
         };
-        linear(inner, &layer.down)
+        self.linear(inner, &layer.down)
     }
-}
 
-fn head(weights: &Weights<Tensor<2>>) -> Head {
-    match &weights.head {
-        Some(matrix) => Head::Own(matrix.clone()),
-        None => Head::Tied(weights.embed.clone()),
+    /// `x w` with `x` as one tall matrix: a single product is faster than one a batch.
+    fn linear(&self, x: Tensor<3>, w: &Tensor<2>) -> Tensor<3> {
+        let [batch, seq, width] = x.dims();
+        let [_, out] = w.dims();
+        product(x.reshape([batch * seq, width]), w.clone(), self.half).reshape([batch, seq, out])
     }
-}
-
-/// `x w` with `x` as one tall matrix: a single product is faster than one a batch.
-fn linear(x: Tensor<3>, w: &Tensor<2>) -> Tensor<3> {
-    let [batch, seq, width] = x.dims();
-    let [_, out] = w.dims();
-    x.reshape([batch * seq, width])
-        .matmul(w.clone())
-        .reshape([batch, seq, out])
 }
 
 fn layer_masks(

@@ -145,7 +145,15 @@ fn layer_specs(c: &ModelConfig, layer: usize) -> Layer<ParameterSpec> {
 }
 
 impl<T> Layer<T> {
-    fn map<U>(self, f: &mut impl FnMut(T) -> U) -> Layer<U> {
+    /// The leaves in the order in which [`Weights::into_vec`] has them.
+    pub fn into_vec(self) -> Vec<T> {
+        let mut leaves = Vec::new();
+        self.map(&mut |leaf| leaves.push(leaf));
+        leaves
+    }
+
+    /// Applies `f` to every leaf, always in the same order.
+    pub fn map<U>(self, f: &mut impl FnMut(T) -> U) -> Layer<U> {
         Layer {
             attn_norm: f(self.attn_norm),
             q: f(self.q),

@@ -177,6 +177,7 @@ mod tests {
             micro_batch: 2,
             accumulation: 3,
             epochs: 1,
+            ..preset.train
         };
         // A step is 32 * 2 * 3 = 192 targets; 1000 / 192 = 5.2.
         assert_eq!(Curriculum::new(&preset).expect("valid").total_tokens(), 6 * 192);
@@ -191,6 +192,7 @@ mod tests {
             micro_batch: 4,
             accumulation: 1,
             epochs: 1,
+            ..preset.train
         };
         preset.curriculum = vec![staged(0.0, Some(8), None), staged(0.5, None, Some(8))];
         let curriculum = Curriculum::new(&preset).expect("valid");
@@ -215,6 +217,7 @@ mod tests {
             micro_batch: 1,
             accumulation: 2,
             epochs: 1,
+            ..preset.train
         };
         preset.curriculum = vec![staged(0.333, Some(16), Some(4)), staged(0.7, Some(64), Some(3))];
         let curriculum = Curriculum::new(&preset).expect("valid");
@@ -234,6 +237,7 @@ mod tests {
             micro_batch: 1,
             accumulation: 1,
             epochs: 1,
+            ..preset.train
         };
         for stage in [
             staged(0.5, Some(12), None),

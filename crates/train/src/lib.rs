@@ -10,6 +10,7 @@
 //! [`native`] adds the device, the data, the run directory, checkpoints and the loop.
 
 mod batch;
+mod checkpointing;
 mod clock;
 mod curriculum;
 mod device_check;
@@ -29,7 +30,7 @@ pub use device_check::{
 };
 pub use sample::sample;
 pub use settings::{
-    CheckpointSettings, DataSettings, EvalSettings, Preset, SampleSettings, Settings, SettingsError,
-    StageSettings, TrainSettings,
+    Activations, CheckpointSettings, DataSettings, EvalSettings, Precision, Preset, SampleSettings, Settings,
+    SettingsError, StageSettings, TrainSettings,
 };
-pub use trainer::{StepError, StepReport, Trainer};
+pub use trainer::{Halves, StepError, StepReport, Trainer};

@@ -75,6 +75,39 @@ pub struct TrainSettings {
     /// Adds `z_loss * (ln sum exp logits)^2` to the training loss (not to evaluations); 0 adds nothing.
     #[serde(default)]
     pub z_loss: f64,
+    /// What is kept from the forward pass for the backward pass.
+    #[serde(default)]
+    pub activations: Activations,
+    /// The float of the large products.
+    #[serde(default)]
+    pub precision: Precision,
+}
+
+/// The float in which projections, feed-forward and head are multiplied. Sums are in f32 everywhere, and so are weights,
+/// gradients, the optimiser's state and all other operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// f32.
+    #[default]
+    F32,
+    /// bf16.
+    Bf16,
+    /// f16, whose small range loses small gradients: there is no loss scaling.
+    F16,
+    /// bf16 where the device multiplies it faster than f32, else f32.
+    Auto,
+}
+
+/// What is kept from the forward pass for the backward pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activations {
+    /// All that it needs.
+    #[default]
+    Keep,
+    /// The stream between blocks; each block is run again. Less memory, a third more arithmetic.
+    Recompute,
 }
 
 /// Where the tokens come from.

@@ -8,7 +8,8 @@ use blueberry_optim::{OptimConfig, Optimizer};
 use burn::tensor::{Device, FloatDType, Tensor};
 use thiserror::Error;
 
-use crate::{Batch, Preset};
+use crate::checkpointing::{self, Inputs};
+use crate::{Activations, Batch, Preset};
 
 /// Weights, optimiser, and what is needed to run them on a device.
 pub struct Trainer {
@@ -21,6 +22,17 @@ pub struct Trainer {
     models: HashMap<(usize, Option<usize>), Model>,
     operations: Operations,
     z_loss: f64,
+    activations: Activations,
+    half: Option<FloatDType>,
+}
+
+/// The 16-bit floats of a trainer, where it has any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Halves {
+    /// Of the model's large products.
+    pub products: Option<FloatDType>,
+    /// Of Muon's iteration.
+    pub muon: Option<FloatDType>,
 }
 
 /// What a step measured, read back from the device.
@@ -73,6 +85,8 @@ impl Trainer {
             models: HashMap::new(),
             operations: Operations::default(),
             z_loss: 0.0,
+            activations: Activations::Keep,
+            half: None,
         }
     }
 
@@ -83,16 +97,30 @@ impl Trainer {
     }
 
     /// What a preset asks for; see [`Trainer::new`].
-    pub fn for_preset(preset: &Preset, seed: u64, device: &Device, half: Option<FloatDType>) -> Self {
-        Self::new(&preset.model, &preset.optim, seed, device, half)
+    pub fn for_preset(preset: &Preset, seed: u64, device: &Device, halves: Halves) -> Self {
+        Self::new(&preset.model, &preset.optim, seed, device, halves.muon)
+            .with_half(halves.products)
             .with_operations(Operations::new(preset.kernels))
             .with_z_loss(preset.train.z_loss)
+            .with_activations(preset.train.activations)
     }
 
     /// The same trainer with other versions of the model's operations.
     #[must_use]
     pub fn with_operations(self, operations: Operations) -> Self {
         Self { operations, ..self }
+    }
+
+    /// The same trainer, keeping other things from the forward pass.
+    #[must_use]
+    pub fn with_activations(self, activations: Activations) -> Self {
+        Self { activations, ..self }
+    }
+
+    /// The same trainer with its large products in a 16-bit float.
+    #[must_use]
+    pub fn with_half(self, half: Option<FloatDType>) -> Self {
+        Self { half, ..self }
     }
 
     /// Every parameter with its spec.
@@ -189,29 +217,22 @@ impl Trainer {
         micro_batches: &[Batch],
         window: Option<usize>,
     ) -> Result<(Tensor<1>, Vec<Tensor<2>>), StepError> {
-        let leaves: Vec<Tensor<2>> = self
-            .parameters
-            .iter()
-            .map(|p| p.clone().autodiff().require_grad())
-            .collect();
-        let weights = self.tree(leaves.clone());
         let share = 1.0 / micro_batches.len() as f64;
         let mut total: Option<(Tensor<1>, Vec<Tensor<2>>)> = None;
         for batch in micro_batches {
-            let (tokens, targets) = batch.to_device(&self.device);
-            let z_loss = self.z_loss;
-            let model = self.model(batch.seq(), window);
-            let loss = model.loss(&weights, tokens, targets, z_loss) * share;
-            let mut tape = loss.backward();
-            let gradients = leaves.iter().zip(&self.specs).map(|(leaf, spec)| {
-                leaf.grad_remove(&mut tape)
-                    .ok_or_else(|| StepError::NoGradient(spec.name.clone()))
-            });
+            let (loss, gradients) = match self.activations {
+                Activations::Keep => self.gradients(batch, window, share),
+                Activations::Recompute => self.recomputed_gradients(batch, window, share),
+            };
+            let gradients = gradients
+                .into_iter()
+                .zip(&self.specs)
+                .map(|(gradient, spec)| gradient.ok_or_else(|| StepError::NoGradient(spec.name.clone())));
             let gradients: Vec<Tensor<2>> = gradients.collect::<Result<_, _>>()?;
             total = Some(match total {
-                None => (loss.inner(), gradients),
+                None => (loss, gradients),
                 Some((sum, sums)) => (
-                    sum + loss.inner(),
+                    sum + loss,
                     sums.into_iter()
                         .zip(gradients)
                         .map(|(sum, gradient)| sum + gradient)
@@ -220,6 +241,43 @@ impl Trainer {
             });
         }
         total.ok_or_else(|| StepError::Device("a step without micro-batches".into()))
+    }
+
+    /// `share` times the loss `[1]` of a batch, and the gradients of that.
+    fn gradients(
+        &mut self,
+        batch: &Batch,
+        window: Option<usize>,
+        share: f64,
+    ) -> (Tensor<1>, Vec<Option<Tensor<2>>>) {
+        let leaves: Vec<Tensor<2>> = self
+            .parameters
+            .iter()
+            .map(|p| p.clone().autodiff().require_grad())
+            .collect();
+        let weights = self.tree(leaves.clone());
+        let (tokens, targets) = batch.to_device(&self.device);
+        let z_loss = self.z_loss;
+        let model = self.model(batch.seq(), window);
+        let loss = model.loss(&weights, tokens, targets, z_loss) * share;
+        drop(weights);
+        let mut tape = loss.backward();
+        let gradients = leaves.iter().map(|leaf| leaf.grad_remove(&mut tape)).collect();
+        (loss.inner(), gradients)
+    }
+
+    /// The same as [`Trainer::gradients`], see [`Activations::Recompute`].
+    fn recomputed_gradients(
+        &mut self,
+        batch: &Batch,
+        window: Option<usize>,
+        share: f64,
+    ) -> (Tensor<1>, Vec<Option<Tensor<2>>>) {
+        let weights = self.tree(self.parameters.clone());
+        let (tokens, targets) = batch.to_device(&self.device);
+        let z_loss = self.z_loss;
+        let model = self.model(batch.seq(), window);
+        checkpointing::loss_and_gradients(model, &weights, &Inputs { tokens, targets }, z_loss, share)
     }
 
     /// Mean loss of a batch, nats a token, without gradients.
@@ -255,11 +313,14 @@ impl Trainer {
             config,
             device,
             operations,
+            half,
             ..
         } = self;
-        models
-            .entry((seq, window))
-            .or_insert_with(|| Model::new(config, seq, window, device).with_operations(*operations))
+        models.entry((seq, window)).or_insert_with(|| {
+            Model::new(config, seq, window, device)
+                .with_operations(*operations)
+                .with_half(*half)
+        })
     }
 }
 

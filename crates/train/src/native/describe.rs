@@ -46,7 +46,11 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
         device_check,
         user: start.user.clone(),
         started_unix_s,
-        kernels: blueberry_kernels::versions(&plan.device.device, settings.resolved.kernels),
+        kernels: blueberry_kernels::versions(
+            &plan.device.device,
+            settings.resolved.kernels,
+            plan.halves.products,
+        ),
         extra: Default::default(),
     }
 }
@@ -54,16 +58,17 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
 fn hardware(plan: &Plan) -> Hardware {
     let info = &plan.device.info;
     let (cpu, cpus) = processor();
+    let precision = plan.precision();
     Hardware {
         device: info.name.clone(),
         backend: info.api.clone(),
         driver: info.driver.clone(),
         compiler: info.compiler.clone(),
-        precision: "f32".into(),
+        precision: precision.into(),
         cpu,
         cpus,
         memory_bytes: info.memory_bytes.unwrap_or(0),
-        peak_flops: peak_flops(&info.name),
+        peak_flops: peak_flops(&info.name, precision),
         extra: Default::default(),
     }
 }

@@ -1,12 +1,14 @@
 //! The devices of this machine: found without starting them, opened by name.
 
-use burn::tensor::{Device, FloatDType};
+use blueberry_optim::MuonPrecision;
+use burn::tensor::{DType, Device, FloatDType};
 use cubecl::config::cache::CacheConfig;
 use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use thiserror::Error;
 
 use crate::native::hardware::{host_memory_bytes, processor};
 use crate::native::user_cache_dir;
+use crate::{Halves, Precision, Preset};
 
 /// Which backend drives a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +54,56 @@ pub struct OpenDevice {
     pub info: DeviceInfo,
     /// Burn's handle, without autodiff.
     pub device: Device,
-    /// The 16-bit float that it multiplies matrices of, if any.
+    /// The 16-bit float that it multiplies faster than f32, if any.
     pub half: Option<FloatDType>,
+}
+
+impl OpenDevice {
+    /// Names of the floats that it multiplies, as `train.precision` has them.
+    pub fn precisions(&self) -> Vec<&'static str> {
+        let half = |(name, dtype)| self.device.supports_dtype(dtype).then_some(name);
+        let halves = [("bf16", DType::BF16), ("f16", DType::F16)];
+        std::iter::once("f32")
+            .chain(halves.into_iter().filter_map(half))
+            .collect()
+    }
+
+    /// The 16-bit floats that a preset asks for on this device.
+    ///
+    /// # Errors
+    /// [`DeviceError::Precision`] for one that the device does not have.
+    pub fn halves(&self, preset: &Preset) -> Result<Halves, DeviceError> {
+        let wanted = match preset.train.precision {
+            Precision::F32 => None,
+            Precision::Bf16 => Some(("bf16", FloatDType::BF16)),
+            Precision::F16 => Some(("f16", FloatDType::F16)),
+            Precision::Auto => (self.half == Some(FloatDType::BF16)).then_some(("bf16", FloatDType::BF16)),
+        };
+        if let Some((name, _)) = wanted.filter(|(name, _)| !self.precisions().contains(name)) {
+            return Err(DeviceError::Precision {
+                wanted: name,
+                id: self.info.id.clone(),
+                found: self.precisions().join(", "),
+            });
+        }
+        let muon = match preset.optim.muon.precision {
+            MuonPrecision::F32 => None,
+            MuonPrecision::Half => self.half,
+        };
+        Ok(Halves {
+            products: wanted.map(|(_, half)| half),
+            muon,
+        })
+    }
+}
+
+/// The name that `train.precision` has for the float of the large products.
+pub(crate) fn precision_name(half: Option<FloatDType>) -> &'static str {
+    match half {
+        Some(FloatDType::BF16) => "bf16",
+        Some(FloatDType::F16) => "f16",
+        _ => "f32",
+    }
 }
 
 /// A device that cannot be opened.
@@ -67,6 +117,16 @@ pub enum DeviceError {
     /// There is no such device.
     #[error("no device `{0}` on this machine: {1}; `blueberry devices` lists what is found")]
     Missing(String, String),
+    /// It does not multiply the float that is asked for.
+    #[error("train.precision = {wanted}: `{id}` computes in {found}; choose one of these, or `auto`")]
+    Precision {
+        /// The float asked for.
+        wanted: &'static str,
+        /// The device.
+        id: String,
+        /// What it has.
+        found: String,
+    },
     /// It is there, but cannot be used.
     #[error("device `{0}` cannot be used: {1}")]
     Unusable(String, String),
@@ -175,9 +235,7 @@ fn start(info: DeviceInfo) -> OpenDevice {
     };
     let half = match info.kind {
         DeviceKind::Cuda => Some(FloatDType::BF16),
-        DeviceKind::Wgpu => device
-            .supports_dtype(burn::tensor::DType::F16)
-            .then_some(FloatDType::F16),
+        DeviceKind::Wgpu => device.supports_dtype(DType::F16).then_some(FloatDType::F16),
         DeviceKind::Cpu => None,
     };
     OpenDevice { info, device, half }

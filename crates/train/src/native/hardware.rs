@@ -62,20 +62,63 @@ pub fn peak_resident_bytes() -> Option<u64> {
     None
 }
 
-/// Dense peak rates of f32 products (outside tensor cores, or TF32 where it is what f32 products run as),
-/// FLOP/s, from the makers' data sheets. A device that is not listed has no MFU, rather than a guessed one.
-const PEAKS_F32: [(&str, f64); 5] = [
-    ("RTX 4090", 82.6e12),
-    ("RTX 3090", 35.6e12),
-    ("RTX 4070", 29.1e12),
-    ("H100", 66.9e12),
-    ("A100", 19.5e12),
+/// Dense peak rates of a device in FLOP/s: of f32 outside the tensor cores, and of bf16 and f16 in them with sums in f32.
+struct Peak {
+    /// Part of the device's name; the first row that fits counts.
+    name: &'static str,
+    f32: f64,
+    half: f64,
+}
+
+/// From NVIDIA's data sheets and architecture papers. A device that is not listed has no MFU, rather than a guessed one.
+const PEAKS: [Peak; 6] = [
+    Peak {
+        name: "RTX 4090",
+        f32: 82.6e12,
+        half: 165.2e12,
+    },
+    Peak {
+        name: "RTX 3090 Ti",
+        f32: 40.0e12,
+        half: 80.0e12,
+    },
+    Peak {
+        name: "RTX 3090",
+        f32: 35.6e12,
+        half: 71.2e12,
+    },
+    Peak {
+        name: "H100 PCIe",
+        f32: 51.2e12,
+        half: 756e12,
+    },
+    Peak {
+        name: "H100",
+        f32: 66.9e12,
+        half: 989.4e12,
+    },
+    Peak {
+        name: "A100",
+        f32: 19.5e12,
+        half: 312e12,
+    },
 ];
 
-/// The peak rate of a device in f32, where it is known.
-pub(crate) fn peak_flops(device_name: &str) -> Option<f64> {
-    PEAKS_F32
-        .iter()
-        .find(|(name, _)| device_name.contains(name))
-        .map(|(_, peak)| *peak)
+/// The peak rate of a device at a precision (`f32`, `bf16`, `f16`) in FLOP/s, where it is known.
+pub(crate) fn peak_flops(device_name: &str, precision: &str) -> Option<f64> {
+    let peak = PEAKS.iter().find(|peak| device_name.contains(peak.name))?;
+    Some(if precision == "f32" { peak.f32 } else { peak.half })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peak_is_that_of_the_precision_and_of_the_closest_name() {
+        assert_eq!(peak_flops("NVIDIA GeForce RTX 4090", "bf16"), Some(165.2e12));
+        assert_eq!(peak_flops("NVIDIA H100 PCIe", "f32"), Some(51.2e12));
+        assert_eq!(peak_flops("NVIDIA H100 80GB HBM3", "f32"), Some(66.9e12));
+        assert_eq!(peak_flops("llvmpipe", "f32"), None);
+    }
 }

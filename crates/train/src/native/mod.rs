@@ -18,7 +18,7 @@ mod run_dir;
 mod source;
 mod warmup;
 
-pub use bench::{StepBench, pytorch_config};
+pub use bench::{Ceilings, OperationTime, Profile, StepBench, pytorch_config};
 pub use check_cache::{checked, user_cache_dir};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use devices::{DeviceError, DeviceInfo, DeviceKind, OpenDevice, discover, open, open_cpu};

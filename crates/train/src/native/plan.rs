@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use blueberry_data::{Dataset, Loader, LoaderState, Prefetch, Tokenizer, stories};
-use burn::tensor::FloatDType;
 
-use blueberry_optim::MuonPrecision;
-
+use crate::native::devices::precision_name;
 use crate::native::{Observer, OpenDevice, Phase, RunError, user_cache_dir};
-use crate::{Batch, Curriculum, Settings, StepShape, Trainer};
+use crate::{Batch, Curriculum, Halves, Settings, StepShape, Trainer};
 
 /// Bytes of the built-in corpus at least.
 const CORPUS_BYTES: u64 = 20_000_000;
@@ -35,6 +33,8 @@ pub struct Plan {
     pub curriculum: Curriculum,
     /// The data.
     pub dataset: Arc<Dataset>,
+    /// The 16-bit floats that are used.
+    pub halves: Halves,
     /// Text to tokens and back.
     pub tokenizer: Tokenizer,
     /// Validation sequences.
@@ -67,16 +67,23 @@ impl Plan {
             )));
         }
         dataset.check_budget(total, curriculum.block_len(), preset.train.epochs)?;
+        let halves = device.halves(&settings.resolved)?;
         let tokenizer = dataset.tokenizer()?;
         let validation = validation_batches(&settings, &dataset)?;
         Ok(Self {
             settings,
             device,
             curriculum,
+            halves,
             dataset,
             tokenizer,
             validation,
         })
+    }
+
+    /// Name of the float of the large products.
+    pub fn precision(&self) -> &'static str {
+        precision_name(self.halves.products)
     }
 
     /// Validation targets that an evaluation covers.
@@ -87,15 +94,7 @@ impl Plan {
     /// Fresh weights and optimiser.
     pub(crate) fn trainer(&self, seed: u64) -> Trainer {
         let preset = &self.settings.resolved;
-        Trainer::for_preset(preset, seed, &self.device.device, self.muon_half())
-    }
-
-    /// The 16-bit float of Muon's iteration, where the preset wants one and the device has it.
-    pub(crate) fn muon_half(&self) -> Option<FloatDType> {
-        match self.settings.resolved.optim.muon.precision {
-            MuonPrecision::F32 => None,
-            MuonPrecision::Half => self.device.half,
-        }
+        Trainer::for_preset(preset, seed, &self.device.device, self.halves)
     }
 
     /// The data from `state`, or from the start, cut as the curriculum says from `tokens` on.

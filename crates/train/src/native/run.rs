@@ -332,7 +332,8 @@ impl<'a> Session<'a> {
         let (lr, lr_adamw) = (optim.muon.lr * factor, optim.adamw.lr * factor);
         let tokens_per_s = shape.tokens() as f64 / seconds;
         let flops = self.plan.settings.resolved.model.flops_per_token(shape.seq_len);
-        let mfu = peak_flops(&self.plan.device.info.name).map(|peak| tokens_per_s * flops / peak);
+        let mfu = peak_flops(&self.plan.device.info.name, self.plan.precision())
+            .map(|peak| tokens_per_s * flops / peak);
         self.write(&Event::Step(Step {
             at: self.at(),
             loss: report.loss,

@@ -7,8 +7,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde_json::{Value, json};
 
+use super::{Ceilings, Profile, time_operations};
+use crate::native::devices::precision_name;
 use crate::native::{OpenDevice, peak_resident_bytes, processor};
-use crate::{Batch, Curriculum, Preset, StepError, StepShape, Trainer};
+use crate::{Batch, Curriculum, Halves, Preset, StepError, StepShape, Trainer};
 use blueberry_model::Activation;
 
 /// A preset's step, ready to be timed.
@@ -18,15 +20,22 @@ pub struct StepBench {
     vocab: u64,
     random: ChaCha8Rng,
     device: OpenDevice,
+    halves: Halves,
+    preset: Preset,
     parameters: u64,
     flops_per_token: f64,
 }
 
 impl StepBench {
     /// Fresh weights for the first step of `preset`.
-    pub fn new(preset: &Preset, device: OpenDevice, seed: u64) -> Result<Self, crate::SettingsError> {
+    pub fn new(
+        preset: &Preset,
+        device: OpenDevice,
+        halves: Halves,
+        seed: u64,
+    ) -> Result<Self, crate::SettingsError> {
         let shape = Curriculum::new(preset)?.shape(0);
-        let trainer = Trainer::for_preset(preset, seed, &device.device, None);
+        let trainer = Trainer::for_preset(preset, seed, &device.device, halves);
         Ok(Self {
             trainer,
             shape,
@@ -34,7 +43,26 @@ impl StepBench {
             random: ChaCha8Rng::seed_from_u64(seed),
             parameters: preset.model.counts().parameters,
             flops_per_token: preset.model.flops_per_token(shape.seq_len),
+            halves,
+            preset: preset.clone(),
             device,
+        })
+    }
+
+    /// The device and the build.
+    pub fn describe(&self) -> Value {
+        let info = &self.device.info;
+        let (cpu, threads) = processor();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "device": info.name,
+            "api": info.api,
+            "driver": info.driver,
+            "compiler": info.compiler,
+            "precision": precision_name(self.halves.products),
+            "cpu": cpu,
+            "threads": threads,
+            "peak_rss_bytes": peak_resident_bytes(),
         })
     }
 
@@ -43,15 +71,7 @@ impl StepBench {
     /// # Errors
     /// [`StepError`].
     pub fn run(&mut self, steps: usize) -> Result<Value, StepError> {
-        let mut seconds = Vec::with_capacity(steps);
-        let mut loss = f64::NAN;
-        for _ in 0..steps {
-            let started = Instant::now();
-            let batches = self.batches();
-            // The read-back of the loss waits for the whole step.
-            loss = pollster::block_on(self.trainer.step(&batches, self.shape.window, 1.0))?.loss;
-            seconds.push(started.elapsed().as_secs_f64());
-        }
+        let (seconds, loss) = self.time(steps)?;
         let tokens_per_s = self.shape.tokens() as f64 / median(&seconds);
         Ok(json!({
             "framework": "blueberry",
@@ -59,7 +79,7 @@ impl StepBench {
             "device": self.device.info.id,
             "device_name": self.device.info.name,
             "threads": processor().1,
-            "dtype": "f32",
+            "dtype": precision_name(self.halves.products),
             "tokens_per_step": self.shape.tokens(),
             "step_s": seconds,
             "tokens_per_s": tokens_per_s,
@@ -69,6 +89,40 @@ impl StepBench {
             "loss": loss,
             "parameters": self.parameters,
         }))
+    }
+
+    /// Takes `steps` steps; their seconds, and the last loss.
+    fn time(&mut self, steps: usize) -> Result<(Vec<f64>, f64), StepError> {
+        let mut seconds = Vec::with_capacity(steps);
+        let mut loss = f64::NAN;
+        for _ in 0..steps {
+            let started = Instant::now();
+            let batches = self.batches();
+            // The read-back of the loss waits for the whole step.
+            loss = pollster::block_on(self.trainer.step(&batches, self.shape.window, 1.0))?.loss;
+            seconds.push(started.elapsed().as_secs_f64());
+        }
+        Ok((seconds, loss))
+    }
+
+    /// Times `steps` steps, then the device's ceilings and every operation. `progress` is told what comes next.
+    ///
+    /// # Errors
+    /// [`StepError`].
+    pub fn profile(&mut self, steps: usize, progress: impl Fn(&str)) -> Result<Profile, StepError> {
+        progress("steps");
+        let (seconds, _) = self.time(steps)?;
+        progress("the device's ceilings");
+        let (device, half) = (&self.device.device, self.halves.products);
+        let ceilings = Ceilings::measure(device, half);
+        let tokens = self.shape.tokens();
+        Ok(Profile {
+            ceilings,
+            step_s: median(&seconds),
+            tokens,
+            flops: self.flops_per_token * tokens as f64,
+            operations: time_operations(&self.preset, self.shape, device, half, progress),
+        })
     }
 
     fn batches(&mut self) -> Vec<Batch> {

@@ -1,0 +1,15 @@
+//! The product of activations and weights.
+
+use burn::tensor::{FloatDType, Tensor};
+
+/// `x w`; with `half`, both are rounded to that 16-bit float first. Devices add up in f32, and the result is f32 again:
+/// weights, gradients and all that is not a product stay in f32.
+///
+/// # Shapes
+/// `x` is `[rows, in]`, `w` is `[in, out]`; the result is `[rows, out]`.
+pub fn product(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>) -> Tensor<2> {
+    match half {
+        None => x.matmul(w),
+        Some(half) => x.cast(half).matmul(w.cast(half)).cast(FloatDType::F32),
+    }
+}
