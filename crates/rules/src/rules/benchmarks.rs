@@ -1,0 +1,44 @@
+use blueberry_runlog::Event;
+use std::collections::BTreeMap;
+
+use super::{Check, Rule};
+use crate::trace::walk;
+use crate::{Answer, Case, LoggedRun};
+
+pub const RULE: Rule = Rule {
+    id: "benchmarks",
+    text: "The log has a result for every benchmark of the category, made at the end.",
+    check: Check::Run(check),
+};
+
+fn check(case: &Case, run: &LoggedRun) -> Answer {
+    let asked = &case.category.benchmarks;
+    if asked.is_empty() {
+        return Answer::not_applicable("the category asks for none");
+    }
+    let end = run.log.end().map_or(0, |end| end.at.tokens);
+    let mut found = BTreeMap::new();
+    for stop in walk(&run.log) {
+        let Event::Benchmark(result) = stop.event else {
+            continue;
+        };
+        if !result.value.is_finite() {
+            return Answer::fail_at(stop.line, format!("{} is {}", result.name, result.value));
+        }
+        if stop.at.tokens == end && found.insert(result.name.as_str(), result.value).is_some() {
+            return Answer::fail_at(stop.line, format!("{} was made twice", result.name));
+        }
+    }
+    let missing: Vec<&str> = asked
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !found.contains_key(name))
+        .collect();
+    if missing.is_empty() {
+        return Answer::pass(format!("{} results", asked.len()));
+    }
+    Answer::cannot_tell(format!(
+        "results at the end of the run for {}",
+        missing.join(", ")
+    ))
+}

@@ -1,0 +1,31 @@
+use super::{Check, Rule};
+use crate::{Answer, Case, LoggedRun};
+
+pub const RULE: Rule = Rule {
+    id: "final-loss",
+    text: "The final validation loss is that of the last evaluation, made where training ended.",
+    check: Check::Run(check),
+};
+
+fn check(_: &Case, run: &LoggedRun) -> Answer {
+    let Some(end) = run.log.end() else {
+        return Answer::fail("the log has no `end`");
+    };
+    let Some(eval) = run.log.evals().last() else {
+        return Answer::fail("the log has no evaluation");
+    };
+    if eval.at.tokens != end.at.tokens {
+        return Answer::fail(format!(
+            "the last evaluation is at {} targets, the end at {}",
+            eval.at.tokens, end.at.tokens
+        ));
+    }
+    match end.val_loss {
+        None => Answer::fail("`end` has no validation loss"),
+        Some(loss) if loss == eval.val_loss => Answer::pass(format!("{loss:.4} nats")),
+        Some(loss) => Answer::fail(format!(
+            "`end` says {loss}, the last evaluation {}",
+            eval.val_loss
+        )),
+    }
+}

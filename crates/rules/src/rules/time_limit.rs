@@ -1,0 +1,27 @@
+use super::{Check, Rule};
+use crate::Metric;
+use crate::summary::reached;
+use crate::{Answer, Case, LoggedRun};
+
+pub const RULE: Rule = Rule {
+    id: "time-limit",
+    text: "The run is within the category's limit on `wall_s`.",
+    check: Check::Run(check),
+};
+
+fn check(case: &Case, run: &LoggedRun) -> Answer {
+    let category = case.category;
+    let Some(limit) = category.time else {
+        return Answer::not_applicable("the category has no limit");
+    };
+    let wall_s = match category.metric {
+        // The race is over when the loss is reached.
+        Metric::WallSToLoss => reached(category, &run.log).map(|eval| eval.at.wall_s),
+        Metric::TrainS | Metric::ValLoss => run.log.end().map(|end| end.at.wall_s),
+    };
+    match wall_s {
+        Some(wall_s) if limit.allows(wall_s) => Answer::pass(format!("{wall_s:.1} s of {} s", limit.seconds)),
+        Some(wall_s) => Answer::fail(format!("{wall_s:.1} s; the limit is {} s", limit.seconds)),
+        None => Answer::fail("the run never came to the moment that counts"),
+    }
+}
