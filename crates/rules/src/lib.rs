@@ -17,6 +17,7 @@ mod pairs;
 mod pin;
 mod plausibility;
 mod ranking;
+mod render;
 mod rules;
 pub mod stats;
 mod summary;
@@ -36,6 +37,14 @@ pub use pairs::{Pair, PairsError, challenger_is_below};
 pub use pin::{Pin, PinError};
 pub use plausibility::Plausibility;
 pub use ranking::{Flag, Ranked, flags, progression, rank, record};
+pub use render::render;
 pub use rules::{Check, RULES, Rule};
 pub use summary::{RunFigures, Summary};
 pub use verdict::{Finding, Status, Verdict, judge};
+
+// The tests of the rules share a submission with those in `tests/`, which name the crate.
+#[cfg(test)]
+extern crate self as blueberry_rules;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod testing;

@@ -68,3 +68,65 @@ fn seeds_problem(case: &Case, declared: &[u64]) -> Option<String> {
     let missing = wanted.difference(&ran).map(u64::to_string).collect::<Vec<_>>();
     (!missing.is_empty()).then(|| format!("declared, but not here: seed {}", missing.join(", ")))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Submission, declared, declared_for};
+
+    #[test]
+    fn declared_seeds_that_all_ran_pass() {
+        Submission::valid().passes("attempts");
+    }
+
+    #[test]
+    fn a_missing_attempt_is_found() {
+        let mut submission = Submission::valid();
+        submission.runs.pop();
+        submission.fails("attempts", "declared, but not here: seed 3");
+    }
+
+    #[test]
+    fn a_duplicate_seed_is_found() {
+        let mut submission = Submission::valid();
+        submission.runs[2] = submission.runs[1].clone();
+        submission.fails("attempts", "seed 2 ran twice");
+        submission.facts.attempts = Some(declared(&[1, 2, 2]));
+        submission.fails("attempts", "seed 2 was declared twice");
+    }
+
+    #[test]
+    fn a_seed_that_was_not_declared_is_found() {
+        let mut submission = Submission::valid();
+        submission.facts.attempts = Some(declared(&[1, 2, 4]));
+        submission.fails("attempts", "seed 3 was not declared");
+    }
+
+    #[test]
+    fn attempts_declared_afterwards_are_found() {
+        Submission::with(|draft| draft.run.attempts_sha256 = None).fails("attempts", "attempts file none");
+        let mut submission = Submission::valid();
+        submission.facts.attempts = None;
+        submission.cannot_tell("attempts", "declare the seeds");
+    }
+
+    #[test]
+    fn attempts_for_something_else_are_found() {
+        let mut submission = Submission::valid();
+        submission.category().seeds = 4;
+        submission.fails("attempts", "the category needs 4");
+        submission.category().id = "other".into();
+        submission.fails("attempts", "for `small`");
+    }
+
+    #[test]
+    fn other_settings_than_declared_are_found() {
+        let other = declared_for(&serde_json::json!({"model": {}}), &[1, 2, 3]);
+        let digest = other.sha256().to_owned();
+        let mut submission = Submission::valid();
+        for run in &mut submission.runs {
+            run.log.run.attempts_sha256 = Some(digest.clone());
+        }
+        submission.facts.attempts = Some(other);
+        submission.fails("attempts", "settings are not the ones");
+    }
+}

@@ -42,3 +42,42 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
         missing.join(", ")
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use blueberry_runlog::{Benchmark, Event, Extra};
+
+    use crate::testing::{Draft, Submission};
+
+    fn with_result(draft: &mut Draft, value: f64) {
+        let at = draft.end().at;
+        let (name, metric) = ("hellaswag".to_owned(), "accuracy".to_owned());
+        let result = Event::Benchmark(Benchmark {
+            at,
+            name,
+            metric,
+            value,
+            extra: Extra::new(),
+        });
+        draft.events.insert(draft.events.len() - 1, result);
+    }
+
+    #[test]
+    fn a_missing_result_cannot_be_told() {
+        let mut submission = Submission::valid();
+        submission.does_not_apply("benchmarks");
+        submission.category().benchmarks = vec!["hellaswag".into()];
+        submission.cannot_tell("benchmarks", "hellaswag");
+    }
+
+    #[test]
+    fn results_count_once() {
+        let mut submission = Submission::with(|draft| with_result(draft, 0.3));
+        submission.category().benchmarks = vec!["hellaswag".into()];
+        submission.passes("benchmarks");
+        let mut submission =
+            Submission::with(|draft| [0.3, 0.4].iter().for_each(|&value| with_result(draft, value)));
+        submission.category().benchmarks = vec!["hellaswag".into()];
+        submission.fails("benchmarks", "made twice");
+    }
+}

@@ -52,3 +52,46 @@ fn problem(text: &str, logged: Option<f64>) -> Option<String> {
     let allowed = 0.5 * 10_f64.powi(-(decimals as i32)) + 1e-9 * logged.abs();
     ((stated - logged).abs() > allowed).then(|| format!("is stated as {stated}, the logs give {logged}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Claim;
+    use crate::testing::Submission;
+
+    fn claiming(run: Option<&str>, name: &str, text: &str) -> Submission {
+        let mut submission = Submission::valid();
+        let (place, run) = ("README.md:3".to_owned(), run.map(str::to_owned));
+        submission.facts.claims = vec![Claim {
+            place,
+            run,
+            name: name.into(),
+            text: text.into(),
+        }];
+        submission
+    }
+
+    #[test]
+    fn figures_of_the_logs_may_be_rounded() {
+        claiming(None, "train_s", "8.0").passes("claims-agree");
+        claiming(None, "val_loss", "2.66").passes("claims-agree");
+        claiming(Some("run-1"), "val_loss", "2.6620").passes("claims-agree");
+        claiming(None, "tokens", "1,024").passes("claims-agree");
+    }
+
+    #[test]
+    fn figures_that_the_logs_do_not_give_are_found() {
+        claiming(None, "train_s", "7.9").fails(
+            "claims-agree",
+            "README.md:3: train_s is stated as 7.9, the logs give 8",
+        );
+        claiming(None, "val_loss", "2.6641").fails("claims-agree", "val_loss");
+        claiming(Some("run-2"), "val_loss", "2.6620").fails("claims-agree", "2.664");
+    }
+
+    #[test]
+    fn figures_to_be_measured_are_found() {
+        claiming(None, "train_s", "to be measured").fails("claims-agree", "no number");
+        claiming(None, "train_s", "NaN").fails("claims-agree", "no number");
+        claiming(None, "speed", "3").fails("claims-agree", "does not stand in the logs");
+    }
+}

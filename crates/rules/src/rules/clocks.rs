@@ -32,3 +32,26 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
 
 /// Seconds between reading one clock and the other.
 const READING: f64 = 1e-6;
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn a_clock_that_runs_backwards_is_found() {
+        Submission::valid().passes("clocks");
+        Submission::with(|draft| draft.step(7).at.train_s = 1.0).fails_at(
+            "clocks",
+            14,
+            "train_s goes from 3 to 1",
+        );
+        Submission::with(|draft| draft.step(7).at.wall_s = 1.0).fails_at("clocks", 14, "wall_s goes");
+        Submission::with(|draft| draft.step(7).at.wall_s = f64::NAN).fails("clocks", "NaN");
+    }
+
+    #[test]
+    fn more_training_than_time_is_found() {
+        let submission = Submission::with(|draft| draft.delay(2, 1.0, 0.0));
+        submission.fails_at("clocks", 6, "past wall_s");
+    }
+}

@@ -48,3 +48,45 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
     };
     Answer::pass(format!("commit {commit}{patch}, {flags}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::SubmittedSource;
+    use crate::testing::{Submission, hex};
+
+    #[test]
+    fn code_that_is_not_identified_is_found() {
+        Submission::valid().passes("code-identified");
+        Submission::with(|draft| draft.run.source.commit = None).fails_at("code-identified", 1, "no commit");
+        Submission::with(|draft| draft.run.source.sha256 = "?".into()).fails("code-identified", "no digests");
+    }
+
+    #[test]
+    fn a_dirty_tree_needs_its_patch() {
+        Submission::with(|draft| draft.run.source.dirty = true).cannot_tell("code-identified", "patch");
+        let patched = Submission::with(|draft| {
+            draft.run.source.dirty = true;
+            draft.run.source.patch_sha256 = Some(hex('f'));
+        });
+        patched.passes("code-identified");
+    }
+
+    #[test]
+    fn build_flags_are_shown_and_must_be_recorded() {
+        Submission::with(|draft| draft.run.source.build_flags = None).cannot_tell("code-identified", "flags");
+        let flags = "RUSTFLAGS=-C target-cpu=native";
+        let submission = Submission::with(|draft| draft.run.source.build_flags = Some(flags.into()));
+        assert!(submission.answer("code-identified").words().contains(flags));
+        submission.passes("code-identified");
+    }
+
+    #[test]
+    fn the_submitted_source_must_be_the_logs() {
+        let mut submission = Submission::valid();
+        submission.facts.source = Some(SubmittedSource {
+            commit: hex('1'),
+            patch_sha256: None,
+        });
+        submission.fails("code-identified", "the submission holds");
+    }
+}

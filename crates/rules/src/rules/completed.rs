@@ -33,3 +33,35 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
         EndStatus::Failed => Answer::fail_at(line, format!("failed: {reason}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use blueberry_runlog::EndStatus;
+
+    use crate::testing::Submission;
+
+    #[test]
+    fn a_completed_run_passes() {
+        Submission::valid().passes("completed");
+    }
+
+    #[test]
+    fn a_run_without_an_end_is_found() {
+        Submission::with(|draft| drop(draft.events.pop())).fails("completed", "no `end`");
+    }
+
+    #[test]
+    fn a_diverged_attempt_counts_as_failed() {
+        let submission = Submission::with(|draft| draft.end().status = EndStatus::Diverged);
+        submission.fails_at("completed", 30, "diverged");
+    }
+
+    #[test]
+    fn events_behind_the_end_are_found() {
+        let submission = Submission::with(|draft| {
+            let step = draft.events[2].clone();
+            draft.events.push(step);
+        });
+        submission.fails_at("completed", 32, "behind `end`");
+    }
+}

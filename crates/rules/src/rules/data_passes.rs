@@ -33,3 +33,22 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
     }
     Answer::pass(format!("{passes} pass(es) over {have} targets"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn data_seen_again_against_the_settings_is_found() {
+        Submission::valid().passes("data-passes");
+        Submission::with(|draft| draft.run.data.train_tokens = 1000).fails("data-passes", "2 passes");
+    }
+
+    #[test]
+    fn a_category_may_limit_passes() {
+        let mut submission = Submission::with(|draft| draft.run.config["train"]["epochs"] = 3.into());
+        submission.passes("data-passes");
+        submission.category().max_passes = Some(1);
+        submission.fails("data-passes", "the category allows 1");
+    }
+}

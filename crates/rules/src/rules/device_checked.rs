@@ -30,3 +30,28 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use blueberry_runlog::CheckStatus;
+
+    use crate::testing::Submission;
+
+    #[test]
+    fn a_device_that_computes_something_else_is_found() {
+        Submission::valid().passes("device-checked");
+        let with = |status| Submission::with(|draft| draft.run.device_check.status = status);
+        with(CheckStatus::Failed).fails_at("device-checked", 1, "something else");
+        with(CheckStatus::Unchecked).cannot_tell("device-checked", "checked");
+        with(CheckStatus::Reference).fails("device-checked", "`vulkan` is not the CPU");
+    }
+
+    #[test]
+    fn the_cpu_is_its_own_reference() {
+        let submission = Submission::with(|draft| {
+            draft.run.device_check.status = CheckStatus::Reference;
+            draft.run.hardware.backend = "cpu".into();
+        });
+        submission.passes("device-checked");
+    }
+}

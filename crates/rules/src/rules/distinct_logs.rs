@@ -21,3 +21,27 @@ fn check(case: &Case) -> Answer {
     }
     Answer::pass(format!("{} different log(s)", seen.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn a_log_that_stands_twice_is_found() {
+        let mut submission = Submission::valid();
+        submission.passes("distinct-logs");
+        submission.runs[2] = submission.runs[0].clone();
+        submission.fails("distinct-logs", "are the same log");
+    }
+
+    #[test]
+    fn a_log_of_another_record_is_found() {
+        let mut submission = Submission::valid();
+        let digest = submission.runs[1].sha256.clone();
+        submission
+            .facts
+            .known_logs
+            .insert(digest, "small/2026-11-25-first".into());
+        submission.fails("distinct-logs", "run-2 is a log of small/2026-11-25-first");
+    }
+}

@@ -70,3 +70,54 @@ fn left_out(line: u64, due: Option<u64>) -> Option<Answer> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use blueberry_runlog::Event;
+
+    use crate::testing::{Draft, Submission};
+
+    #[test]
+    fn evaluations_on_the_schedule_pass() {
+        Submission::valid().passes("eval-schedule");
+        Submission::of((1..=3).map(Draft::interrupted).collect()).passes("eval-schedule");
+    }
+
+    #[test]
+    fn an_evaluation_left_out_is_found() {
+        let submission = Submission::with(|draft| {
+            let left_out =
+                draft.position(|event| matches!(event, Event::Eval(eval) if eval.at.tokens == 256));
+            draft.events.remove(left_out);
+        });
+        // Step 5 comes two lines earlier without the evaluation and its seal.
+        submission.fails_at("eval-schedule", 10, "due at 256");
+    }
+
+    #[test]
+    fn an_evaluation_between_the_marks_is_found() {
+        let submission = Submission::with(|draft| {
+            let mut early = draft.eval_at(256).clone();
+            let second = draft.position(|event| matches!(event, Event::Step(step) if step.at.step == 2));
+            early.at = draft.step(2).at;
+            draft.events.insert(second + 1, Event::Eval(early));
+        });
+        submission.fails_at("eval-schedule", 8, "at 128 targets");
+    }
+
+    #[test]
+    fn a_second_try_is_found() {
+        let submission = Submission::with(|draft| {
+            let last = draft.position(|event| matches!(event, Event::End(_)));
+            let again = draft.events[last - 1].clone();
+            draft.events.insert(last, again);
+        });
+        submission.fails("eval-schedule", "a second evaluation at 1024");
+    }
+
+    #[test]
+    fn settings_without_a_schedule_cannot_be_told() {
+        let submission = Submission::with(|draft| draft.run.config["eval"] = serde_json::Value::Null);
+        submission.cannot_tell("eval-schedule", "settings");
+    }
+}

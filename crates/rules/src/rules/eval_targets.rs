@@ -36,3 +36,22 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
         None => Answer::fail("the log has no evaluation"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn an_evaluation_set_that_shrinks_is_found() {
+        Submission::valid().passes("eval-targets");
+        Submission::with(|draft| draft.eval_at(512).targets = 64)
+            .fails("eval-targets", "64 targets, but 128");
+    }
+
+    #[test]
+    fn an_evaluation_set_smaller_than_asked_is_found() {
+        let mut submission = Submission::valid();
+        submission.category().validation_targets = Some(256);
+        submission.fails_at("eval-targets", 4, "asks for 256");
+    }
+}

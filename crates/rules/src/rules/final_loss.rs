@@ -29,3 +29,24 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn an_end_that_says_something_else_is_found() {
+        Submission::valid().passes("final-loss");
+        Submission::with(|draft| draft.end().val_loss = Some(2.5)).fails("final-loss", "`end` says 2.5");
+        Submission::with(|draft| draft.end().val_loss = None).fails("final-loss", "no validation loss");
+    }
+
+    #[test]
+    fn a_loss_from_before_the_end_is_found() {
+        let submission = Submission::with(|draft| {
+            let last = draft.events.len() - 2;
+            draft.events.remove(last);
+        });
+        submission.fails("final-loss", "the last evaluation is at 768 targets");
+    }
+}

@@ -29,3 +29,20 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
         hardware.device, hardware.backend, hardware.driver, hardware.precision
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn hardware_without_a_name_is_found() {
+        Submission::valid().passes("hardware-named");
+        Submission::with(|draft| draft.run.hardware.device = " ".into()).fails_at(
+            "hardware-named",
+            1,
+            "device",
+        );
+        Submission::with(|draft| draft.run.hardware.driver = "unknown".into())
+            .fails("hardware-named", "driver");
+    }
+}

@@ -39,3 +39,40 @@ fn check(case: &Case) -> Answer {
     }
     Answer::cannot_tell("a scan of the training data: `blueberry data scan`")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Submission, hex};
+    use crate::{LeakScan, Pin};
+
+    fn scanned(manifest: char, windows: u64) -> Submission {
+        let mut submission = Submission::valid();
+        submission.category().manifest = Pin::Any;
+        submission.facts.leak_scan = Some(LeakScan {
+            manifest_sha256: hex(manifest),
+            overlapping_windows: windows,
+            covered_targets: 64 * windows,
+            first: Some("train-00.bin:4096".into()),
+        });
+        submission
+    }
+
+    #[test]
+    fn validation_documents_among_the_training_data_are_found() {
+        scanned('a', 0).passes("leak-scan");
+        scanned('a', 3).fails("leak-scan", "train-00.bin:4096");
+    }
+
+    #[test]
+    fn a_scan_of_other_data_says_nothing() {
+        scanned('e', 0).cannot_tell("leak-scan", "the one here is of");
+    }
+
+    #[test]
+    fn a_pinned_manifest_needs_no_scan_and_other_data_does() {
+        let mut submission = Submission::valid();
+        submission.passes("leak-scan");
+        submission.category().manifest = Pin::Any;
+        submission.cannot_tell("leak-scan", "data scan");
+    }
+}

@@ -26,3 +26,34 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
         None => Answer::fail("no final validation loss"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Metric;
+    use crate::testing::Submission;
+
+    #[test]
+    fn a_final_loss_over_the_bar_is_found() {
+        Submission::valid().passes("loss-bar");
+        Submission::with(|draft| draft.end().val_loss = Some(3.0)).fails("loss-bar", "3.0000 is not under 3");
+        Submission::with(|draft| draft.end().val_loss = Some(f64::NAN))
+            .fails("loss-bar", "NaN is not under 3");
+    }
+
+    #[test]
+    fn the_first_scheduled_evaluation_under_the_bar_counts() {
+        let mut submission = Submission::valid();
+        submission.category().metric = Metric::WallSToLoss;
+        submission.category().loss_below = Some(3.1);
+        // 4.16 - 1.5 * 768 / 1024 + 0.002 = 3.037 at 12 steps of 0.5 s and 4 evaluations of 0.25 s.
+        submission.passes("loss-bar");
+        assert!(
+            submission
+                .answer("loss-bar")
+                .words()
+                .contains("3.0370 after 7.0 s")
+        );
+        submission.category().loss_below = Some(2.0);
+        submission.fails("loss-bar", "no scheduled evaluation");
+    }
+}

@@ -47,3 +47,23 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
 
 /// Steps from which equal losses are no chance.
 const ENOUGH: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn placeholders_are_found() {
+        Submission::valid().passes("losses");
+        Submission::with(|draft| draft.step(7).loss = 0.0).fails_at("losses", 14, "placeholder");
+        Submission::with(|draft| draft.eval_at(512).val_loss = 0.0).fails("losses", "placeholder");
+        Submission::with(|draft| (1..=16).for_each(|step| draft.step(step).loss = 4.16))
+            .fails("losses", "same loss");
+    }
+
+    #[test]
+    fn what_is_no_number_is_found() {
+        Submission::with(|draft| draft.step(7).loss = f64::NAN).fails_at("losses", 14, "NaN");
+        Submission::with(|draft| draft.step(7).grad_norm = f64::INFINITY).fails("losses", "grad_norm is inf");
+    }
+}

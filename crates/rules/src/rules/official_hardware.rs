@@ -22,3 +22,18 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
         "a run on one {official}: this one's times are of `{device}` and do not compare"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn another_device_waits_for_a_verifier() {
+        let mut submission = Submission::valid();
+        submission.does_not_apply("official-hardware");
+        submission.category().hardware = Some("Official GPU".into());
+        submission.cannot_tell("official-hardware", "Example GPU");
+        submission.category().hardware = Some("Example GPU".into());
+        submission.passes("official-hardware");
+    }
+}

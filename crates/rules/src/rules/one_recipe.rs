@@ -43,3 +43,19 @@ fn recipe(run: &LoggedRun) -> [(&'static str, String); 8] {
         ("the kernels", format!("{:?}", run.kernels)),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn runs_of_two_recipes_are_found() {
+        Submission::valid().passes("one-recipe");
+        Submission::with(|draft| draft.run.config["optim"]["muon"]["lr"] = 0.03.into())
+            .fails("one-recipe", "settings");
+        Submission::with(|draft| draft.run.source.build_flags = Some("-O".into()))
+            .fails("one-recipe", "build flags");
+        Submission::with(|draft| draft.run.hardware.device = "Other".into())
+            .fails("one-recipe", "the device");
+    }
+}

@@ -24,3 +24,22 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
         counts.matmul_parameters
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn a_model_outside_the_band_is_found() {
+        let mut submission = Submission::valid();
+        submission.passes("parameter-band");
+        let band = crate::Band {
+            least: 1_721,
+            most: 3_000,
+        };
+        submission.category().parameters = Some(band);
+        submission.fails("parameter-band", "1720 parameters");
+        submission.category().parameters = None;
+        submission.does_not_apply("parameter-band");
+    }
+}

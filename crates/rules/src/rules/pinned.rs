@@ -43,3 +43,32 @@ fn pinned(case: &Case, pin: &Pin, found: &str) -> Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Pin;
+    use crate::testing::{Submission, hex};
+
+    #[test]
+    fn other_data_than_pinned_is_found() {
+        Submission::valid().passes("dataset");
+        Submission::with(|draft| draft.run.data.manifest_sha256 = hex('e')).fails_at("dataset", 1, &hex('e'));
+        Submission::with(|draft| draft.run.data.validation_sha256 = hex('e'))
+            .fails("validation-set", &hex('b'));
+        Submission::with(|draft| draft.run.data.tokenizer_sha256 = hex('e')).fails("tokenizer", &hex('c'));
+    }
+
+    #[test]
+    fn nobody_can_tell_what_is_not_pinned_yet() {
+        let mut submission = Submission::valid();
+        submission.category().validation = Pin::Unpinned;
+        submission.cannot_tell("validation-set", "not fixed yet");
+    }
+
+    #[test]
+    fn a_category_may_take_any_data() {
+        let mut submission = Submission::valid();
+        submission.category().manifest = Pin::Any;
+        submission.does_not_apply("dataset");
+    }
+}

@@ -43,3 +43,34 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
 const SHARE: f64 = 0.01;
 /// Seconds between reading one clock and the other.
 const READING_S: f64 = 0.002;
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn a_clock_slower_than_the_steps_is_found() {
+        Submission::valid().passes("rates");
+        // 64 targets at 100 a second take 0.64 s, but the clock went on by 0.5 s.
+        Submission::with(|draft| draft.step(7).tokens_per_s = 100.0).fails_at(
+            "rates",
+            14,
+            "0.6400 s by its rate",
+        );
+    }
+
+    #[test]
+    fn rates_far_above_the_clock_are_found() {
+        let submission = Submission::with(|draft| {
+            for step in 1..=16 {
+                draft.step(step).tokens_per_s = 1000.0;
+            }
+        });
+        submission.fails("rates", "8.0 s by the clock");
+        Submission::with(|draft| draft.step(7).tokens_per_s = 0.0).fails_at(
+            "rates",
+            14,
+            "0 targets a second",
+        );
+    }
+}

@@ -73,3 +73,46 @@ fn other_program(line: u64, resume: &Resume, run: &LoggedRun) -> Option<Answer> 
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Draft, Submission, hex};
+
+    fn resumed(alter: impl FnOnce(&mut Draft)) -> Submission {
+        let mut drafts: Vec<_> = (1..=3).map(Draft::interrupted).collect();
+        alter(&mut drafts[0]);
+        Submission::of(drafts)
+    }
+
+    #[test]
+    fn work_done_again_is_legal() {
+        let submission = resumed(|_| ());
+        submission.passes("resumes");
+        assert_eq!(
+            submission.judge().status,
+            crate::Status::Eligible,
+            "{}",
+            crate::render(&submission.judge())
+        );
+    }
+
+    #[test]
+    fn a_checkpoint_from_elsewhere_is_found() {
+        resumed(|draft| draft.resume().from_sha256 = hex('9')).fails("resumes", "no line before names");
+    }
+
+    #[test]
+    fn another_program_or_device_is_found() {
+        let with = |field: &str, value: &str| {
+            resumed(|draft| drop(draft.resume().extra.insert(field.into(), value.into())))
+        };
+        with("source_sha256", &hex('e')).fails("resumes", "source_sha256 is");
+        with("device", "Other GPU").fails("resumes", "the run began with `Example GPU`");
+        resumed(|draft| draft.resume().extra.clear()).cannot_tell("resumes", "`source_sha256`");
+    }
+
+    #[test]
+    fn downtime_off_the_wall_clock_is_found() {
+        resumed(|draft| draft.resume().downtime_s = 60.0).fails("resumes", "down for 60.0 s");
+    }
+}

@@ -20,3 +20,14 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
         Answer::fail_at(1, format!("seed {seed}, but the settings say {}", config.seed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn another_seed_than_the_settings_is_found() {
+        Submission::valid().passes("seed-stated");
+        Submission::with(|draft| draft.run.seed = 9).fails_at("seed-stated", 1, "the settings say 1");
+    }
+}

@@ -44,3 +44,23 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
 /// Nats that untrained weights may be better than guessing by chance: they vary by hundredths, while the mere
 /// frequencies of the tokens are worth two nats and more.
 const MARGIN: f64 = 0.5;
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn weights_that_know_something_before_the_first_step_are_found() {
+        Submission::valid().passes("starts-untrained");
+        Submission::with(|draft| draft.eval_at(0).val_loss = 3.2).fails_at(
+            "starts-untrained",
+            4,
+            "before any update",
+        );
+        Submission::with(|draft| draft.step(1).loss = 3.2).fails_at(
+            "starts-untrained",
+            6,
+            "guessing gives 4.159",
+        );
+    }
+}

@@ -48,3 +48,47 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
     }
     Answer::pass(format!("{} steps", run.log.steps().count()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Draft, Submission};
+
+    #[test]
+    fn whole_and_resumed_runs_pass() {
+        Submission::valid().passes("steps-and-tokens");
+        Submission::of((1..=3).map(Draft::interrupted).collect()).passes("steps-and-tokens");
+    }
+
+    #[test]
+    fn a_skipped_step_is_found() {
+        Submission::with(|draft| drop(draft.events.remove(3))).fails_at(
+            "steps-and-tokens",
+            7,
+            "step 3 and 192 targets",
+        );
+    }
+
+    #[test]
+    fn targets_that_no_step_consumed_are_found() {
+        Submission::with(|draft| draft.step(2).at.tokens = 160).fails_at(
+            "steps-and-tokens",
+            7,
+            "128 targets follow",
+        );
+    }
+
+    #[test]
+    fn a_resume_from_a_step_that_was_not_done_is_found() {
+        let mut drafts: Vec<_> = (1..=3).map(Draft::interrupted).collect();
+        drafts[0].resume().from_step = 12;
+        Submission::of(drafts).fails("steps-and-tokens", "step 12, which was not done");
+    }
+
+    #[test]
+    fn a_curriculum_changes_the_size_of_steps() {
+        let staged = serde_json::json!([{"from": 0.5, "micro_batch": 4}]);
+        let submission = Submission::with(|draft| draft.run.config["curriculum"] = staged);
+        // 64 a step to 512 targets, then 128 are due.
+        submission.fails("steps-and-tokens", "step 9 and 640 targets follow");
+    }
+}

@@ -49,3 +49,39 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
     }
     Answer::pass(format!("{consumed} targets"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+    use crate::{Tokens, WholeDataset};
+
+    fn asking(tokens: Tokens) -> Submission {
+        let mut submission = Submission::valid();
+        submission.category().tokens = Some(tokens);
+        submission
+    }
+
+    #[test]
+    fn targets_rounded_up_to_whole_steps_pass() {
+        for asked in [961, 1_000, 1_024] {
+            asking(Tokens::Count(asked)).passes("target-tokens");
+        }
+    }
+
+    #[test]
+    fn too_few_and_too_many_targets_are_found() {
+        asking(Tokens::Count(1_025)).fails("target-tokens", "asked are 1025");
+        asking(Tokens::Count(960)).fails("target-tokens", "1024 targets in steps of 64");
+        Submission::with(|draft| draft.run.target_tokens = 2_048)
+            .fails("target-tokens", "set out to consume 2048");
+    }
+
+    #[test]
+    fn the_whole_data_set_leaves_less_than_a_step() {
+        let all = Tokens::WholeDataset(WholeDataset::Word);
+        asking(all).fails("target-tokens", "asked are 4937");
+        let mut submission = Submission::with(|draft| draft.run.data.train_tokens = 1_050);
+        submission.category().tokens = Some(all);
+        submission.passes("target-tokens");
+    }
+}

@@ -25,3 +25,40 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
         None => Answer::fail("the run never came to the moment that counts"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+    use crate::{Metric, TimeLimit};
+
+    #[test]
+    fn a_run_over_the_limit_is_found() {
+        // 16 steps of 0.5 s and 5 evaluations of 0.25 s.
+        let mut submission = Submission::valid();
+        submission.passes("time-limit");
+        submission.category().time = Some(TimeLimit {
+            seconds: 9.25,
+            inclusive: true,
+        });
+        submission.passes("time-limit");
+        submission.category().time = Some(TimeLimit {
+            seconds: 9.25,
+            inclusive: false,
+        });
+        submission.fails("time-limit", "9.2 s; the limit is 9.25 s");
+        submission.category().time = None;
+        submission.does_not_apply("time-limit");
+    }
+
+    #[test]
+    fn a_race_to_a_loss_is_over_when_it_is_reached() {
+        let mut submission = Submission::valid();
+        submission.category().metric = Metric::WallSToLoss;
+        submission.category().loss_below = Some(3.1);
+        submission.category().time = Some(TimeLimit {
+            seconds: 7.0,
+            inclusive: true,
+        });
+        submission.passes("time-limit");
+    }
+}

@@ -58,3 +58,30 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
     }
     Answer::pass(format!("{} entries agree with the steps", digests.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn a_ledger_that_counts_otherwise_is_found() {
+        Submission::valid().passes("token-ledger");
+        Submission::with(|draft| draft.eval_at(512).ledger.tokens = 500)
+            .fails("token-ledger", "the steps have 512");
+        Submission::with(|draft| draft.end().ledger = None).fails_at("token-ledger", 30, "no ledger");
+    }
+
+    #[test]
+    fn a_digest_that_stands_still_is_found() {
+        let submission = Submission::with(|draft| {
+            draft.eval_at(512).ledger.sha256 = draft.eval_at(256).ledger.sha256.clone();
+        });
+        submission.fails("token-ledger", "does not go with");
+    }
+
+    #[test]
+    fn a_placeholder_for_a_digest_is_found() {
+        Submission::with(|draft| draft.eval_at(512).ledger.sha256 = "todo".into())
+            .fails("token-ledger", "no SHA-256");
+    }
+}

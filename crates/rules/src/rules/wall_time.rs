@@ -70,3 +70,45 @@ fn slow_evaluation(run: &LoggedRun) -> Option<Answer> {
         "line {line}: an evaluation of {took:.1} s where the median is {median:.1} s: run it again and see what it does"
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use blueberry_runlog::Event;
+
+    use crate::testing::{Draft, Submission};
+
+    #[test]
+    fn pauses_that_the_log_explains_pass() {
+        Submission::valid().passes("wall-time");
+        Submission::of((1..=3).map(Draft::interrupted).collect()).passes("wall-time");
+    }
+
+    #[test]
+    fn work_between_the_last_step_and_the_final_evaluation_is_found() {
+        let submission = Submission::with(|draft| {
+            let last = draft.position(|event| matches!(event, Event::Eval(eval) if eval.at.tokens == 1024));
+            draft.delay(last, 0.0, 6.0);
+        });
+        submission.fails_at("wall-time", 28, "off the training clock");
+    }
+
+    #[test]
+    fn many_small_gaps_are_found() {
+        let submission = Submission::with(|draft| {
+            for index in 2..12 {
+                draft.delay(index, 0.0, 0.6);
+            }
+        });
+        submission.fails("wall-time", "not explained");
+    }
+
+    #[test]
+    fn an_evaluation_that_takes_long_is_held() {
+        let submission = Submission::with(|draft| {
+            let last = draft.position(|event| matches!(event, Event::Eval(eval) if eval.at.tokens == 1024));
+            draft.delay(last, 0.0, 8.0);
+            draft.eval_at(1024).seconds += 8.0;
+        });
+        submission.cannot_tell("wall-time", "line 28");
+    }
+}

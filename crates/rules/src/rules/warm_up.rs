@@ -46,3 +46,33 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
         [_, (stop, _), ..] => Answer::fail_at(stop.line, "a second `warmup`"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use blueberry_runlog::Event;
+
+    use crate::testing::Submission;
+
+    #[test]
+    fn one_warm_up_before_the_clocks_passes() {
+        Submission::valid().passes("warm-up");
+    }
+
+    #[test]
+    fn a_missing_or_second_warm_up_is_found() {
+        Submission::with(|draft| drop(draft.events.remove(0))).fails_at("warm-up", 4, "before any `warmup`");
+        let twice = Submission::with(|draft| draft.events.insert(1, draft.events[0].clone()));
+        twice.fails_at("warm-up", 4, "second");
+    }
+
+    #[test]
+    fn a_warm_up_on_training_batches_is_found() {
+        let submission = Submission::with(|draft| {
+            let Event::Warmup(warmup) = &mut draft.events[0] else {
+                panic!("no warm-up")
+            };
+            warmup.at.tokens = 64;
+        });
+        submission.fails_at("warm-up", 2, "at zero");
+    }
+}
