@@ -36,7 +36,12 @@ fn validation_documents_in_the_training_shards() {
 fn the_readme_claims_one_thing_and_the_log_another() {
     let mut submission = Submission::valid();
     let claim = |text: &str| {
-        vec![Claim { place: "README.md:7".into(), run: None, name: "train_s".into(), text: text.into() }]
+        vec![Claim {
+            place: "README.md:7".into(),
+            run: None,
+            name: "train_s".into(),
+            text: text.into(),
+        }]
     };
     submission.facts.claims = claim("7.5");
     submission.fails("claims-agree", "README.md:7");
@@ -49,10 +54,19 @@ fn the_readme_claims_one_thing_and_the_log_another() {
 fn a_suspicious_shard_name_with_the_right_digest_passes() {
     let submission = Submission::with(|draft| {
         draft.run.config["data"] = serde_json::json!({"dir": "fineweb-val-leaked"});
-        draft.run.data.extra.insert("shards".into(), "validation_copy_of_train.bin".into());
+        draft
+            .run
+            .data
+            .extra
+            .insert("shards".into(), "validation_copy_of_train.bin".into());
     });
     submission.passes("dataset");
-    assert_eq!(submission.judge().status, Status::Eligible, "{}", render(&submission.judge()));
+    assert_eq!(
+        submission.judge().status,
+        Status::Eligible,
+        "{}",
+        render(&submission.judge())
+    );
 }
 
 /// 0.98 nats after 8M targets, where the reference has 5.36.
@@ -77,14 +91,19 @@ fn an_implausibly_low_loss_is_held_for_a_re_run() {
 #[test]
 fn probabilities_that_sum_to_277() {
     let mut submission = Submission::valid();
-    submission.facts.probe = Some(Probe { worst_probability_sum: 277.0, worst_future_influence: 0.0 });
+    submission.facts.probe = Some(Probe {
+        worst_probability_sum: 277.0,
+        worst_future_influence: 0.0,
+    });
     submission.fails("probe", "277");
 }
 
 #[test]
 fn warm_up_on_real_training_batches_outside_the_clock() {
     let counted = Submission::with(|draft| {
-        let Event::Warmup(warmup) = &mut draft.events[0] else { panic!("no warm-up") };
+        let Event::Warmup(warmup) = &mut draft.events[0] else {
+            panic!("no warm-up")
+        };
         (warmup.at.step, warmup.at.tokens) = (1, 64);
     });
     counted.fails_at("warm-up", 2, "at zero");
@@ -160,9 +179,16 @@ fn a_duplicate_seed_and_a_missing_attempt() {
 #[test]
 fn a_baseline_that_is_slow_on_the_verifiers_machine() {
     let mut submission = Submission::valid();
-    submission.facts.record = Some(RecordToBeat { id: "small/old".into(), figures: vec![7.0, 7.1, 7.0] });
+    submission.facts.record = Some(RecordToBeat {
+        id: "small/old".into(),
+        figures: vec![7.0, 7.1, 7.0],
+    });
     let pairs = |challenger: [f64; 4], record: [f64; 4]| {
-        let pair = |i: usize| Pair { challenger: challenger[i], record: record[i], challenger_first: i.is_multiple_of(2) };
+        let pair = |i: usize| Pair {
+            challenger: challenger[i],
+            record: record[i],
+            challenger_first: i.is_multiple_of(2),
+        };
         (0..4).map(pair).collect()
     };
     // The machine makes both slower than the record's 7 s; side by side the challenger wins, or it does not.

@@ -18,7 +18,11 @@ fn valid() -> &'static [Vec<u8>; 3] {
 fn judged(first: &[u8]) -> Option<Verdict> {
     let log = read(first, &Limits::default()).ok()?;
     let mut submission = Submission::valid();
-    submission.runs[0] = LoggedRun { name: "changed".into(), sha256: sha256(first), log };
+    submission.runs[0] = LoggedRun {
+        name: "changed".into(),
+        sha256: sha256(first),
+        log,
+    };
     Some(submission.judge())
 }
 
@@ -54,17 +58,6 @@ fn ledger_text() -> String {
         text += &ledger.append(happening(record, kind)).unwrap();
     }
     text
-}
-
-fn happening(record: &str, kind: Kind) -> Happening {
-    Happening {
-        date: "2026-11-25".into(),
-        record: record.into(),
-        by: "alice".into(),
-        kind,
-        document_sha256: Some(sha256(record.as_bytes())),
-        reason: "rates: 164 ms".into(),
-    }
 }
 
 proptest! {

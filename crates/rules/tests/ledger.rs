@@ -1,21 +1,15 @@
 //! The ledger: what shows, and what may happen to a record.
 
-use blueberry_rules::*;
+mod common;
 
-fn happening(record: &str, kind: Kind) -> Happening {
-    Happening {
-        date: "2026-11-25".into(),
-        record: record.into(),
-        by: "alice".into(),
-        kind,
-        document_sha256: None,
-        reason: String::new(),
-    }
-}
+use blueberry_rules::*;
+use common::happening;
 
 fn ledger(events: &[(&str, Kind)]) -> (Ledger, String) {
     let mut ledger = Ledger::default();
-    let lines = events.iter().map(|&(record, kind)| ledger.append(happening(record, kind)).unwrap());
+    let lines = events
+        .iter()
+        .map(|&(record, kind)| ledger.append(happening(record, kind)).unwrap());
     let text = lines.collect();
     (ledger, text)
 }

@@ -16,7 +16,12 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
         Ok(config) => config,
         Err(missing) => return Answer::cannot_tell(missing),
     };
-    let mut marks = Marks { config: &config, due: None, evaluated: None, count: 0 };
+    let mut marks = Marks {
+        config: &config,
+        due: None,
+        evaluated: None,
+        count: 0,
+    };
     for stop in walk(&run.log) {
         if let Err(problem) = marks.pass(&stop) {
             return Answer::fail_at(stop.line, problem);
@@ -24,7 +29,10 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
     }
     match marks.count {
         0 => Answer::fail("the log has no evaluation"),
-        count => Answer::pass(format!("{count} evaluations, one every {} targets", config.eval.every_tokens)),
+        count => Answer::pass(format!(
+            "{count} evaluations, one every {} targets",
+            config.eval.every_tokens
+        )),
     }
 }
 
@@ -60,7 +68,9 @@ impl Marks<'_> {
         let tokens = stop.at.tokens;
         if tokens > 0 && !self.config.eval_is_due(stop.step_from, tokens) {
             let every = self.config.eval.every_tokens;
-            return Err(format!("an evaluation at {tokens} targets; due is one every {every}"));
+            return Err(format!(
+                "an evaluation at {tokens} targets; due is one every {every}"
+            ));
         }
         if self.evaluated == Some(tokens) {
             return Err(format!("a second evaluation at {tokens} targets"));

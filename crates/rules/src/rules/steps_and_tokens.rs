@@ -24,7 +24,7 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
             Event::Step(_) => {
                 let tokens = before.tokens.saturating_add(config.step_tokens(before.tokens));
                 tokens_at.insert(at.step, tokens);
-                (before.step + 1, tokens)
+                (before.step.saturating_add(1), tokens)
             }
             Event::Resume(resume) => match tokens_at.get(&resume.from_step) {
                 Some(&tokens) if resume.from_step <= before.step => (resume.from_step, tokens),

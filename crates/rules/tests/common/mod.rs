@@ -194,3 +194,15 @@ pub fn figures(values: &[f64]) -> Figures {
         benchmarks: Default::default(),
     }
 }
+
+/// Something that happened to a record.
+pub fn happening(record: &str, kind: Kind) -> Happening {
+    Happening {
+        date: "2026-11-25".into(),
+        record: record.into(),
+        by: "alice".into(),
+        kind,
+        document_sha256: Some(sha256(record.as_bytes())),
+        reason: "rates: 164 ms".into(),
+    }
+}
