@@ -51,6 +51,7 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
             settings.resolved.kernels,
             plan.halves.products,
         ),
+        attempts_sha256: None,
         extra: Default::default(),
     }
 }
