@@ -38,6 +38,7 @@
 //! # Ok::<(), blueberry_runlog::ReadError>(())
 //! ```
 
+mod decompress;
 mod error;
 mod events;
 mod float;
@@ -45,7 +46,9 @@ mod reader;
 mod run;
 mod seal;
 mod writer;
+mod zstd;
 
+pub use decompress::{DecompressError, Decompressed, decompress};
 pub use error::ParseError;
 pub use events::{
     At, Benchmark, Checkpoint, End, EndStatus, Eval, Event, Extra, Ledger, Note, Resume, Sample, Seal, Step,
