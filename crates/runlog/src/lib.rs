@@ -42,6 +42,7 @@ mod decompress;
 mod error;
 mod events;
 mod float;
+pub mod import;
 mod reader;
 mod run;
 mod seal;
