@@ -39,7 +39,11 @@ pub fn attempts(args: &AttemptsArgs, out: &mut dyn Write) -> Result<Outcome, Com
     seeds.dedup();
     if seeds.len() < args.seeds.len() || seeds.len() < category.seeds {
         let (id, needs) = (&category.id, category.seeds);
-        writeln!(out, "{} different seeds are given, `{id}` needs at least {needs}, each once", seeds.len())?;
+        writeln!(
+            out,
+            "{} different seeds are given, `{id}` needs at least {needs}, each once",
+            seeds.len()
+        )?;
         return Ok(Outcome::No);
     }
     let declared = Attempts {
@@ -53,10 +57,19 @@ pub fn attempts(args: &AttemptsArgs, out: &mut dyn Write) -> Result<Outcome, Com
         return Err(CommandError::Exists(args.out.clone()));
     }
     write_file(&args.out, text.as_bytes()).map_err(SubmitError::from)?;
-    writeln!(out, "wrote {}, SHA-256 {}", args.out.display(), sha256(text.as_bytes()))?;
+    writeln!(
+        out,
+        "wrote {}, SHA-256 {}",
+        args.out.display(),
+        sha256(text.as_bytes())
+    )?;
     writeln!(out, "run every seed, whatever comes of it:")?;
     for seed in &declared.seeds {
-        writeln!(out, "  blueberry train .. --seed {seed} --attempts {}", args.out.display())?;
+        writeln!(
+            out,
+            "  blueberry train .. --seed {seed} --attempts {}",
+            args.out.display()
+        )?;
     }
     Ok(Outcome::Yes)
 }

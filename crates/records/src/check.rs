@@ -55,17 +55,25 @@ pub fn check(args: &CheckArgs, out: &mut dyn Write) -> Result<Outcome, CommandEr
     } else {
         judged.iter().try_for_each(|judged| say(judged, out))?;
     }
-    let all = judged.iter().all(|judged| judged.verdict.status == Status::Eligible);
+    let all = judged
+        .iter()
+        .all(|judged| judged.verdict.status == Status::Eligible);
     Ok(if all { Outcome::Yes } else { Outcome::No })
 }
 
 fn check_record(path: PathBuf, args: &CheckArgs, categories: &Categories) -> Result<Judged, CommandError> {
     let opened = open_record(&path, &Limits::default())?;
-    let category = find_category(categories, args.category.as_deref().unwrap_or(&opened.record.category))?;
+    let category = find_category(
+        categories,
+        args.category.as_deref().unwrap_or(&opened.record.category),
+    )?;
     let around = records_around(&path);
     let records = args.records.as_deref().or(around.as_deref());
     let verdict = judge_record(&opened, category, categories, records);
-    Ok(Judged { paths: vec![path], verdict })
+    Ok(Judged {
+        paths: vec![path],
+        verdict,
+    })
 }
 
 /// `records` of `records/CATEGORY/NAME`.
@@ -74,23 +82,49 @@ fn records_around(record: &Path) -> Option<PathBuf> {
     full.parent()?.parent().map(Path::to_owned)
 }
 
-fn check_runs(paths: Vec<PathBuf>, args: &CheckArgs, categories: &Categories) -> Result<Judged, CommandError> {
+fn check_runs(
+    paths: Vec<PathBuf>,
+    args: &CheckArgs,
+    categories: &Categories,
+) -> Result<Judged, CommandError> {
     let limits = Limits::default();
-    let attempts = args.attempts.as_deref().map(|path| open_attempts(path, &limits)).transpose()?;
-    let declared = attempts.as_ref().map(|declared| declared.attempts().category.as_str());
+    let attempts = args
+        .attempts
+        .as_deref()
+        .map(|path| open_attempts(path, &limits))
+        .transpose()?;
+    let declared = attempts
+        .as_ref()
+        .map(|declared| declared.attempts().category.as_str());
     let name = args.category.as_deref().or(declared);
-    let name = name.ok_or_else(|| CommandError::NoCategory { known: known(categories, "|") })?;
+    let name = name.ok_or_else(|| CommandError::NoCategory {
+        known: known(categories, "|"),
+    })?;
     let category = find_category(categories, name)?;
     let runs = open_runs(&paths, &limits)?;
     let facts = runs_facts(attempts.clone(), args.records.as_deref());
-    let case = Case { category, plausibility: categories.plausibility.as_ref(), runs: &runs, facts: &facts };
-    Ok(Judged { verdict: judge(&case), paths })
+    let case = Case {
+        category,
+        plausibility: categories.plausibility.as_ref(),
+        runs: &runs,
+        facts: &facts,
+    };
+    Ok(Judged {
+        verdict: judge(&case),
+        paths,
+    })
 }
 
 /// What is known beside the logs of runs.
 pub(crate) fn runs_facts(attempts: Option<Declared>, records: Option<&Path>) -> Facts {
-    let known_logs = records.map(|records| known_logs(records, None)).unwrap_or_default();
-    Facts { attempts, known_logs, ..Facts::default() }
+    let known_logs = records
+        .map(|records| known_logs(records, None))
+        .unwrap_or_default();
+    Facts {
+        attempts,
+        known_logs,
+        ..Facts::default()
+    }
 }
 
 fn say(judged: &Judged, out: &mut dyn Write) -> Result<(), CommandError> {
@@ -99,7 +133,10 @@ fn say(judged: &Judged, out: &mut dyn Write) -> Result<(), CommandError> {
     }
     writeln!(out, "{}", render(&judged.verdict))?;
     if judged.verdict.status == Status::Undecided {
-        writeln!(out, "No rule is broken, but those marked `?` need what is named there before anyone can say.")?;
+        writeln!(
+            out,
+            "No rule is broken, but those marked `?` need what is named there before anyone can say."
+        )?;
     }
     Ok(())
 }

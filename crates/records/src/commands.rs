@@ -77,9 +77,14 @@ pub enum CommandError {
 /// # Errors
 /// [`CommandError`].
 pub fn load_categories(file: Option<&Path>) -> Result<Categories, CommandError> {
-    let Some(path) = file else { return Ok(Categories::official()) };
+    let Some(path) = file else {
+        return Ok(Categories::official());
+    };
     let text = read_text(path, Limits::default().text_bytes)?;
-    Categories::parse(&text).map_err(|cause| CommandError::Categories { path: path.to_owned(), cause })
+    Categories::parse(&text).map_err(|cause| CommandError::Categories {
+        path: path.to_owned(),
+        cause,
+    })
 }
 
 /// The category of this name.
@@ -87,11 +92,19 @@ pub fn load_categories(file: Option<&Path>) -> Result<Categories, CommandError> 
 /// # Errors
 /// [`CommandError::UnknownCategory`].
 pub fn find_category<'a>(categories: &'a Categories, name: &str) -> Result<&'a Category, CommandError> {
-    let unknown = || CommandError::UnknownCategory { name: name.to_owned(), known: known(categories, ", ") };
+    let unknown = || CommandError::UnknownCategory {
+        name: name.to_owned(),
+        known: known(categories, ", "),
+    };
     categories.get(name).ok_or_else(unknown)
 }
 
 /// The names of the categories.
 pub(crate) fn known(categories: &Categories, between: &str) -> String {
-    categories.list.iter().map(|category| category.id.as_str()).collect::<Vec<_>>().join(between)
+    categories
+        .list
+        .iter()
+        .map(|category| category.id.as_str())
+        .collect::<Vec<_>>()
+        .join(between)
 }

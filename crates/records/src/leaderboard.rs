@@ -69,7 +69,9 @@ pub enum LeaderboardError {
         cause: LedgerError,
     },
     /// A record that changed.
-    #[error("`{record}`: its {document} is not the one in the ledger: a record does not change once it is submitted, so restore it, or submit the new one under another title")]
+    #[error(
+        "`{record}`: its {document} is not the one in the ledger: a record does not change once it is submitted, so restore it, or submit the new one under another title"
+    )]
     Changed {
         /// Its id.
         record: String,
@@ -77,7 +79,9 @@ pub enum LeaderboardError {
         document: &'static str,
     },
     /// A record that is gone.
-    #[error("`{0}` stands in the ledger, but its folder is gone: restore it; a record that does not count is revoked, not deleted")]
+    #[error(
+        "`{0}` stands in the ledger, but its folder is gone: restore it; a record that does not count is revoked, not deleted"
+    )]
     Gone(String),
     /// A folder with another record's name.
     #[error("`{}` holds the record `{id}`: rename the folder", path.display())]
@@ -131,7 +135,11 @@ pub fn leaderboard(args: &LeaderboardArgs, out: &mut dyn Write) -> Result<Outcom
         for (path, _) in &changed {
             writeln!(out, "{} is stale: run `blueberry leaderboard`", path.display())?;
         }
-        return Ok(if changed.is_empty() { Outcome::Yes } else { Outcome::No });
+        return Ok(if changed.is_empty() {
+            Outcome::Yes
+        } else {
+            Outcome::No
+        });
     }
     for (path, bytes) in &changed {
         write_file(path, bytes).map_err(LeaderboardError::from)?;
@@ -151,12 +159,25 @@ fn holds(path: &Path, bytes: &[u8]) -> bool {
 fn made(args: &LeaderboardArgs, categories: &Categories) -> Result<BTreeMap<PathBuf, Vec<u8>>, CommandError> {
     let known = read_all(&args.records)?;
     let (ledger, text) = go_on(args, &known)?;
-    let entries: Vec<Entry> = known.values().map(|known| entry(known, categories, &ledger)).collect();
-    let board = Leaderboard { categories, entries: &entries, ledger: &ledger };
+    let entries: Vec<Entry> = known
+        .values()
+        .map(|known| entry(known, categories, &ledger))
+        .collect();
+    let board = Leaderboard {
+        categories,
+        entries: &entries,
+        ledger: &ledger,
+    };
     let root = args.records.parent().unwrap_or(Path::new("."));
     let mut files = BTreeMap::from([
-        (root.join("LEADERBOARD.md"), leaderboard_markdown(&board).into_bytes()),
-        (root.join("leaderboard.json"), leaderboard_json(&board)?.into_bytes()),
+        (
+            root.join("LEADERBOARD.md"),
+            leaderboard_markdown(&board).into_bytes(),
+        ),
+        (
+            root.join("leaderboard.json"),
+            leaderboard_json(&board)?.into_bytes(),
+        ),
     ]);
     if !text.is_empty() {
         files.insert(args.records.join(LEDGER_FILE), text.into_bytes());
@@ -164,7 +185,10 @@ fn made(args: &LeaderboardArgs, categories: &Categories) -> Result<BTreeMap<Path
     for category in &categories.list {
         if !blueberry_rules::progression(category, &entries).is_empty() {
             let picture = svg(&progression_picture(category, &entries)).map_err(LeaderboardError::from)?;
-            files.insert(args.records.join(&category.id).join("progression.svg"), picture.into_bytes());
+            files.insert(
+                args.records.join(&category.id).join("progression.svg"),
+                picture.into_bytes(),
+            );
         }
     }
     Ok(files)
@@ -191,21 +215,31 @@ fn verification(opened: &OpenRecord) -> Result<Option<(Verification, String)>, L
     }
     let text = opened.folder.text(VERIFICATION_FILE)?;
     let path = opened.folder.root().join(VERIFICATION_FILE);
-    let verification = toml::from_str(&text).map_err(|cause| LeaderboardError::Verification { path, cause })?;
+    let verification =
+        toml::from_str(&text).map_err(|cause| LeaderboardError::Verification { path, cause })?;
     Ok(Some((verification, sha256(text.as_bytes()))))
 }
 
 /// The ledger with what is new, and its text.
-fn go_on(args: &LeaderboardArgs, known: &BTreeMap<String, Known>) -> Result<(Ledger, String), LeaderboardError> {
+fn go_on(
+    args: &LeaderboardArgs,
+    known: &BTreeMap<String, Known>,
+) -> Result<(Ledger, String), LeaderboardError> {
     let path = args.records.join(LEDGER_FILE);
     let mut text = match read_text(&path, MAX_LEDGER_BYTES) {
         Err(FolderError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => String::new(),
         other => other?,
     };
-    let bad = |cause| LeaderboardError::Ledger { path: path.clone(), cause };
+    let bad = |cause| LeaderboardError::Ledger {
+        path: path.clone(),
+        cause,
+    };
     let mut ledger = Ledger::parse(&text).map_err(bad)?;
     unchanged(&ledger, known)?;
-    for happening in news(&ledger, known).into_iter().chain(args.happening.iter().map(Decision::happening)) {
+    for happening in news(&ledger, known)
+        .into_iter()
+        .chain(args.happening.iter().map(Decision::happening))
+    {
         text += &ledger.append(happening).map_err(bad)?;
     }
     Ok((ledger, text))
@@ -215,17 +249,28 @@ fn go_on(args: &LeaderboardArgs, known: &BTreeMap<String, Known>) -> Result<(Led
 fn unchanged(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Result<(), LeaderboardError> {
     for entry in ledger.entries() {
         let what = &entry.what;
-        let record = known.get(&what.record).ok_or_else(|| LeaderboardError::Gone(what.record.clone()))?;
+        let record = known
+            .get(&what.record)
+            .ok_or_else(|| LeaderboardError::Gone(what.record.clone()))?;
         let digest = sha256(record.opened.text.as_bytes());
         if what.kind == Kind::Submission && what.document_sha256.as_deref() != Some(&digest) {
-            return Err(LeaderboardError::Changed { record: what.record.clone(), document: "record.toml" });
+            return Err(LeaderboardError::Changed {
+                record: what.record.clone(),
+                document: "record.toml",
+            });
         }
     }
     // The last decision of a verifier is the file that is there; after an appeal another may stand beside it.
     for (id, status) in ledger.statuses() {
-        let decided = matches!(status, RecordStatus::Verified | RecordStatus::Rejected | RecordStatus::Revoked);
+        let decided = matches!(
+            status,
+            RecordStatus::Verified | RecordStatus::Rejected | RecordStatus::Revoked
+        );
         if decided && last_decision(ledger, id) != known.get(id).and_then(Known::decision) {
-            return Err(LeaderboardError::Changed { record: id.clone(), document: VERIFICATION_FILE });
+            return Err(LeaderboardError::Changed {
+                record: id.clone(),
+                document: VERIFICATION_FILE,
+            });
         }
     }
     Ok(())
@@ -233,8 +278,15 @@ fn unchanged(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Result<(), Lea
 
 /// Digest of the document of a record's last verdict.
 fn last_decision<'a>(ledger: &'a Ledger, id: &str) -> Option<&'a str> {
-    let decisions = ledger.entries().iter().rev().map(|entry| &entry.what).filter(|what| what.record == id);
-    decisions.filter(|what| matches!(what.kind, Kind::Verified | Kind::Rejected)).find_map(|what| what.document_sha256.as_deref())
+    let decisions = ledger
+        .entries()
+        .iter()
+        .rev()
+        .map(|entry| &entry.what)
+        .filter(|what| what.record == id);
+    decisions
+        .filter(|what| matches!(what.kind, Kind::Verified | Kind::Rejected))
+        .find_map(|what| what.document_sha256.as_deref())
 }
 
 /// Submissions and verdicts that the ledger does not have yet.
@@ -308,15 +360,29 @@ fn entry(known: &Known, categories: &Categories, ledger: &Ledger) -> Entry {
     let record = &known.opened.record;
     let id = record.id();
     let figures = |summary: &Summary| Figures::of(summary);
-    let claimed = categories.get(&record.category).map(|category| Summary::of(category, &known.opened.runs));
-    let verified = known.verification.as_ref().and_then(|(verification, _)| verification.challenger.as_ref());
-    let none = Figures { figure: None, hardware: String::new(), means: BTreeMap::new(), benchmarks: BTreeMap::new() };
+    let claimed = categories
+        .get(&record.category)
+        .map(|category| Summary::of(category, &known.opened.runs));
+    let verified = known
+        .verification
+        .as_ref()
+        .and_then(|(verification, _)| verification.challenger.as_ref());
+    let none = Figures {
+        figure: None,
+        hardware: String::new(),
+        means: BTreeMap::new(),
+        benchmarks: BTreeMap::new(),
+    };
     Entry {
         category: record.category.clone(),
         author: record.author.clone(),
         title: record.title.clone(),
         date: record.date.clone(),
-        status: ledger.statuses().get(&id).copied().unwrap_or(RecordStatus::Pending),
+        status: ledger
+            .statuses()
+            .get(&id)
+            .copied()
+            .unwrap_or(RecordStatus::Pending),
         claimed: claimed.as_ref().map_or(none, figures),
         verified: verified.map(figures),
         seeds: record.runs.iter().map(|run| run.seed).collect(),

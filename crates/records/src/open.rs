@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use blueberry_rules::{Declared, LoggedRun};
 use thiserror::Error;
 
+use crate::Limits;
 use crate::folder::{Folder, FolderError, read_text};
 use crate::logs::{LogError, LogReader};
 use crate::record::{RECORD_FILE, Record, RecordError};
-use crate::Limits;
 
 /// Name of the file that declared a record's seeds.
 pub const ATTEMPTS_FILE: &str = "attempts.toml";
@@ -77,11 +77,20 @@ pub fn open_record(path: &Path, limits: &Limits) -> Result<OpenRecord, OpenError
         runs.push(reader.read(&log, &run.file)?);
     }
     let attempts = if folder.has(ATTEMPTS_FILE) {
-        Some(parse_attempts(&folder.text(ATTEMPTS_FILE)?, &path.join(ATTEMPTS_FILE))?)
+        Some(parse_attempts(
+            &folder.text(ATTEMPTS_FILE)?,
+            &path.join(ATTEMPTS_FILE),
+        )?)
     } else {
         None
     };
-    Ok(OpenRecord { folder, record, text, runs, attempts })
+    Ok(OpenRecord {
+        folder,
+        record,
+        text,
+        runs,
+        attempts,
+    })
 }
 
 /// Lists a record's folder and reads its `record.toml` alone, with its text.
@@ -91,7 +100,10 @@ pub fn open_record(path: &Path, limits: &Limits) -> Result<OpenRecord, OpenError
 pub fn open_head(path: &Path, limits: &Limits) -> Result<(Folder, Record, String), OpenError> {
     let folder = Folder::open(path, limits)?;
     let text = folder.text(RECORD_FILE)?;
-    let record = Record::parse(&text).map_err(|cause| OpenError::Record { path: path.to_owned(), cause })?;
+    let record = Record::parse(&text).map_err(|cause| OpenError::Record {
+        path: path.to_owned(),
+        cause,
+    })?;
     Ok((folder, record, text))
 }
 
@@ -114,5 +126,8 @@ pub fn open_attempts(path: &Path, limits: &Limits) -> Result<Declared, OpenError
 }
 
 fn parse_attempts(text: &str, path: &Path) -> Result<Declared, OpenError> {
-    Declared::parse(text).map_err(|cause| OpenError::Attempts { path: path.to_owned(), cause })
+    Declared::parse(text).map_err(|cause| OpenError::Attempts {
+        path: path.to_owned(),
+        cause,
+    })
 }

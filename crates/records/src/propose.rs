@@ -38,25 +38,34 @@ pub fn propose(args: &ProposeArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     let runs = open_runs(std::slice::from_ref(&args.run), &Limits::default())?;
     writeln!(out, "# Sponsorship: {}\n", category.name)?;
     writeln!(out, "## The idea\n\n{}\n", description(&args.config))?;
-    writeln!(out, "Say here what is new, why it should help, and what would prove you wrong.\n")?;
+    writeln!(
+        out,
+        "Say here what is new, why it should help, and what would prove you wrong.\n"
+    )?;
     writeln!(out, "## What would run\n\n{}", cost(&args.config, category))?;
     for run in &runs {
         writeln!(out, "## What was seen on a small run\n\n{}", seen(run))?;
     }
-    let config = config_text(&args.config).map_err(|cause| {
-        crate::submit::SubmitError::Config { run: "the preset".into(), cause }
+    let config = config_text(&args.config).map_err(|cause| crate::submit::SubmitError::Config {
+        run: "the preset".into(),
+        cause,
     })?;
     writeln!(out, "## Preset\n\n```toml\n{config}```")?;
     Ok(Outcome::Yes)
 }
 
 fn description(config: &Value) -> &str {
-    config.get("description").and_then(Value::as_str).unwrap_or("(the preset has no description)")
+    config
+        .get("description")
+        .and_then(Value::as_str)
+        .unwrap_or("(the preset has no description)")
 }
 
 /// Size and least cost of the sponsored runs.
 fn cost(config: &Value, category: &Category) -> String {
-    let Some(model) = config.get("model").and_then(|model| serde_json::from_value::<ModelConfig>(model.clone()).ok())
+    let Some(model) = config
+        .get("model")
+        .and_then(|model| serde_json::from_value::<ModelConfig>(model.clone()).ok())
     else {
         return "The model's size is not known to this build.\n".into();
     };
@@ -91,10 +100,18 @@ fn seen(run: &LoggedRun) -> String {
     let (head, log) = (&run.log.run, &run.log);
     let mut text = format!(
         "Preset `{}`, seed {}, {} parameters, on {} ({}); log SHA-256 `{}`.\n\n| targets | `train_s` | val loss |\n|---|---|---|\n",
-        head.preset, head.seed, head.model.parameters, head.hardware.device, head.hardware.backend, run.sha256
+        head.preset,
+        head.seed,
+        head.model.parameters,
+        head.hardware.device,
+        head.hardware.backend,
+        run.sha256
     );
     for eval in log.evals() {
-        text += &format!("| {} | {:.1} | {:.4} |\n", eval.at.tokens, eval.at.train_s, eval.val_loss);
+        text += &format!(
+            "| {} | {:.1} | {:.4} |\n",
+            eval.at.tokens, eval.at.train_s, eval.val_loss
+        );
     }
     if log.seals.broken.is_some() || log.torn.is_some() {
         text += "\nThe log is not whole: its seals do not hold, or its end is torn.\n";

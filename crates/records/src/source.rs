@@ -18,7 +18,9 @@ pub enum SourceError {
     #[error("cannot run git: {0}; install it, or give the patch by `--patch FILE`")]
     NoGit(std::io::Error),
     /// Git refused.
-    #[error("git in `{path}`: {message}; run this in the repository that was built, or give the patch by `--patch FILE`")]
+    #[error(
+        "git in `{path}`: {message}; run this in the repository that was built, or give the patch by `--patch FILE`"
+    )]
     Git {
         /// Where.
         path: String,
@@ -36,16 +38,42 @@ pub fn patch_since(repository: &Path, commit: &str) -> Result<Vec<u8>, SourceErr
     if !is_commit(commit) {
         return Err(SourceError::NoCommit(commit.to_owned()));
     }
-    let fixed = ["diff", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"];
-    let shape = ["--src-prefix=a/", "--dst-prefix=b/", "--diff-algorithm=myers", "--unified=3", commit, "--"];
+    let fixed = [
+        "diff",
+        "--binary",
+        "--full-index",
+        "--no-color",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-renames",
+    ];
+    let shape = [
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        "--diff-algorithm=myers",
+        "--unified=3",
+        commit,
+        "--",
+    ];
     git(repository, fixed.iter().chain(&shape))
 }
 
-fn git<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(repository: &Path, arguments: I) -> Result<Vec<u8>, SourceError> {
-    let output = Command::new("git").arg("-C").arg(repository).args(arguments).output().map_err(SourceError::NoGit)?;
+fn git<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(
+    repository: &Path,
+    arguments: I,
+) -> Result<Vec<u8>, SourceError> {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(repository)
+        .args(arguments)
+        .output()
+        .map_err(SourceError::NoGit)?;
     if output.status.success() {
         return Ok(output.stdout);
     }
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(SourceError::Git { path: repository.display().to_string(), message })
+    Err(SourceError::Git {
+        path: repository.display().to_string(),
+        message,
+    })
 }

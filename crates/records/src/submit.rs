@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use blueberry_rules::{
-    Case, Categories, Category, Declared, LoggedRun, Status, SubmittedSource, Summary, Verdict, config_sha256, judge,
-    render, sha256,
+    Case, Categories, Category, Declared, LoggedRun, Status, SubmittedSource, Summary, Verdict,
+    config_sha256, judge, render, sha256,
 };
 use thiserror::Error;
 
@@ -99,7 +99,9 @@ pub enum SubmitError {
         records: PathBuf,
     },
     /// The source of now is not the source that ran.
-    #[error("the changes since commit {commit} are not those that ran (their digest is {found}, the log names {logged}): go back to the tree that was built, or give the patch by `--patch FILE`")]
+    #[error(
+        "the changes since commit {commit} are not those that ran (their digest is {found}, the log names {logged}): go back to the tree that was built, or give the patch by `--patch FILE`"
+    )]
     OtherSource {
         /// The commit.
         commit: String,
@@ -122,10 +124,18 @@ pub fn submit(args: &SubmitArgs, out: &mut dyn Write) -> Result<Outcome, Command
     let categories = load_categories(args.categories.as_deref())?;
     let category = find_category(&categories, &args.category)?;
     let mut runs = open_runs(&args.runs, &limits)?;
-    let attempts = args.attempts.as_deref().map(|path| open_attempts(path, &limits)).transpose()?;
+    let attempts = args
+        .attempts
+        .as_deref()
+        .map(|path| open_attempts(path, &limits))
+        .transpose()?;
     let verdict = verdict(args, category, &categories, &runs, attempts.as_ref())?;
     if verdict.status == Status::Ineligible {
-        writeln!(out, "{}\nNot submitted: the rules marked FAIL are broken.", render(&verdict))?;
+        writeln!(
+            out,
+            "{}\nNot submitted: the rules marked FAIL are broken.",
+            render(&verdict)
+        )?;
         return Ok(Outcome::No);
     }
     runs.sort_by_key(|run| run.log.run.seed);
@@ -145,16 +155,29 @@ fn verdict(
 ) -> Result<Verdict, CommandError> {
     let mut facts = runs_facts(attempts.cloned(), Some(&args.out));
     if let Some(id) = &args.parent {
-        let missing = || SubmitError::Parent { id: id.clone(), records: args.out.clone() };
-        let found = Some(id).filter(|id| is_id(id)).and_then(|id| to_beat(&args.out, id, category));
+        let missing = || SubmitError::Parent {
+            id: id.clone(),
+            records: args.out.clone(),
+        };
+        let found = Some(id)
+            .filter(|id| is_id(id))
+            .and_then(|id| to_beat(&args.out, id, category));
         facts.record = Some(found.ok_or_else(missing)?);
     }
     facts.source = runs.first().and_then(|run| {
         let source = &run.log.run.source;
-        Some(SubmittedSource { commit: source.commit.clone()?, patch_sha256: source.patch_sha256.clone() })
+        Some(SubmittedSource {
+            commit: source.commit.clone()?,
+            patch_sha256: source.patch_sha256.clone(),
+        })
     });
     let plausibility = categories.plausibility.as_ref();
-    Ok(judge(&Case { category, plausibility, runs, facts: &facts }))
+    Ok(judge(&Case {
+        category,
+        plausibility,
+        runs,
+        facts: &facts,
+    }))
 }
 
 /// A record's folder before it is written.
@@ -163,25 +186,47 @@ struct NewRecord {
     files: BTreeMap<String, Vec<u8>>,
 }
 
-fn build(args: &SubmitArgs, category: &Category, runs: &[LoggedRun], limits: &Limits) -> Result<NewRecord, CommandError> {
-    let signer = args.sign.as_deref().map(|key| Signer::open(key, args.passphrase.as_deref())).transpose();
+fn build(
+    args: &SubmitArgs,
+    category: &Category,
+    runs: &[LoggedRun],
+    limits: &Limits,
+) -> Result<NewRecord, CommandError> {
+    let signer = args
+        .sign
+        .as_deref()
+        .map(|key| Signer::open(key, args.passphrase.as_deref()))
+        .transpose();
     let signer = signer.map_err(SubmitError::from)?;
     let (entries, mut files) = pack(args, runs)?;
     if let Some(path) = &args.attempts {
-        files.insert(ATTEMPTS_FILE.into(), read_text(path, limits.text_bytes)?.into_bytes());
+        files.insert(
+            ATTEMPTS_FILE.into(),
+            read_text(path, limits.text_bytes)?.into_bytes(),
+        );
     }
     let renamed = renamed(runs, &entries);
     let summary = Summary::of(category, &renamed);
     let mut record = describe(args, &renamed, entries, &summary)?;
-    record.public_key = signer.as_ref().map(Signer::public_key).transpose().map_err(SubmitError::from)?;
+    record.public_key = signer
+        .as_ref()
+        .map(Signer::public_key)
+        .transpose()
+        .map_err(SubmitError::from)?;
     files.extend(described(args, category, &record, &renamed, limits)?);
-    record.files = files.iter().map(|(name, bytes)| (name.clone(), sha256(bytes))).collect();
+    record.files = files
+        .iter()
+        .map(|(name, bytes)| (name.clone(), sha256(bytes)))
+        .collect();
     let text = record.to_text().map_err(SubmitError::from)?;
     if let Some(signer) = signer {
         let signature = signer.sign(text.as_bytes()).map_err(SubmitError::from)?;
         files.insert(SIGNATURE_FILE.into(), signature.into_bytes());
     }
-    files.insert(README_FILE.into(), readme(&record, &summary, &category.name).into_bytes());
+    files.insert(
+        README_FILE.into(),
+        readme(&record, &summary, &category.name).into_bytes(),
+    );
     files.insert(RECORD_FILE.into(), text.into_bytes());
     Ok(NewRecord { record, files })
 }
@@ -197,10 +242,18 @@ fn pack(args: &SubmitArgs, runs: &[LoggedRun]) -> Result<Packed, CommandError> {
         let file = format!("runs/seed-{seed}.jsonl.zst");
         // Named by its path, as `open_runs` does.
         let path = args.runs.iter().find(|path| path.to_string_lossy() == run.name);
-        let bytes = path.map_or(Ok(Vec::new()), |path| crate::logs::unpacked(path)).map_err(OpenError::from)?;
-        let packed = zstd::encode_all(bytes.as_slice(), 19)
-            .map_err(|cause| SubmitError::Pack { run: run.name.clone(), cause })?;
-        entries.push(Run { file: file.clone(), seed, sha256: run.sha256.clone() });
+        let bytes = path
+            .map_or(Ok(Vec::new()), |path| crate::logs::unpacked(path))
+            .map_err(OpenError::from)?;
+        let packed = zstd::encode_all(bytes.as_slice(), 19).map_err(|cause| SubmitError::Pack {
+            run: run.name.clone(),
+            cause,
+        })?;
+        entries.push(Run {
+            file: file.clone(),
+            seed,
+            sha256: run.sha256.clone(),
+        });
         files.insert(file, packed);
     }
     Ok((entries, files))
@@ -208,19 +261,34 @@ fn pack(args: &SubmitArgs, runs: &[LoggedRun]) -> Result<Packed, CommandError> {
 
 /// The runs under the names that their logs have in the record.
 fn renamed(runs: &[LoggedRun], entries: &[Run]) -> Vec<LoggedRun> {
-    let rename = |(run, entry): (&LoggedRun, &Run)| LoggedRun { name: entry.file.clone(), ..run.clone() };
+    let rename = |(run, entry): (&LoggedRun, &Run)| LoggedRun {
+        name: entry.file.clone(),
+        ..run.clone()
+    };
     runs.iter().zip(entries).map(rename).collect()
 }
 
-fn describe(args: &SubmitArgs, runs: &[LoggedRun], entries: Vec<Run>, summary: &Summary) -> Result<Record, SubmitError> {
+fn describe(
+    args: &SubmitArgs,
+    runs: &[LoggedRun],
+    entries: Vec<Run>,
+    summary: &Summary,
+) -> Result<Record, SubmitError> {
     let first = runs.first().map(|run| &run.log.run);
     let source = first.map(|run| &run.source);
     let commit = source.and_then(|source| source.commit.clone());
-    let began = runs.iter().map(|run| run.log.run.started_unix_s).fold(f64::NEG_INFINITY, f64::max);
+    let began = runs
+        .iter()
+        .map(|run| run.log.run.started_unix_s)
+        .fold(f64::NEG_INFINITY, f64::max);
     Ok(Record {
         format: FORMAT,
         category: args.category.clone(),
-        title: args.title.clone().or_else(|| first.map(|run| run.preset.clone())).unwrap_or_default(),
+        title: args
+            .title
+            .clone()
+            .or_else(|| first.map(|run| run.preset.clone()))
+            .unwrap_or_default(),
         author: args.author.clone(),
         date: day_of(began).unwrap_or_default(),
         parent: args.parent.clone(),
@@ -248,15 +316,23 @@ fn described(
 ) -> Result<BTreeMap<String, Vec<u8>>, CommandError> {
     let mut files = BTreeMap::new();
     for run in runs.iter().take(1) {
-        let config = config_text(&run.log.run.config)
-            .map_err(|cause| SubmitError::Config { run: run.name.clone(), cause })?;
+        let config = config_text(&run.log.run.config).map_err(|cause| SubmitError::Config {
+            run: run.name.clone(),
+            cause,
+        })?;
         files.insert(CONFIG_FILE.to_owned(), config.into_bytes());
     }
     let picture = loss_curve(&record.title, category, runs);
-    files.insert("curve.svg".into(), svg(&picture).map_err(SubmitError::from)?.into_bytes());
+    files.insert(
+        "curve.svg".into(),
+        svg(&picture).map_err(SubmitError::from)?.into_bytes(),
+    );
     files.insert("curve.png".into(), png(&picture).map_err(SubmitError::from)?);
     if let Some(logged) = &record.source.patch_sha256 {
-        files.insert(PATCH_FILE.into(), patch(args, &record.source.commit, logged, limits)?);
+        files.insert(
+            PATCH_FILE.into(),
+            patch(args, &record.source.commit, logged, limits)?,
+        );
     }
     Ok(files)
 }
@@ -270,7 +346,12 @@ fn patch(args: &SubmitArgs, commit: &str, logged: &str, limits: &Limits) -> Resu
     let found = sha256(&patch);
     if found != logged {
         let (commit, logged) = (commit.to_owned(), logged.to_owned());
-        return Err(SubmitError::OtherSource { commit, found, logged }.into());
+        return Err(SubmitError::OtherSource {
+            commit,
+            found,
+            logged,
+        }
+        .into());
     }
     Ok(patch)
 }
@@ -279,7 +360,10 @@ fn say(record: &Record, path: &Path, verdict: &Verdict, out: &mut dyn Write) -> 
     let (id, branch) = (record.id(), record.id().replace('/', "-"));
     writeln!(out, "{}\nWritten: {}", render(verdict), path.display())?;
     if verdict.status == Status::Undecided {
-        writeln!(out, "It waits for what is marked `?`: submit it all the same, a sponsor's machine can tell.")?;
+        writeln!(
+            out,
+            "It waits for what is marked `?`: submit it all the same, a sponsor's machine can tell."
+        )?;
     }
     writeln!(
         out,

@@ -33,7 +33,10 @@ pub fn write_folder(path: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<()
     }
     let parent = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(io_error(parent))?;
-    let beside = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(io_error(parent))?;
+    let beside = tempfile::Builder::new()
+        .prefix(".new-")
+        .tempdir_in(parent)
+        .map_err(io_error(parent))?;
     for (name, bytes) in files {
         let file = beside.path().join(name);
         let folder = file.parent().unwrap_or(beside.path());
@@ -49,9 +52,15 @@ pub fn write_folder(path: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<()
 /// # Errors
 /// [`WriteError`].
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(io_error(parent))?;
-    let beside = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(io_error(parent))?;
+    let beside = tempfile::Builder::new()
+        .prefix(".new-")
+        .tempdir_in(parent)
+        .map_err(io_error(parent))?;
     // In a folder of ours: a file made by the ordinary call has the ordinary permissions.
     let new = beside.path().join("new");
     fs::write(&new, bytes).map_err(io_error(&new))?;
@@ -84,11 +93,18 @@ mod tests {
     fn a_folder_is_whole_and_never_overwritten() {
         let dir = Dir::new();
         let path = dir.path().join("small/record");
-        let files = BTreeMap::from([("a".to_owned(), b"1".to_vec()), ("runs/b".to_owned(), b"2".to_vec())]);
+        let files = BTreeMap::from([
+            ("a".to_owned(), b"1".to_vec()),
+            ("runs/b".to_owned(), b"2".to_vec()),
+        ]);
         write_folder(&path, &files).unwrap();
         assert_eq!(fs::read(path.join("runs/b")).unwrap(), b"2");
         assert!(matches!(write_folder(&path, &files), Err(WriteError::Exists(_))));
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(
+            fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
     }
 
     #[test]

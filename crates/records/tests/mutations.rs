@@ -4,9 +4,9 @@
 //! and agrees with itself (only running it again tells), and another author in an unsigned record (the ledger and the
 //! signature tell; `leaderboard.rs` and `submission.rs` test both).
 
-mod common;
 #[path = "common/claim.rs"]
 mod claim;
+mod common;
 #[path = "common/forge.rs"]
 mod forge;
 
@@ -72,7 +72,11 @@ fn a_thousand_changed_submissions() {
     let dir = Dir::new();
     let (_, record) = submitted(&dir);
     let original = read_files(&record);
-    assert_eq!(verdict(&dir, &record), Some(Status::Eligible), "the unchanged one");
+    assert_eq!(
+        verdict(&dir, &record),
+        Some(Status::Eligible),
+        "the unchanged one"
+    );
     let mut dice = Dice(1);
     let mut untouched = 0;
     for number in 0..MUTANTS {
@@ -85,11 +89,20 @@ fn a_thousand_changed_submissions() {
         untouched += usize::from(meaning == Meaning::Untouched);
         write_files(&record, &files);
         let eligible = verdict(&dir, &record) == Some(Status::Eligible);
-        assert_eq!(eligible, meaning == Meaning::Untouched, "mutant {number}, {name}: {}", changes(&original, &files));
+        assert_eq!(
+            eligible,
+            meaning == Meaning::Untouched,
+            "mutant {number}, {name}: {}",
+            changes(&original, &files)
+        );
     }
     assert!(untouched > MUTANTS / 20, "{untouched} whose meaning is untouched");
     write_files(&record, &original);
-    assert_eq!(verdict(&dir, &record), Some(Status::Eligible), "the unchanged one again");
+    assert_eq!(
+        verdict(&dir, &record),
+        Some(Status::Eligible),
+        "the unchanged one again"
+    );
 }
 
 /// `None` for what cannot be read.
@@ -103,7 +116,10 @@ fn verdict(dir: &Dir, record: &Path) -> Option<Status> {
 
 fn read_files(record: &Path) -> Files {
     let folder = Folder::open(record, &Limits::default()).unwrap();
-    folder.names().map(|name| (name.to_owned(), folder.read(name).unwrap())).collect()
+    folder
+        .names()
+        .map(|name| (name.to_owned(), folder.read(name).unwrap()))
+        .collect()
 }
 
 fn write_files(record: &PathBuf, files: &Files) {
@@ -119,18 +135,27 @@ fn write_files(record: &PathBuf, files: &Files) {
 fn changes(before: &Files, after: &Files) -> String {
     let names: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let differs = |name: &&&String| before.get(**name) != after.get(**name);
-    names.iter().filter(differs).map(|name| format!("{name}: {}; ", first_difference(before, after, name))).collect()
+    names
+        .iter()
+        .filter(differs)
+        .map(|name| format!("{name}: {}; ", first_difference(before, after, name)))
+        .collect()
 }
 
 fn first_difference(before: &Files, after: &Files, name: &str) -> String {
-    let (Some(old), Some(new)) = (before.get(name), after.get(name)) else { return "there or gone".into() };
+    let (Some(old), Some(new)) = (before.get(name), after.get(name)) else {
+        return "there or gone".into();
+    };
     let text = |bytes: &Vec<u8>| {
         let bytes = zstd::decode_all(bytes.as_slice()).unwrap_or_else(|_| bytes.clone());
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let (old, new) = (text(old), text(new));
     let pair = old.lines().zip(new.lines()).find(|(old, new)| old != new);
-    pair.map_or_else(|| "other length".into(), |(old, new)| format!("`{old}` -> `{new}`"))
+    pair.map_or_else(
+        || "other length".into(),
+        |(old, new)| format!("`{old}` -> `{new}`"),
+    )
 }
 
 // Changes that leave seals and digests as they were.
@@ -147,12 +172,23 @@ fn flip_bit(files: &mut Files, dice: &mut Dice) -> Meaning {
 
 /// What a change of one file comes to.
 fn meaning_of(before: &Files, after: &Files, name: &str) -> Meaning {
-    let text = |files: &Files| files.get(name).and_then(|bytes| String::from_utf8(bytes.clone()).ok());
+    let text = |files: &Files| {
+        files
+            .get(name)
+            .and_then(|bytes| String::from_utf8(bytes.clone()).ok())
+    };
     match (name, text(before), text(after)) {
         ("README.md", Some(old), Some(new)) if table_of(&old) == table_of(&new) => Meaning::Untouched,
         ("record.toml", Some(old), Some(new)) => match (Record::parse(&old), Record::parse(&new)) {
             (Ok(old), Ok(new)) if old == new => Meaning::Untouched,
-            (Ok(old), Ok(new)) if Record { author: old.author.clone(), ..new.clone() } == old => Meaning::AuthorsWord,
+            (Ok(old), Ok(new))
+                if Record {
+                    author: old.author.clone(),
+                    ..new.clone()
+                } == old =>
+            {
+                Meaning::AuthorsWord
+            }
             _ => Meaning::Changed,
         },
         _ => Meaning::Changed,
@@ -194,7 +230,13 @@ fn remove_file(files: &mut Files, dice: &mut Dice) -> Meaning {
 }
 
 fn add_file(files: &mut Files, dice: &mut Dice) -> Meaning {
-    let name = *dice.pick(&["notes.txt", "runs/seed-99.jsonl.zst", "source.patch", "record.toml.sig", "runs/a/b"]);
+    let name = *dice.pick(&[
+        "notes.txt",
+        "runs/seed-99.jsonl.zst",
+        "source.patch",
+        "record.toml.sig",
+        "runs/a/b",
+    ]);
     files.insert(name.into(), b"x".to_vec());
     Meaning::Changed
 }
@@ -209,7 +251,9 @@ fn edit_log(files: &mut Files, dice: &mut Dice, edit: impl FnOnce(&mut Vec<Strin
 }
 
 fn drop_line(files: &mut Files, dice: &mut Dice) -> Meaning {
-    edit_log(files, dice, |lines, dice| drop(lines.remove(dice.below(lines.len()))));
+    edit_log(files, dice, |lines, dice| {
+        drop(lines.remove(dice.below(lines.len())))
+    });
     Meaning::Changed
 }
 
@@ -243,7 +287,9 @@ fn forge_log(files: &mut Files, dice: &mut Dice, edit: impl FnOnce(&mut Vec<Stri
 }
 
 fn drop_line_resealed(files: &mut Files, dice: &mut Dice) -> Meaning {
-    forge_log(files, dice, |lines, dice| drop(lines.remove(dice.below(lines.len()))))
+    forge_log(files, dice, |lines, dice| {
+        drop(lines.remove(dice.below(lines.len())))
+    })
 }
 
 fn double_line_resealed(files: &mut Files, dice: &mut Dice) -> Meaning {
@@ -283,7 +329,11 @@ fn edit_field_resealed(files: &mut Files, dice: &mut Dice) -> Meaning {
         let of_event: Vec<usize> = (0..lines.len()).filter(|&at| lines[at].contains(&tag)).collect();
         let at = *dice.pick(&of_event);
         let factor = *dice.pick(&[0.5, 0.9, 1.1, 2.0]);
-        assert!(edit_field(&mut lines[at], pointer, |value| other(value, factor)), "{pointer}: {}", lines[at]);
+        assert!(
+            edit_field(&mut lines[at], pointer, |value| other(value, factor)),
+            "{pointer}: {}",
+            lines[at]
+        );
     })
 }
 
@@ -292,11 +342,22 @@ fn other(value: &Value, factor: f64) -> Value {
     match value {
         Value::Number(number) if number.is_u64() => {
             let whole = number.as_u64().unwrap();
-            json!(if factor < 1.0 { whole.saturating_sub(1 + whole / 7) } else { whole + 1 })
+            json!(if factor < 1.0 {
+                whole.saturating_sub(1 + whole / 7)
+            } else {
+                whole + 1
+            })
         }
         Value::Number(number) => json!(number.as_f64().unwrap() * factor),
         Value::String(text) if text == "completed" => json!("interrupted"),
-        Value::String(text) => json!(text.chars().rev().chain(['0']).take(text.len()).collect::<String>() + "f"),
+        Value::String(text) => json!(
+            text.chars()
+                .rev()
+                .chain(['0'])
+                .take(text.len())
+                .collect::<String>()
+                + "f"
+        ),
         other => panic!("no other value of {other}"),
     }
 }
@@ -321,7 +382,10 @@ fn edit_head_resealed(files: &mut Files, dice: &mut Dice) -> Meaning {
     let pointer = *dice.pick(&HEAD);
     let factor = *dice.pick(&[0.5, 2.0]);
     forge_log(files, dice, |lines, _| {
-        assert!(edit_field(&mut lines[0], pointer, |value| other(value, factor)), "{pointer}");
+        assert!(
+            edit_field(&mut lines[0], pointer, |value| other(value, factor)),
+            "{pointer}"
+        );
     })
 }
 
@@ -332,7 +396,9 @@ fn seed_twice(files: &mut Files, dice: &mut Dice) -> Meaning {
     let (from, to) = (dice.pick(&logs).clone(), dice.pick(&logs).clone());
     let mut lines = lines(files, &from);
     // Not even the same bytes.
-    edit_field(&mut lines[0], "/run_id", |_| json!(format!("other-{}", dice.next())));
+    edit_field(&mut lines[0], "/run_id", |_| {
+        json!(format!("other-{}", dice.next()))
+    });
     put_lines(files, &to, &resealed(&lines));
     let seed = lines[0].clone();
     let seed: Value = serde_json::from_str(&seed).unwrap();
@@ -342,7 +408,11 @@ fn seed_twice(files: &mut Files, dice: &mut Dice) -> Meaning {
         }
     });
     redigested(files);
-    if from == to { Meaning::Untouched } else { Meaning::Changed }
+    if from == to {
+        Meaning::Untouched
+    } else {
+        Meaning::Changed
+    }
 }
 
 fn attempt_removed(files: &mut Files, dice: &mut Dice) -> Meaning {
@@ -374,7 +444,11 @@ fn attempts_edited(files: &mut Files, dice: &mut Dice) -> Meaning {
 
 fn config_edited(files: &mut Files, dice: &mut Dice) -> Meaning {
     let text = String::from_utf8(files["config.toml"].clone()).unwrap();
-    let digits: Vec<usize> = text.char_indices().filter(|(_, c)| c.is_ascii_digit()).map(|(at, _)| at).collect();
+    let digits: Vec<usize> = text
+        .char_indices()
+        .filter(|(_, c)| c.is_ascii_digit())
+        .map(|(at, _)| at)
+        .collect();
     let at = *dice.pick(&digits);
     let mut bytes = text.into_bytes();
     bytes[at] = if bytes[at] == b'9' { b'8' } else { bytes[at] + 1 };
@@ -395,7 +469,11 @@ fn figure_edited(files: &mut Files, dice: &mut Dice) -> Meaning {
 fn readme_figure_edited(files: &mut Files, dice: &mut Dice) -> Meaning {
     let text = String::from_utf8(files["README.md"].clone()).unwrap();
     let table = table_of(&text).unwrap();
-    let digits: Vec<usize> = table.char_indices().filter(|(_, c)| c.is_ascii_digit()).map(|(at, _)| at).collect();
+    let digits: Vec<usize> = table
+        .char_indices()
+        .filter(|(_, c)| c.is_ascii_digit())
+        .map(|(at, _)| at)
+        .collect();
     let at = text.find(table).unwrap() + *dice.pick(&digits);
     let mut bytes = text.into_bytes();
     bytes[at] = if bytes[at] == b'0' { b'1' } else { bytes[at] - 1 };
@@ -415,14 +493,20 @@ fn prose_edited(files: &mut Files, dice: &mut Dice) -> Meaning {
 fn packed_otherwise(files: &mut Files, dice: &mut Dice) -> Meaning {
     let name = dice.pick(&log_names(files)).clone();
     let log = zstd::decode_all(files[&name].as_slice()).unwrap();
-    files.insert(name, zstd::encode_all(log.as_slice(), 1 + dice.below(9) as i32).unwrap());
+    files.insert(
+        name,
+        zstd::encode_all(log.as_slice(), 1 + dice.below(9) as i32).unwrap(),
+    );
     redigested(files);
     Meaning::Untouched
 }
 
 fn config_laid_out(files: &mut Files, dice: &mut Dice) -> Meaning {
     let text = String::from_utf8(files["config.toml"].clone()).unwrap();
-    files.insert("config.toml".into(), format!("# {}\n{text}", dice.next()).into_bytes());
+    files.insert(
+        "config.toml".into(),
+        format!("# {}\n{text}", dice.next()).into_bytes(),
+    );
     redigested(files);
     Meaning::Untouched
 }

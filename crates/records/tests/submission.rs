@@ -1,8 +1,8 @@
 //! From runs to a record, and what a check says of it and of changed copies.
 
-mod common;
 #[path = "common/claim.rs"]
 mod claim;
+mod common;
 
 use std::fs;
 use std::path::Path;
@@ -26,8 +26,15 @@ fn a_whole_claim_is_submitted_and_the_record_is_eligible() {
     assert_eq!(
         files,
         [
-            "README.md", "attempts.toml", "config.toml", "curve.png", "curve.svg", "record.toml",
-            "runs/seed-11.jsonl.zst", "runs/seed-12.jsonl.zst", "runs/seed-13.jsonl.zst"
+            "README.md",
+            "attempts.toml",
+            "config.toml",
+            "curve.png",
+            "curve.svg",
+            "record.toml",
+            "runs/seed-11.jsonl.zst",
+            "runs/seed-12.jsonl.zst",
+            "runs/seed-13.jsonl.zst"
         ]
     );
 }
@@ -42,8 +49,15 @@ fn runs_are_checked_before_they_are_submitted() {
     let (outcome, said) = try_check(&dir, &runs[..2], args.attempts.as_deref());
     assert_eq!(outcome.unwrap(), Outcome::No);
     assert!(said.contains("declared, but not here: seed 13"), "{said}");
-    assert!(try_check(&dir, &[&dir.path().join("none")], args.attempts.as_deref()).0.is_err());
-    assert!(try_check(&dir, &runs, None).0.is_err(), "nobody said which category");
+    assert!(
+        try_check(&dir, &[&dir.path().join("none")], args.attempts.as_deref())
+            .0
+            .is_err()
+    );
+    assert!(
+        try_check(&dir, &runs, None).0.is_err(),
+        "nobody said which category"
+    );
 }
 
 #[test]
@@ -51,8 +65,16 @@ fn the_same_inputs_give_the_same_bytes() {
     let (one, two) = (Dir::new(), Dir::new());
     let (_, first) = submitted(&one);
     let (_, second) = submitted(&two);
-    let differs = Command::new("diff").arg("-r").args([&first, &second]).output().unwrap();
-    assert!(differs.status.success(), "{}", String::from_utf8_lossy(&differs.stdout));
+    let differs = Command::new("diff")
+        .arg("-r")
+        .args([&first, &second])
+        .output()
+        .unwrap();
+    assert!(
+        differs.status.success(),
+        "{}",
+        String::from_utf8_lossy(&differs.stdout)
+    );
 }
 
 #[test]
@@ -77,7 +99,10 @@ fn runs_that_break_a_rule_are_refused_by_its_name() {
     dir.write(&format!("runs/small-{}/run.jsonl", SEEDS[1]), log.as_bytes());
     let (outcome, said) = try_submit(&args);
     assert_eq!(outcome.unwrap(), Outcome::No);
-    assert!(said.contains("FAIL  seals-whole") && said.contains("Not submitted"), "{said}");
+    assert!(
+        said.contains("FAIL  seals-whole") && said.contains("Not submitted"),
+        "{said}"
+    );
     assert!(!args.out.exists(), "nothing was written");
 }
 
@@ -89,7 +114,10 @@ fn a_record_twice_under_two_names_is_found() {
     args.author = "bob".into();
     let (outcome, said) = try_submit(&args);
     assert_eq!(outcome.unwrap(), Outcome::No);
-    assert!(said.contains("distinct-logs") && said.contains("small/2026-09-21-muon-wide"), "{said}");
+    assert!(
+        said.contains("distinct-logs") && said.contains("small/2026-09-21-muon-wide"),
+        "{said}"
+    );
     // Made elsewhere and put beside it.
     let records = args.out.clone();
     args.out = dir.path().join("elsewhere");
@@ -109,20 +137,30 @@ fn a_readme_that_claims_another_figure_is_found_by_its_line() {
     let (_, record) = submitted(&dir);
     let path = record.join("README.md");
     let text = fs::read_to_string(&path).unwrap();
-    let (line, row) = text.lines().enumerate().find(|(_, line)| line.starts_with("| mean |")).unwrap();
+    let (line, row) = text
+        .lines()
+        .enumerate()
+        .find(|(_, line)| line.starts_with("| mean |"))
+        .unwrap();
     let edited = row.replacen("16.", "15.", 1);
     assert_ne!(row, edited);
     fs::write(&path, text.replace(row, &edited)).unwrap();
     let (outcome, said) = try_check(&dir, &[&record], None);
     assert_eq!(outcome.unwrap(), Outcome::No);
-    assert!(said.contains("claims-agree") && said.contains(&format!("README.md:{}", line + 1)), "{said}");
+    assert!(
+        said.contains("claims-agree") && said.contains(&format!("README.md:{}", line + 1)),
+        "{said}"
+    );
 }
 
 #[test]
 fn a_signed_record_is_checked_with_its_key() {
     let dir = Dir::new();
     let key = dir.path().join("key");
-    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status();
     if made.is_err() {
         eprintln!("skipped: ssh-keygen is not installed");
         return;
@@ -146,14 +184,32 @@ fn a_signed_record_is_checked_with_its_key() {
 /// A repository with one commit and a change since, and the log of a run of that.
 fn dirty_claim(dir: &Dir) -> (blueberry_records::submit::SubmitArgs, String) {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(dir.path()).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(dir.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
     dir.write("code.rs", b"fn main() {}\n");
     git(&["init", "-q"]);
     git(&["add", "code.rs"]);
-    git(&["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "one"]);
+    git(&[
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b",
+        "commit",
+        "-q",
+        "-m",
+        "one",
+    ]);
     let commit = git(&["rev-parse", "HEAD"]);
     dir.write("code.rs", b"fn main() { faster() }\n");
     let patch = blueberry_records::source::patch_since(dir.path(), &commit).unwrap();
@@ -163,7 +219,10 @@ fn dirty_claim(dir: &Dir) -> (blueberry_records::submit::SubmitArgs, String) {
         run.source.commit = Some(commit.clone());
         run.source.dirty = true;
         run.source.patch_sha256 = Some(blueberry_rules::sha256(&patch));
-        dir.write(&format!("runs/small-{seed}/run.jsonl"), &sealed(&run, &events(seed), end(seed)));
+        dir.write(
+            &format!("runs/small-{seed}/run.jsonl"),
+            &sealed(&run, &events(seed), end(seed)),
+        );
     }
     (args, commit)
 }
@@ -187,8 +246,20 @@ fn the_patch_of_a_changed_tree_comes_along_and_leads_to_it() {
         .unwrap();
     assert!(worktree.success());
     let patch = record.join("source.patch");
-    assert!(Command::new("git").arg("-C").arg(&clean).arg("apply").arg(&patch).status().unwrap().success());
-    assert_eq!(fs::read_to_string(clean.join("code.rs")).unwrap(), "fn main() { faster() }\n");
+    assert!(
+        Command::new("git")
+            .arg("-C")
+            .arg(&clean)
+            .arg("apply")
+            .arg(&patch)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(
+        fs::read_to_string(clean.join("code.rs")).unwrap(),
+        "fn main() { faster() }\n"
+    );
 }
 
 #[test]
@@ -197,7 +268,12 @@ fn source_that_changed_since_the_run_is_not_submitted() {
     let (args, _) = dirty_claim(&dir);
     dir.write("code.rs", b"fn main() { something_else() }\n");
     let (outcome, _) = try_submit(&args);
-    assert!(outcome.unwrap_err().to_string().contains("are not those that ran"));
+    assert!(
+        outcome
+            .unwrap_err()
+            .to_string()
+            .contains("are not those that ran")
+    );
     assert!(!record_dir(&args).exists());
 }
 

@@ -15,13 +15,19 @@ fn check(subject: &Subject) -> Answer {
         Ok(text) => text,
         Err(error) => return fail(error.to_string()),
     };
-    let Some(first) = opened.runs.first() else { return fail("there is no run") };
+    let Some(first) = opened.runs.first() else {
+        return fail("there is no run");
+    };
     if !says(&text, &first.log.run.config) {
         return fail(format!("{CONFIG_FILE} is not what {} ran with", first.name));
     }
-    let differs = |run: &&blueberry_rules::LoggedRun| config_sha256(&run.log.run.config) != opened.record.config_sha256;
+    let differs =
+        |run: &&blueberry_rules::LoggedRun| config_sha256(&run.log.run.config) != opened.record.config_sha256;
     match opened.runs.iter().find(differs) {
-        Some(run) => fail(format!("{} ran with other settings than record.toml names", run.name)),
+        Some(run) => fail(format!(
+            "{} ran with other settings than record.toml names",
+            run.name
+        )),
         None => pass(CONFIG_FILE),
     }
 }

@@ -12,8 +12,13 @@ pub const CHECK: FolderCheck = FolderCheck {
 
 /// Files that record.toml does not name: itself, its signature, the README, whose prose is the author's, and
 /// what a verifier adds, which has its own signature.
-const UNLISTED: [&str; 5] =
-    [RECORD_FILE, "record.toml.sig", README_FILE, "verification.toml", "verification.toml.sig"];
+const UNLISTED: [&str; 5] = [
+    RECORD_FILE,
+    "record.toml.sig",
+    README_FILE,
+    "verification.toml",
+    "verification.toml.sig",
+];
 
 fn check(subject: &Subject) -> Answer {
     let (folder, files) = (&subject.opened.folder, &subject.opened.record.files);

@@ -49,14 +49,23 @@ pub const CHECKS: &[FolderCheck] = &[
 /// What every check answers.
 #[must_use]
 pub fn findings(subject: &Subject) -> Vec<Finding> {
-    let ask = |check: &FolderCheck| Finding { rule: check.id.to_owned(), run: None, answer: (check.check)(subject) };
+    let ask = |check: &FolderCheck| Finding {
+        rule: check.id.to_owned(),
+        run: None,
+        answer: (check.check)(subject),
+    };
     CHECKS.iter().map(ask).collect()
 }
 
 fn pass(evidence: impl Into<String>) -> Answer {
-    Answer::Pass { evidence: evidence.into() }
+    Answer::Pass {
+        evidence: evidence.into(),
+    }
 }
 
 fn fail(evidence: impl Into<String>) -> Answer {
-    Answer::Fail { evidence: evidence.into(), line: None }
+    Answer::Fail {
+        evidence: evidence.into(),
+        line: None,
+    }
 }

@@ -18,5 +18,8 @@ fn check(subject: &Subject) -> Answer {
     if root.ends_with(Path::new(&id)) {
         return pass(id);
     }
-    fail(format!("`{}` is the place of another record; this one belongs into `records/{id}`", root.display()))
+    fail(format!(
+        "`{}` is the place of another record; this one belongs into `records/{id}`",
+        root.display()
+    ))
 }

@@ -15,16 +15,24 @@ fn check(subject: &Subject) -> Answer {
         Err(error) => return fail(error.to_string()),
     };
     let Some(stated) = table_of(&text) else {
-        return fail(format!("{README_FILE} has not one table of figures between its two markers"));
+        return fail(format!(
+            "{README_FILE} has not one table of figures between its two markers"
+        ));
     };
     let expected = table(&Summary::of(subject.category, &subject.opened.runs));
-    let differs = stated.lines().zip(expected.lines()).position(|(stated, expected)| stated != expected);
+    let differs = stated
+        .lines()
+        .zip(expected.lines())
+        .position(|(stated, expected)| stated != expected);
     match differs {
         None if stated.lines().count() == expected.lines().count() => pass(README_FILE),
         differs => {
             let at = text.find(stated).unwrap_or_default();
             let line = text[..at].lines().count() + differs.unwrap_or_default() + 1;
-            let expected = expected.lines().nth(differs.unwrap_or_default()).unwrap_or_default();
+            let expected = expected
+                .lines()
+                .nth(differs.unwrap_or_default())
+                .unwrap_or_default();
             fail(format!("{README_FILE}:{line}: the logs give `{expected}`"))
         }
     }

@@ -16,9 +16,13 @@ fn check(subject: &Subject) -> Answer {
     let (folder, record) = (&subject.opened.folder, &subject.opened.record);
     let Some(key) = &record.public_key else {
         if folder.has(SIGNATURE_FILE) {
-            return fail(format!("there is a {SIGNATURE_FILE}, but record.toml names no key"));
+            return fail(format!(
+                "there is a {SIGNATURE_FILE}, but record.toml names no key"
+            ));
         }
-        return Answer::NotApplicable { why: "it is not signed".into() };
+        return Answer::NotApplicable {
+            why: "it is not signed".into(),
+        };
     };
     let signature = match folder.text(SIGNATURE_FILE) {
         Ok(signature) => signature,

@@ -24,12 +24,23 @@ fn check(subject: &Subject) -> Answer {
             return fail(format!("{} ran other source than record.toml names", run.name));
         }
     }
-    let patch = match opened.folder.has(PATCH_FILE).then(|| opened.folder.read(PATCH_FILE)).transpose() {
+    let patch = match opened
+        .folder
+        .has(PATCH_FILE)
+        .then(|| opened.folder.read(PATCH_FILE))
+        .transpose()
+    {
         Ok(patch) => patch.map(|bytes| sha256(&bytes)),
         Err(error) => return fail(error.to_string()),
     };
     if patch != named.patch_sha256 {
-        return fail(format!("{PATCH_FILE} is not the patch that record.toml and the logs name"));
+        return fail(format!(
+            "{PATCH_FILE} is not the patch that record.toml and the logs name"
+        ));
     }
-    pass(format!("commit {}{}", named.commit, if patch.is_some() { " with a patch" } else { "" }))
+    pass(format!(
+        "commit {}{}",
+        named.commit,
+        if patch.is_some() { " with a patch" } else { "" }
+    ))
 }

@@ -49,7 +49,11 @@ pub fn submitted(dir: &Dir) -> (SubmitArgs, PathBuf) {
 }
 
 /// Checks paths, and gives the answer with what was said.
-pub fn try_check(dir: &Dir, paths: &[&Path], attempts: Option<&Path>) -> (Result<Outcome, CommandError>, String) {
+pub fn try_check(
+    dir: &Dir,
+    paths: &[&Path],
+    attempts: Option<&Path>,
+) -> (Result<Outcome, CommandError>, String) {
     let args = CheckArgs {
         paths: paths.iter().map(|path| path.to_path_buf()).collect(),
         categories: Some(dir.path().join("categories.toml")),
@@ -72,7 +76,12 @@ pub fn broken_rules(dir: &Dir, record: &Path) -> Result<Vec<String>, CommandErro
     let mut said = Vec::new();
     check(&args, &mut said)?;
     let judged: Value = serde_json::from_slice(&said).expect("JSON");
-    let findings = judged[0]["verdict"]["findings"].as_array().expect("findings").clone();
+    let findings = judged[0]["verdict"]["findings"]
+        .as_array()
+        .expect("findings")
+        .clone();
     let failed = findings.iter().filter(|finding| finding["answer"] == "fail");
-    Ok(failed.map(|finding| finding["rule"].as_str().expect("a rule").to_owned()).collect())
+    Ok(failed
+        .map(|finding| finding["rule"].as_str().expect("a rule").to_owned())
+        .collect())
 }

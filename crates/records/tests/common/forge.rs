@@ -33,7 +33,11 @@ impl Dice {
 }
 
 pub fn log_names(files: &Files) -> Vec<String> {
-    files.keys().filter(|name| name.starts_with("runs/")).cloned().collect()
+    files
+        .keys()
+        .filter(|name| name.starts_with("runs/"))
+        .cloned()
+        .collect()
 }
 
 /// The lines of a log.
@@ -52,7 +56,10 @@ pub fn put_lines(files: &mut Files, name: &str, lines: &[String]) {
 pub fn resealed(lines: &[String]) -> Vec<String> {
     let mut chain = Chain::new();
     let mut sealed = Vec::new();
-    let kept: Vec<_> = lines.iter().filter(|line| !line.contains("\"event\":\"seal\"")).collect();
+    let kept: Vec<_> = lines
+        .iter()
+        .filter(|line| !line.contains("\"event\":\"seal\""))
+        .collect();
     for (index, line) in kept.iter().enumerate() {
         let event = Event::parse(line.as_bytes()).ok();
         chain.push(format!("{line}\n").as_bytes(), event.as_ref().and_then(Event::at));
@@ -71,7 +78,10 @@ pub fn edit_record(files: &mut Files, edit: impl FnOnce(&mut Record)) {
     let mut record = Record::parse(&text).expect("a record");
     edit(&mut record);
     // As a forger's program writes it, without the checks of ours.
-    files.insert("record.toml".into(), toml::to_string(&record).expect("TOML").into_bytes());
+    files.insert(
+        "record.toml".into(),
+        toml::to_string(&record).expect("TOML").into_bytes(),
+    );
 }
 
 /// Makes every digest in `record.toml` anew.
@@ -101,7 +111,9 @@ pub fn redigested(files: &mut Files) {
 /// Changes a field of a line; says whether the line has it.
 pub fn edit_field(line: &mut String, pointer: &str, edit: impl FnOnce(&Value) -> Value) -> bool {
     let mut value: Value = serde_json::from_str(line).expect("JSON");
-    let Some(field) = value.pointer_mut(pointer) else { return false };
+    let Some(field) = value.pointer_mut(pointer) else {
+        return false;
+    };
     *field = edit(field);
     *line = value.to_string();
     true
