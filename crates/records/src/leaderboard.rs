@@ -19,6 +19,7 @@ use crate::curve::{CurveError, progression_picture, svg};
 use crate::folder::{FolderError, read_text};
 use crate::judge::record_folders;
 use crate::open::{OpenRecord, open_record};
+use crate::record::Record;
 use crate::write::{WriteError, write_file};
 
 /// Name of the ledger in the folder of records.
@@ -107,9 +108,13 @@ pub enum LeaderboardError {
     Write(#[from] WriteError),
 }
 
-/// A record with what a verifier said.
+/// A record with what a verifier said; without its logs, of which there are many.
 struct Known {
-    opened: OpenRecord,
+    record: Record,
+    /// Digest of its `record.toml`.
+    sha256: String,
+    /// `None` for a category that there is not.
+    claimed: Option<Figures>,
     verification: Option<(Verification, String)>,
 }
 
@@ -157,7 +162,7 @@ fn holds(path: &Path, bytes: &[u8]) -> bool {
 
 /// Every file that is made, with its content.
 fn made(args: &LeaderboardArgs, categories: &Categories) -> Result<BTreeMap<PathBuf, Vec<u8>>, CommandError> {
-    let known = read_all(&args.records)?;
+    let known = read_all(&args.records, categories)?;
     let (ledger, text) = go_on(args, &known)?;
     let entries: Vec<Entry> = known
         .values()
@@ -195,7 +200,7 @@ fn made(args: &LeaderboardArgs, categories: &Categories) -> Result<BTreeMap<Path
 }
 
 /// All records by id.
-fn read_all(records: &Path) -> Result<BTreeMap<String, Known>, CommandError> {
+fn read_all(records: &Path, categories: &Categories) -> Result<BTreeMap<String, Known>, CommandError> {
     let mut known = BTreeMap::new();
     for path in record_folders(records) {
         let opened = open_record(&path, &Limits::default())?;
@@ -203,8 +208,14 @@ fn read_all(records: &Path) -> Result<BTreeMap<String, Known>, CommandError> {
         if !path.ends_with(&id) {
             return Err(LeaderboardError::Place { path, id }.into());
         }
-        let verification = verification(&opened)?;
-        known.insert(id, Known { opened, verification });
+        let category = categories.get(&opened.record.category);
+        let known_record = Known {
+            sha256: sha256(opened.text.as_bytes()),
+            claimed: category.map(|category| Figures::of(&Summary::of(category, &opened.runs))),
+            verification: verification(&opened)?,
+            record: opened.record,
+        };
+        known.insert(id, known_record);
     }
     Ok(known)
 }
@@ -252,8 +263,7 @@ fn unchanged(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Result<(), Lea
         let record = known
             .get(&what.record)
             .ok_or_else(|| LeaderboardError::Gone(what.record.clone()))?;
-        let digest = sha256(record.opened.text.as_bytes());
-        if what.kind == Kind::Submission && what.document_sha256.as_deref() != Some(&digest) {
+        if what.kind == Kind::Submission && what.document_sha256.as_deref() != Some(&record.sha256) {
             return Err(LeaderboardError::Changed {
                 record: what.record.clone(),
                 document: "record.toml",
@@ -309,11 +319,11 @@ fn news(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Vec<Happening> {
 impl Known {
     fn submission(&self, id: &str) -> Happening {
         Happening {
-            date: self.opened.record.date.clone(),
+            date: self.record.date.clone(),
             record: id.to_owned(),
-            by: self.opened.record.author.clone(),
+            by: self.record.author.clone(),
             kind: Kind::Submission,
-            document_sha256: Some(sha256(self.opened.text.as_bytes())),
+            document_sha256: Some(self.sha256.clone()),
             reason: String::new(),
         }
     }
@@ -356,18 +366,11 @@ impl Decision {
 }
 
 /// A record as the leaderboard knows it. One of a category that there is not has no figure.
-fn entry(known: &Known, categories: &Categories, ledger: &Ledger) -> Entry {
-    let record = &known.opened.record;
+fn entry(known: &Known, ledger: &Ledger) -> Entry {
+    let record = &known.record;
     let id = record.id();
-    let figures = |summary: &Summary| Figures::of(summary);
-    let claimed = categories
-        .get(&record.category)
-        .map(|category| Summary::of(category, &known.opened.runs));
-    let verified = known
-        .verification
-        .as_ref()
-        .and_then(|(verification, _)| verification.challenger.as_ref());
-    let none = Figures {
+    let verified = known.verification.as_ref().and_then(|(verification, _)| verification.challenger.as_ref());
+    let none = || Figures {
         figure: None,
         hardware: String::new(),
         means: BTreeMap::new(),
@@ -378,13 +381,9 @@ fn entry(known: &Known, categories: &Categories, ledger: &Ledger) -> Entry {
         author: record.author.clone(),
         title: record.title.clone(),
         date: record.date.clone(),
-        status: ledger
-            .statuses()
-            .get(&id)
-            .copied()
-            .unwrap_or(RecordStatus::Pending),
-        claimed: claimed.as_ref().map_or(none, figures),
-        verified: verified.map(figures),
+        status: ledger.statuses().get(&id).copied().unwrap_or(RecordStatus::Pending),
+        claimed: known.claimed.clone().unwrap_or_else(none),
+        verified: verified.map(Figures::of),
         seeds: record.runs.iter().map(|run| run.seed).collect(),
         logs: record.runs.iter().map(|run| run.sha256.clone()).collect(),
         parent: record.parent.clone(),

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::Limits;
 use crate::check::runs_facts;
-use crate::checks::signature::SIGNATURE_FILE;
+use crate::checks::SIGNATURE_FILE;
 use crate::commands::{CommandError, Outcome, find_category, load_categories};
 use crate::config::{CONFIG_FILE, config_text};
 use crate::curve::{self, CurveError, loss_curve, png, svg};

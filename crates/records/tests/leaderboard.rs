@@ -1,4 +1,5 @@
 //! The leaderboard is made from the records to the byte, and what changes behind its back shows.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 #[path = "common/claim.rs"]
 mod claim;

@@ -3,6 +3,7 @@
 //! Two kinds of change are not among them, since no check of one record can find them: a log that was made up as a whole
 //! and agrees with itself (only running it again tells), and another author in an unsigned record (the ledger and the
 //! signature tell; `leaderboard.rs` and `submission.rs` test both).
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 #[path = "common/claim.rs"]
 mod claim;

@@ -1,4 +1,5 @@
 //! From runs to a record, and what a check says of it and of changed copies.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 #[path = "common/claim.rs"]
 mod claim;

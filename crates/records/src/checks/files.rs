@@ -1,6 +1,6 @@
 use blueberry_rules::{Answer, sha256};
 
-use super::{FolderCheck, Subject, fail, pass};
+use super::{FolderCheck, SIGNATURE_FILE, Subject, fail, pass};
 use crate::readme::README_FILE;
 use crate::record::RECORD_FILE;
 

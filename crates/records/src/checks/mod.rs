@@ -7,10 +7,12 @@ mod files;
 mod place;
 mod readme;
 mod runs;
-pub mod signature;
+mod signature;
 mod source;
 
 use blueberry_rules::{Answer, Category, Finding};
+
+pub use signature::SIGNATURE_FILE;
 
 use crate::open::OpenRecord;
 
