@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use crate::commands;
+
 /// The speedrun harness for a ~151M-parameter language model.
 #[derive(Debug, Parser)]
 #[command(name = "blueberry", version, about, max_term_width = 100)]
@@ -26,6 +28,16 @@ pub enum Command {
     /// Turn text into token shards.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Declare the seeds of a claim before they run.
+    Attempts(commands::attempts::Flags),
+    /// Hold runs or records against the rules: exit code 0 eligible, 1 not or undecided, 2 unreadable.
+    Check(commands::check::Flags),
+    /// Turn runs into a record, unless a rule is broken.
+    Submit(commands::submit::Flags),
+    /// Write a request for a sponsored run.
+    Propose(commands::propose::Flags),
+    /// Make LEADERBOARD.md anew from the records.
+    Leaderboard(commands::leaderboard::Flags),
 }
 
 #[derive(Debug, ClapArgs)]

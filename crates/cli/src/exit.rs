@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use blueberry_data::{DataError, PrepareError, TokenizerError};
+use blueberry_records::CommandError;
 use blueberry_train::native::{DeviceError, PresetError, RunDirError, RunError};
 
 /// The thing asked was done, or it failed and has said so itself.
@@ -42,6 +43,7 @@ fn is_bad_input(error: &anyhow::Error) -> bool {
         return run.is_bad_input();
     }
     error.is::<Usage>()
+        || error.is::<CommandError>()
         || error.is::<PresetError>()
         || error.is::<DeviceError>()
         || error.is::<RunDirError>()

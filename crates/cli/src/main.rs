@@ -22,6 +22,11 @@ fn main() -> ExitCode {
         Command::Info(args) => commands::info::run(&args),
         Command::Data(DataCommand::Prepare(args)) => commands::data::prepare(&args),
         Command::Data(DataCommand::Verify(args)) => commands::data::verify(&args),
+        Command::Attempts(flags) => commands::attempts::run(flags),
+        Command::Check(flags) => commands::check::run(flags),
+        Command::Submit(flags) => commands::submit::run(flags),
+        Command::Propose(flags) => commands::propose::run(flags),
+        Command::Leaderboard(flags) => commands::leaderboard::run(flags),
     };
     exit::code(result)
 }
