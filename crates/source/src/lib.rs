@@ -1,0 +1,150 @@
+//! The digest of the source tree that a binary is built from.
+//!
+//! The build script of `blueberry-train` fixes it in the binary, which writes it into every log; a verifier computes it
+//! from the source that a record names. Both have to do it here.
+
+use std::fs::{self, FileType};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// What decides what the binary does, below the root of the workspace.
+const FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
+const FOLDERS: [&str; 3] = ["crates", "presets", "shaders"];
+
+/// The files and folders that decide what the binary does, of those that exist: what a build script has to watch.
+#[must_use]
+pub fn places(root: &Path) -> Vec<PathBuf> {
+    let names = FILES.iter().chain(&FOLDERS);
+    names.map(|name| root.join(name)).filter(|path| path.exists()).collect()
+}
+
+/// Every file that decides what the binary does, in order. A link stands for itself and is not followed: in a
+/// stranger's tree it may lead anywhere.
+fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = FILES.map(|file| root.join(file)).into();
+    for folder in FOLDERS.map(|folder| root.join(folder)) {
+        match fs::symlink_metadata(&folder) {
+            Ok(found) => collect(folder, found.file_type(), &mut files)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at(&folder, &error)),
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn collect(path: PathBuf, kind: FileType, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    if !kind.is_dir() {
+        files.push(path);
+        return Ok(());
+    }
+    for entry in fs::read_dir(&path).map_err(|error| at(&path, &error))? {
+        let entry = entry.map_err(|error| at(&path, &error))?;
+        let kind = entry.file_type().map_err(|error| at(&entry.path(), &error))?;
+        collect(entry.path(), kind, files)?;
+    }
+    Ok(())
+}
+
+/// SHA-256 over path and content of every file that decides what the binary does, in lower-case hex. A link counts as
+/// where it leads and is not followed.
+///
+/// # Errors
+/// A file or folder cannot be read, or is neither file, folder nor link.
+pub fn digest(root: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    for file in files(root)? {
+        let name = file.strip_prefix(root).unwrap_or(&file);
+        update(&mut hash, name.to_string_lossy().replace('\\', "/").as_bytes());
+        update(&mut hash, &content(&file).map_err(|error| at(&file, &error))?);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// With its length, so that no two lists of names and contents give the same bytes.
+fn update(hash: &mut Sha256, bytes: &[u8]) {
+    hash.update((bytes.len() as u64).to_le_bytes());
+    hash.update(bytes);
+}
+
+fn content(file: &Path) -> io::Result<Vec<u8>> {
+    let kind = fs::symlink_metadata(file)?.file_type();
+    if kind.is_symlink() {
+        let target = fs::read_link(file)?;
+        return Ok(format!("link to {}", target.display()).into_bytes());
+    }
+    if !kind.is_file() {
+        // A read of a pipe or device may never end.
+        return Err(io::Error::other("neither a file nor a folder; remove it from the source"));
+    }
+    fs::read(file)
+}
+
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot read `{}`: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("crates/a")).unwrap();
+        for (name, text) in [("Cargo.toml", "[workspace]"), ("Cargo.lock", ""), ("crates/a/lib.rs", "// a")] {
+            fs::write(root.path().join(name), text).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn the_digest_is_over_lengths_names_and_contents_in_order() {
+        let mut bytes = Vec::new();
+        for text in ["Cargo.lock", "", "Cargo.toml", "[workspace]", "crates/a/lib.rs", "// a"] {
+            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend(text.as_bytes());
+        }
+        let expected: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digest(tree().path()).unwrap(), expected);
+    }
+
+    #[test]
+    fn any_change_shows_but_those_that_no_binary_sees() {
+        let root = tree();
+        let before = digest(root.path()).unwrap();
+        let changed = |name: &str, text: &str| {
+            let path = root.path().join(name);
+            let was = fs::read(&path).ok();
+            fs::write(&path, text).unwrap();
+            let after = digest(root.path()).unwrap();
+            match was {
+                Some(was) => fs::write(&path, was).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
+            }
+            after != before
+        };
+        assert!(changed("crates/a/lib.rs", "// b"));
+        assert!(changed("crates/a/new.rs", ""));
+        assert!(changed("Cargo.lock", " "));
+        assert!(!changed("README.md", "Hello"));
+        assert_eq!(digest(root.path()).unwrap(), before);
+    }
+
+    #[test]
+    fn a_missing_manifest_is_an_error() {
+        let root = tree();
+        fs::remove_file(root.path().join("Cargo.lock")).unwrap();
+        assert!(digest(root.path()).unwrap_err().to_string().contains("Cargo.lock"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_a_circle_ends() {
+        let root = tree();
+        let before = digest(root.path()).unwrap();
+        std::os::unix::fs::symlink("..", root.path().join("crates/up")).unwrap();
+        assert_ne!(digest(root.path()).unwrap(), before);
+    }
+}
