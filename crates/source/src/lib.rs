@@ -1,4 +1,4 @@
-//! The digest of the source tree that a binary is built from.
+//! The source tree that a binary is built from: its digest, and the patch by which it differs from its commit.
 //!
 //! The build script of `blueberry-train` fixes it in the binary, which writes it into every log; a verifier computes it
 //! from the source that a record names. Both have to do it here.
@@ -6,6 +6,7 @@
 use std::fs::{self, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use sha2::{Digest, Sha256};
 
@@ -17,7 +18,10 @@ const FOLDERS: [&str; 3] = ["crates", "presets", "shaders"];
 #[must_use]
 pub fn places(root: &Path) -> Vec<PathBuf> {
     let names = FILES.iter().chain(&FOLDERS);
-    names.map(|name| root.join(name)).filter(|path| path.exists()).collect()
+    names
+        .map(|name| root.join(name))
+        .filter(|path| path.exists())
+        .collect()
 }
 
 /// Every file that decides what the binary does, in order. A link stands for itself and is not followed: in a
@@ -63,6 +67,29 @@ pub fn digest(root: &Path) -> io::Result<String> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// What leads from the commit that is checked out to the tree, as `git apply` takes it; empty where they are the same.
+/// Files that git does not know are not in it: `git add -N` makes them known.
+///
+/// The same tree gives the same bytes on every machine, whatever its user's settings, since logs hold the digest.
+///
+/// # Errors
+/// There is no git, or no commit.
+pub fn patch(root: &Path) -> io::Result<Vec<u8>> {
+    let mut command = Command::new("git");
+    for setting in ["core.quotePath=true", "diff.suppressBlankEmpty=false", "diff.indentHeuristic=true"] {
+        command.args(["-c", setting]);
+    }
+    // Digests in full: a short one has as many digits as the repository needs, and a copy needs fewer.
+    command.args(["diff", "HEAD", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color"]);
+    command.args(["--no-renames", "--unified=3", "--diff-algorithm=myers", "--src-prefix=a/", "--dst-prefix=b/"]);
+    let output = command.current_dir(root).output()?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(io::Error::other(format!("`git diff HEAD` in `{}` failed: {said}", root.display())))
+}
+
 /// With its length, so that no two lists of names and contents give the same bytes.
 fn update(hash: &mut Sha256, bytes: &[u8]) {
     hash.update((bytes.len() as u64).to_le_bytes());
@@ -77,7 +104,9 @@ fn content(file: &Path) -> io::Result<Vec<u8>> {
     }
     if !kind.is_file() {
         // A read of a pipe or device may never end.
-        return Err(io::Error::other("neither a file nor a folder; remove it from the source"));
+        return Err(io::Error::other(
+            "neither a file nor a folder; remove it from the source",
+        ));
     }
     fs::read(file)
 }
@@ -93,7 +122,11 @@ mod tests {
     fn tree() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("crates/a")).unwrap();
-        for (name, text) in [("Cargo.toml", "[workspace]"), ("Cargo.lock", ""), ("crates/a/lib.rs", "// a")] {
+        for (name, text) in [
+            ("Cargo.toml", "[workspace]"),
+            ("Cargo.lock", ""),
+            ("crates/a/lib.rs", "// a"),
+        ] {
             fs::write(root.path().join(name), text).unwrap();
         }
         root
@@ -102,11 +135,21 @@ mod tests {
     #[test]
     fn the_digest_is_over_lengths_names_and_contents_in_order() {
         let mut bytes = Vec::new();
-        for text in ["Cargo.lock", "", "Cargo.toml", "[workspace]", "crates/a/lib.rs", "// a"] {
+        for text in [
+            "Cargo.lock",
+            "",
+            "Cargo.toml",
+            "[workspace]",
+            "crates/a/lib.rs",
+            "// a",
+        ] {
             bytes.extend((text.len() as u64).to_le_bytes());
             bytes.extend(text.as_bytes());
         }
-        let expected: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected: String = Sha256::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         assert_eq!(digest(tree().path()).unwrap(), expected);
     }
 
@@ -136,7 +179,53 @@ mod tests {
     fn a_missing_manifest_is_an_error() {
         let root = tree();
         fs::remove_file(root.path().join("Cargo.lock")).unwrap();
-        assert!(digest(root.path()).unwrap_err().to_string().contains("Cargo.lock"));
+        assert!(
+            digest(root.path())
+                .unwrap_err()
+                .to_string()
+                .contains("Cargo.lock")
+        );
+    }
+
+    fn git(root: &Path, words: &[&str]) {
+        let output = Command::new("git").args(words).current_dir(root).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {output:?}");
+    }
+
+    fn commit(root: &Path) {
+        git(root, &["init", "--quiet"]);
+        git(root, &["add", "."]);
+        let author = ["-c", "user.name=alice", "-c", "user.email=alice@example.org"];
+        git(root, &[&author[..], &["commit", "--quiet", "-m", "All"]].concat());
+    }
+
+    #[test]
+    fn a_patch_is_the_same_whatever_the_settings_and_leads_to_the_tree() {
+        let (root, copy) = (tree(), tree());
+        commit(root.path());
+        commit(copy.path());
+        assert_eq!(patch(root.path()).unwrap(), b"");
+        fs::write(root.path().join("crates/a/lib.rs"), "// b\n").unwrap();
+        fs::write(root.path().join("crates/a/data.bin"), [0, 255, 1]).unwrap();
+        git(root.path(), &["add", "-N", "crates/a/data.bin"]);
+        let changes = patch(root.path()).unwrap();
+        for (name, value) in [("diff.noprefix", "true"), ("core.abbrev", "4"), ("diff.context", "9"), ("color.ui", "always")] {
+            git(root.path(), &["config", name, value]);
+        }
+        assert_eq!(patch(root.path()).unwrap(), changes);
+        let file = copy.path().join("changes");
+        fs::write(&file, &changes).unwrap();
+        git(copy.path(), &["apply", "--binary", "changes"]);
+        fs::remove_file(&file).unwrap();
+        assert_eq!(digest(copy.path()).unwrap(), digest(root.path()).unwrap());
+        git(copy.path(), &["add", "-N", "crates/a/data.bin"]);
+        assert_eq!(patch(copy.path()).unwrap(), changes);
+    }
+
+    #[test]
+    fn without_a_commit_there_is_no_patch() {
+        let error = patch(tree().path()).unwrap_err().to_string();
+        assert!(error.contains("git diff HEAD"), "{error}");
     }
 
     #[cfg(unix)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use blueberry_rules::{
-    Answer, Case, Category, Declared, Facts, Finding, LeakScan, LoggedRun, Pair, Plausibility, Probe, RecordToBeat, Status,
+    Answer, Case, Category, Declared, Facts, Finding, LeakScan, LoggedRun, Pair, Plausibility, Probe, RecordToBeat,
     SubmittedSource, Summary, challenger_is_below, judge, stats,
 };
 use blueberry_runlog::{Event, Hardware};
@@ -11,7 +11,7 @@ use blueberry_runlog::{Event, Hardware};
 use super::document::{BuiltSource, Comparison, FORMAT, Machine, Outcome, VerifiedRun, Verification};
 use super::error::{Unbuildable, VerifyError};
 use super::execute::{log, log_sha256};
-use super::plan::{Plan, Role, Turn};
+use super::plan::{Plan, Role, Side, Turn};
 use super::state::{Done, State, Work};
 use super::subject::Subject;
 use crate::LogLimits;
@@ -26,8 +26,6 @@ pub struct Judge<'a> {
     pub plausibility: Option<&'a Plausibility>,
     /// What a scan of the data found.
     pub leak_scan: Option<&'a LeakScan>,
-    /// What a probe of the trained model found.
-    pub probe: Option<&'a Probe>,
 }
 
 /// Rules that only a verifier can ask. Every other is one of [`blueberry_rules::RULES`].
@@ -35,7 +33,7 @@ const BUILDS: &str = "verify-builds";
 const LEAVES_LOG: &str = "verify-leaves-a-log";
 const SAME_SOURCE: &str = "verify-same-source";
 const CLOCK: &str = "verify-clock";
-const BEATS_RECORD: &str = "verify-beats-record";
+const PROBES: &str = "verify-probes";
 
 /// The verifier's clock and the program's may differ by rounding, not by more.
 const CLOCK_TOLERANCE_S: f64 = 0.05;
@@ -66,6 +64,7 @@ pub(super) fn decide(
     state: &State,
     subject: &Subject,
     given: &Judge,
+    probe: Option<&Probe>,
 ) -> Result<Verification, VerifyError> {
     let plan = &state.plan;
     let runs = read_runs(work, state)?;
@@ -78,21 +77,20 @@ pub(super) fn decide(
         findings.extend(check_run(plan, run));
     }
     let pairs = pairs(&verification.runs);
-    if let Some(record) = &plan.record {
-        let (comparison, answer) = compare(&pairs, record.id.clone(), BuiltSource::of(record));
-        verification.comparison = comparison;
-        findings.push(finding(BEATS_RECORD, None, answer));
+    if plan.probe.is_some() && probe.is_none() {
+        let text = "the challenger's program was asked to probe its model, and did not say what it found";
+        findings.push(finding(PROBES, None, cannot_tell(text.to_owned())));
     }
+    verification.comparison = plan.record.as_ref().and_then(|record| compare(&pairs, record));
     let logs: Vec<LoggedRun> = of(&runs, Role::Challenger).filter_map(|run| run.log.clone()).collect();
     if !logs.is_empty() {
-        let facts = facts(plan, given, pairs, &verification.runs)?;
+        let facts = facts(plan, given, probe, pairs, &verification.runs)?;
         let verdict = judge(&Case {
             category: given.category,
             plausibility: given.plausibility,
             runs: &logs,
             facts: &facts,
         });
-        debug_assert!(verdict.status != Status::Ineligible || verdict.failures().count() > 0);
         findings.extend(verdict.findings);
         verification.challenger = Some(verdict.summary);
     }
@@ -216,35 +214,28 @@ fn pairs(runs: &[VerifiedRun]) -> Vec<Pair> {
     whole.collect::<Option<_>>().unwrap_or_default()
 }
 
-fn compare(pairs: &[Pair], record: String, source: BuiltSource) -> (Option<Comparison>, Answer) {
+/// The pairs in figures; whether they decide is the judge's to say (rule `beats-record`).
+fn compare(pairs: &[Pair], record: &Side) -> Option<Comparison> {
     let differences: Vec<f64> = pairs.iter().map(|pair| pair.challenger - pair.record).collect();
-    let Ok(sample) = stats::Sample::of(&differences) else {
-        return (None, cannot_tell("a run of either side has no figure, so there are no pairs to compare".to_owned()));
-    };
-    let test = challenger_is_below(pairs);
-    let (n, mean) = (pairs.len(), sample.mean);
-    let answer = match &test {
-        Ok(test) if test.is_below() => passed(&format!("{mean:+.4} a pair over {n} pairs, p = {:.2e}", test.p)),
-        Ok(test) => failed(format!(
-            "{mean:+.4} a pair over {n} pairs against `{record}`, p = {:.3}, and {} is needed",
-            test.p,
-            stats::ALPHA
-        )),
-        Err(why) => cannot_tell(why.to_string()),
-    };
-    let comparison = Comparison {
-        record,
-        source,
-        pairs: n as u64,
-        record_mean: pairs.iter().map(|pair| pair.record).sum::<f64>() / n as f64,
-        difference: mean,
+    let sample = stats::Sample::of(&differences).ok()?;
+    Some(Comparison {
+        record: record.id.clone(),
+        source: BuiltSource::of(record),
+        pairs: pairs.len() as u64,
+        record_mean: pairs.iter().map(|pair| pair.record).sum::<f64>() / pairs.len() as f64,
+        difference: sample.mean,
         interval: sample.interval(0.95),
-        test: test.ok(),
-    };
-    (Some(comparison), answer)
+        test: challenger_is_below(pairs).ok(),
+    })
 }
 
-fn facts(plan: &Plan, judge: &Judge, pairs: Vec<Pair>, runs: &[VerifiedRun]) -> Result<Facts, VerifyError> {
+fn facts(
+    plan: &Plan,
+    judge: &Judge,
+    probe: Option<&Probe>,
+    pairs: Vec<Pair>,
+    runs: &[VerifiedRun],
+) -> Result<Facts, VerifyError> {
     let record = plan.record.as_ref().map(|record| RecordToBeat {
         id: record.id.clone(),
         figures: runs.iter().filter(|run| run.role == Role::Record).filter_map(|run| run.figure).collect(),
@@ -252,7 +243,7 @@ fn facts(plan: &Plan, judge: &Judge, pairs: Vec<Pair>, runs: &[VerifiedRun]) -> 
     Ok(Facts {
         attempts: Some(Declared::parse(&plan.attempts)?),
         leak_scan: judge.leak_scan.cloned(),
-        probe: judge.probe.copied(),
+        probe: probe.copied(),
         source: Some(SubmittedSource {
             commit: plan.challenger.commit.clone(),
             patch_sha256: plan.challenger.patch_sha256.clone(),

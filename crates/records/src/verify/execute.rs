@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use blueberry_rules::sha256;
+use blueberry_rules::{Probe, sha256};
 
 use super::error::{SourceError, Unbuildable, VerifyError, at};
 use super::plan::{Plan, Role, Turn};
@@ -14,7 +14,7 @@ use super::sandbox::{Job, Sandbox};
 use super::source::{check_out, toolchain};
 use super::state::{Done, State, Work};
 use super::subject::Subject;
-use crate::folder::read_at_most;
+use crate::folder::{read_at_most, read_text};
 use crate::logs::LOG_FILE;
 
 /// What a verification tells of its progress.
@@ -35,6 +35,11 @@ pub enum Progress {
         turn: Turn,
         /// Of how many.
         of: usize,
+        /// Since when.
+        seconds: f64,
+    },
+    /// The last model is probed.
+    Probing {
         /// Since when.
         seconds: f64,
     },
@@ -167,7 +172,7 @@ impl Execution<'_> {
     }
 
     fn run_once(&mut self, turn: Turn, of: usize, dir: &Path) -> Result<Done, VerifyError> {
-        let job = self.job(turn, dir);
+        let job = self.job(turn, dir, &self.plan.arguments);
         let mut tick = |elapsed| {
             (self.progress)(Progress::Running { turn, of, seconds: Duration::as_secs_f64(&elapsed) });
         };
@@ -181,7 +186,23 @@ impl Execution<'_> {
         })
     }
 
-    fn job(&self, turn: Turn, dir: &Path) -> Job {
+    /// Probes the last model of the challenger; nothing where its program does not say what it found.
+    pub(super) fn probe(&mut self) -> Result<Option<Probe>, VerifyError> {
+        let (Some(words), Some(turn)) = (&self.plan.probe, self.plan.probed()) else {
+            return Ok(None);
+        };
+        let dir = self.work.run(turn);
+        let output = dir.join("probe.txt");
+        let mut command = self.plan.sandbox.command(&self.job(turn, &dir, words));
+        let mut tick = |elapsed| (self.progress)(Progress::Probing { seconds: Duration::as_secs_f64(&elapsed) });
+        let limit = Duration::from_secs(self.plan.run_limit_s);
+        process::run(&mut command, limit, &output, &mut tick)?;
+        let text = read_text(&output, PROBE_BYTES).unwrap_or_default();
+        // Drivers print what they like before it.
+        Ok(text.lines().rev().find_map(|line| serde_json::from_str(line).ok()))
+    }
+
+    fn job(&self, turn: Turn, dir: &Path, arguments: &[String]) -> Job {
         let place = self.place(turn.role);
         let recipe = place.dir.join("recipe.toml");
         let attempts = self.work.dir().join("attempts.toml");
@@ -195,7 +216,7 @@ impl Execution<'_> {
             ("{attempts}", attempts.clone().into_os_string()),
         ];
         let program = place.target.join("release/blueberry");
-        let words = self.plan.arguments.iter().map(|word| {
+        let words = arguments.iter().map(|word| {
             let value = values.iter().find(|(name, _)| name == word);
             value.map_or_else(|| word.into(), |(_, value)| value.clone())
         });
@@ -240,6 +261,8 @@ pub(super) fn log(run: &Path) -> PathBuf {
     run.join("out").join(LOG_FILE)
 }
 
+/// The longest answer of a probe that is read.
+const PROBE_BYTES: u64 = 1 << 20;
 /// The largest log that is hashed.
 const LOG_BYTES: u64 = 256 << 20;
 

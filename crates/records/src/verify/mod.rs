@@ -99,7 +99,8 @@ fn carry_out(
         return Ok(decide::unbuildable(&plan, request.challenger, &request.judge, &why));
     }
     execution.run(state)?;
-    decide::decide(work, state, request.challenger, &request.judge)
+    let probe = execution.probe()?;
+    decide::decide(work, state, request.challenger, &request.judge, probe.as_ref())
 }
 
 fn today() -> String {

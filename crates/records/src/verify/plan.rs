@@ -40,6 +40,9 @@ pub struct Plan {
     pub sandbox: Sandbox,
     /// Device files that it may use.
     pub devices: Vec<PathBuf>,
+    /// Arguments of the program that probes the last run of the challenger, where that is wanted; the same words stand
+    /// for the same values.
+    pub probe: Option<Vec<String>>,
     /// The longest that fetching and building may take, in seconds.
     pub build_limit_s: u64,
     /// The longest that a run may take, in seconds.
@@ -113,6 +116,8 @@ pub struct Options {
     pub sandbox: Sandbox,
     /// See [`Plan::devices`].
     pub devices: Vec<PathBuf>,
+    /// See [`Plan::probe`].
+    pub probe: Option<Vec<String>>,
     /// See [`Plan::build_limit_s`].
     pub build_limit_s: u64,
     /// See [`Plan::run_limit_s`]; by default three times the category's limit, or a day.
@@ -123,18 +128,26 @@ impl Options {
     /// `blueberry train` on the best device with fresh seeds.
     #[must_use]
     pub fn new(sandbox: Sandbox) -> Self {
-        let words = "train --preset {recipe} --seed {seed} --out {out} --device {device}";
+        let words = words("train --preset {recipe} --seed {seed} --out {out} --device {device} --attempts {attempts}");
         Self {
             seeds: Vec::new(),
             runs: None,
             data: None,
             device: "auto".to_owned(),
-            arguments: words.split(' ').map(str::to_owned).collect(),
+            arguments: words,
             sandbox,
             devices: super::sandbox::gpus(),
+            probe: None,
             build_limit_s: 2 * 3600,
             run_limit_s: None,
         }
+    }
+
+    /// Probes the last model of the challenger as well, by `blueberry probe`.
+    #[must_use]
+    pub fn with_probe(self) -> Self {
+        let probe = Some(words("probe {out} --json --device {device}"));
+        Self { probe, ..self }
     }
 
     fn arguments(&self) -> Vec<String> {
@@ -144,6 +157,10 @@ impl Options {
         }
         arguments
     }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
 }
 
 impl Plan {
@@ -179,6 +196,7 @@ impl Plan {
             arguments: options.arguments(),
             sandbox: options.sandbox.clone(),
             devices: options.devices.clone(),
+            probe: options.probe.clone(),
             build_limit_s: options.build_limit_s,
             run_limit_s: options.run_limit_s.unwrap_or(limit_s),
         })
@@ -198,6 +216,13 @@ impl Plan {
         runs.enumerate()
             .map(|(number, (role, seed))| Turn { number, role, seed })
             .collect()
+    }
+
+    /// The run whose model is probed: the challenger's last.
+    #[must_use]
+    pub fn probed(&self) -> Option<Turn> {
+        let of_challenger = |turn: &Turn| turn.role == Role::Challenger;
+        self.turns().into_iter().rfind(of_challenger)
     }
 
     /// The side of a role, where it takes part.
@@ -222,6 +247,7 @@ impl Plan {
             ("arguments", self.arguments == other.arguments),
             ("sandbox", self.sandbox == other.sandbox),
             ("devices", self.devices == other.devices),
+            ("probe", self.probe == other.probe),
         ];
         same.into_iter().find_map(|(field, same)| (!same).then_some(field))
     }

@@ -46,6 +46,8 @@ pub fn check_out(source: &Source, repository: &Path, to: &Path) -> Result<(), Ve
     git(to, &["checkout", "--quiet", "--detach", "FETCH_HEAD"], None)?;
     if let Some(patch) = &source.patch {
         git(to, &["apply", "--binary", "--whitespace=nowarn", "-"], Some(patch))?;
+        // The build takes the patch from git again, which sees new files only where it knows of them.
+        git(to, &["add", "--intent-to-add", "--all"], None)?;
     }
     check_digest(source, to)
 }
