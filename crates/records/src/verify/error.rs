@@ -120,6 +120,9 @@ pub enum VerifyError {
 /// What is wrong with a source. For the challenger's this is an outcome, for the record's an error of the place.
 #[derive(Debug, Error)]
 pub enum SourceError {
+    /// Its commit is no name of one.
+    #[error("`{0}` is no commit: 40 or 64 lower-case hex digits are")]
+    Commit(String),
     /// It is not to be had.
     #[error("the repository `{}` does not have commit {commit}: fetch it first (a pull request's is `git fetch origin pull/N/head`)", repository.display())]
     Missing {

@@ -6,6 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::record::is_commit;
+
 use super::error::{SourceError, VerifyError, at};
 
 /// The source that a record names.
@@ -59,10 +61,6 @@ fn check_digest(source: &Source, tree: &Path) -> Result<(), VerifyError> {
         return Err(SourceError::Differs { found, expected }.into());
     }
     Ok(())
-}
-
-fn is_commit(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// Runs git in `dir` without the hooks and settings of this machine's user.
