@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use crate::commands::probe::ProbeArgs;
+use crate::commands::scan::ScanArgs;
+use crate::commands::verify::VerifyRecordArgs;
+
 /// The speedrun harness for a ~151M-parameter language model.
 #[derive(Debug, Parser)]
 #[command(name = "blueberry", version, about, max_term_width = 100)]
@@ -26,6 +30,8 @@ pub enum Command {
     /// Turn text into token shards.
     #[command(subcommand)]
     Data(DataCommand),
+    Verify(VerifyRecordArgs),
+    Probe(ProbeArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -100,6 +106,7 @@ pub enum DataCommand {
     Prepare(PrepareArgs),
     /// Compare every shard of a prepared folder with the digests in its manifest.
     Verify(VerifyArgs),
+    Scan(ScanArgs),
 }
 
 #[derive(Debug, ClapArgs)]

@@ -22,6 +22,9 @@ fn main() -> ExitCode {
         Command::Info(args) => commands::info::run(&args),
         Command::Data(DataCommand::Prepare(args)) => commands::data::prepare(&args),
         Command::Data(DataCommand::Verify(args)) => commands::data::verify(&args),
+        Command::Data(DataCommand::Scan(args)) => commands::scan::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
+        Command::Probe(args) => commands::probe::run(&args),
     };
     exit::code(result)
 }

@@ -21,5 +21,9 @@ pub fn mean_texts(summary: &Summary) -> BTreeMap<String, String> {
         let text = figure_text(&name, mean);
         (name, text)
     };
-    summary.figures().into_iter().map(|(name, figure)| text(name, figure.mean)).collect()
+    summary
+        .figures()
+        .into_iter()
+        .map(|(name, figure)| text(name, figure.mean))
+        .collect()
 }

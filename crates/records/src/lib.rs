@@ -10,10 +10,10 @@ pub mod logs;
 pub mod readme;
 pub mod record;
 pub mod sign;
-pub mod verify;
 #[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod testing;
+pub mod verify;
 
 pub use limits::{Limits, LogLimits};
 pub use record::Record;

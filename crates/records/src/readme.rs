@@ -16,9 +16,20 @@ const MEAN: &str = "mean";
 #[must_use]
 pub fn readme(record: &Record, summary: &Summary, category_name: &str) -> String {
     let title = escaped(&record.title);
-    let signed = if record.public_key.is_some() { "signed (`record.toml.sig`)" } else { "not signed" };
-    let patch = if record.source.patch_sha256.is_some() { ", with `source.patch` on top" } else { "" };
-    let parent = record.parent.as_ref().map_or_else(String::new, |parent| format!("\nBuilds on `{parent}`.\n"));
+    let signed = if record.public_key.is_some() {
+        "signed (`record.toml.sig`)"
+    } else {
+        "not signed"
+    };
+    let patch = if record.source.patch_sha256.is_some() {
+        ", with `source.patch` on top"
+    } else {
+        ""
+    };
+    let parent = record
+        .parent
+        .as_ref()
+        .map_or_else(String::new, |parent| format!("\nBuilds on `{parent}`.\n"));
     format!(
         "# {title}\n\n{category_name}, by {author}, {date}.\n{parent}\n![Loss over targets consumed](curve.png)\n\n{table}\n\
          ## What is new\n\nSay here what you changed and why it helps. Everything outside the table of figures is yours.\n\n\
@@ -42,25 +53,40 @@ pub fn table(summary: &Summary) -> String {
     ];
     for run in &summary.runs {
         let seed = run.seed.to_string();
-        let figures = names.iter().map(|name| run.figures.get(*name).map_or_else(String::new, |&value| figure_text(name, value)));
+        let figures = names.iter().map(|name| {
+            run.figures
+                .get(*name)
+                .map_or_else(String::new, |&value| figure_text(name, value))
+        });
         rows.push(row([run.run.clone(), seed].into_iter().chain(figures)));
     }
     let means = summary.figures();
-    let figures = names.iter().map(|name| means.get(*name).map_or_else(String::new, |figure| figure_text(name, figure.mean)));
+    let figures = names.iter().map(|name| {
+        means
+            .get(*name)
+            .map_or_else(String::new, |figure| figure_text(name, figure.mean))
+    });
     rows.push(row([MEAN.to_owned(), String::new()].into_iter().chain(figures)));
     format!("{BEGIN}\n\n{}\n\n{END}\n", rows.join("\n"))
 }
 
 /// The names of figures that some run has, in order.
 fn names(summary: &Summary) -> Vec<&str> {
-    let mut names: Vec<&str> = summary.runs.iter().flat_map(|run| run.figures.keys().map(String::as_str)).collect();
+    let mut names: Vec<&str> = summary
+        .runs
+        .iter()
+        .flat_map(|run| run.figures.keys().map(String::as_str))
+        .collect();
     names.sort_unstable();
     names.dedup();
     names
 }
 
 fn row<T: AsRef<str>>(cells: impl IntoIterator<Item = T>) -> String {
-    let cells: Vec<String> = cells.into_iter().map(|cell| format!(" {} |", cell.as_ref())).collect();
+    let cells: Vec<String> = cells
+        .into_iter()
+        .map(|cell| format!(" {} |", cell.as_ref()))
+        .collect();
     format!("|{}", cells.concat())
 }
 
@@ -69,7 +95,10 @@ fn row<T: AsRef<str>>(cells: impl IntoIterator<Item = T>) -> String {
 pub fn table_of(readme: &str) -> Option<&str> {
     let once = |marker| {
         let mut places = readme.match_indices(marker);
-        places.next().filter(|_| places.next().is_none()).map(|(at, _)| at)
+        places
+            .next()
+            .filter(|_| places.next().is_none())
+            .map(|(at, _)| at)
     };
     let (begin, end) = (once(BEGIN)?, once(END)?);
     readme.get(begin..end + END.len())
@@ -78,11 +107,17 @@ pub fn table_of(readme: &str) -> Option<&str> {
 /// The figures that a README's table states, for the judge.
 #[must_use]
 pub fn claims(readme: &str) -> Vec<Claim> {
-    let Some(table) = table_of(readme) else { return Vec::new() };
+    let Some(table) = table_of(readme) else {
+        return Vec::new();
+    };
     let first_line = readme[..readme.find(BEGIN).unwrap_or_default()].lines().count() + 1;
     let mut names: Vec<&str> = Vec::new();
     let mut claims = Vec::new();
-    for (index, line) in table.lines().enumerate().filter(|(_, line)| line.starts_with('|')) {
+    for (index, line) in table
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.starts_with('|'))
+    {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
         if names.is_empty() {
             names = cells;
@@ -95,13 +130,22 @@ pub fn claims(readme: &str) -> Vec<Claim> {
 
 /// The figures of a row, whose first two cells are run and seed.
 fn row_claims<'a>(names: &'a [&str], cells: &'a [&str], line: usize) -> impl Iterator<Item = Claim> + 'a {
-    let run = cells.first().copied().filter(|&run| run != MEAN).map(str::to_owned);
-    names.iter().zip(cells).skip(2).filter(|(_, text)| !text.is_empty()).map(move |(name, text)| Claim {
-        place: format!("{README_FILE}:{line}"),
-        run: run.clone(),
-        name: (*name).to_owned(),
-        text: (*text).to_owned(),
-    })
+    let run = cells
+        .first()
+        .copied()
+        .filter(|&run| run != MEAN)
+        .map(str::to_owned);
+    names
+        .iter()
+        .zip(cells)
+        .skip(2)
+        .filter(|(_, text)| !text.is_empty())
+        .map(move |(name, text)| Claim {
+            place: format!("{README_FILE}:{line}"),
+            run: run.clone(),
+            name: (*name).to_owned(),
+            text: (*text).to_owned(),
+        })
 }
 
 /// A stranger's line without the power to format or link.
@@ -113,7 +157,9 @@ fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
             '@' => safe.push_str("&#64;"),
-            letter if letter.is_ascii_punctuation() && !",.:+-%".contains(letter) => safe.extend(['\\', letter]),
+            letter if letter.is_ascii_punctuation() && !",.:+-%".contains(letter) => {
+                safe.extend(['\\', letter])
+            }
             letter => safe.push(letter),
         }
     }
@@ -135,14 +181,24 @@ mod tests {
     #[test]
     fn the_table_is_found_again_and_every_figure_is_a_claim() {
         let (readme, summary) = text();
-        assert_eq!(table_of(&readme).map(|table| table.to_owned() + "\n"), Some(table(&summary)));
+        assert_eq!(
+            table_of(&readme).map(|table| table.to_owned() + "\n"),
+            Some(table(&summary))
+        );
         let claims = claims(&readme);
         let figures: usize = summary.runs.iter().map(|run| run.figures.len()).sum();
         assert_eq!(claims.len(), figures + summary.figures().len());
-        let mean = claims.iter().find(|claim| claim.run.is_none() && claim.name == "tokens").unwrap();
+        let mean = claims
+            .iter()
+            .find(|claim| claim.run.is_none() && claim.name == "tokens")
+            .unwrap();
         assert_eq!(mean.text, "8192");
         let line: usize = mean.place.strip_prefix("README.md:").unwrap().parse().unwrap();
-        assert!(readme.lines().nth(line - 1).unwrap().starts_with("| mean |"), "{}", mean.place);
+        assert!(
+            readme.lines().nth(line - 1).unwrap().starts_with("| mean |"),
+            "{}",
+            mean.place
+        );
     }
 
     #[test]
@@ -159,7 +215,11 @@ mod tests {
         let mut record = record();
         record.title = "[x](http://e) <img> @bob a|b".into();
         let (_, summary) = text();
-        let first = readme(&record, &summary, "Small").lines().next().unwrap().to_owned();
+        let first = readme(&record, &summary, "Small")
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned();
         assert_eq!(first, r"# \[x\]\(http:\/\/e\) &lt;img&gt; &#64;bob a\|b");
     }
 }

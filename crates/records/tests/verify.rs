@@ -27,7 +27,10 @@ fn a_fifth_faster(role: Role, seed: u64) -> f64 {
 
 /// What the finding of a rule says; a run's by the part of its name.
 fn says<'a>(verification: &'a Verification, rule: &str) -> Option<&'a Answer> {
-    let finding = verification.findings.iter().find(|finding| finding.rule == rule)?;
+    let finding = verification
+        .findings
+        .iter()
+        .find(|finding| finding.rule == rule)?;
     Some(&finding.answer)
 }
 
@@ -59,12 +62,25 @@ fn the_whole_way_in_a_sandbox() {
     let (a, b) = (Role::Challenger, Role::Record);
     let order: Vec<Role> = finished.iter().map(|&(role, ..)| role).collect();
     assert_eq!(order, [a, b, b, a, a, b, b, a]);
-    assert!(finished.iter().all(|&(_, seed, of)| SEEDS.contains(&seed) && of == 8));
+    assert!(
+        finished
+            .iter()
+            .all(|&(_, seed, of)| SEEDS.contains(&seed) && of == 8)
+    );
     let comparison = verification.comparison.as_ref().unwrap();
-    assert!(comparison.difference < 0.0 && comparison.test.unwrap().is_below(), "{comparison:?}");
+    assert!(
+        comparison.difference < 0.0 && comparison.test.unwrap().is_below(),
+        "{comparison:?}"
+    );
     assert!(comparison.interval.is_some_and(|(_, high)| high < 0.0));
     assert_eq!(verification.machine.as_ref().unwrap().device, "Example GPU");
-    for rule in ["verify-builds", "verify-leaves-a-log", "verify-same-source", "verify-clock", "seals-whole"] {
+    for rule in [
+        "verify-builds",
+        "verify-leaves-a-log",
+        "verify-same-source",
+        "verify-clock",
+        "seals-whole",
+    ] {
         assert!(verification.holds.iter().any(|held| held == rule), "{rule}");
     }
     let figure = verification.challenger.as_ref().unwrap().figure.as_ref().unwrap();
@@ -75,7 +91,13 @@ fn the_whole_way_in_a_sandbox() {
     let text = fs::read_to_string(folder.join(VERIFICATION_FILE)).unwrap();
     assert_eq!(Verification::parse(&text).unwrap(), verification);
     let listed = Folder::open(folder, &blueberry_records::Limits::default()).unwrap();
-    assert_eq!(listed.names().filter(|name| name.starts_with("verification/")).count(), 8);
+    assert_eq!(
+        listed
+            .names()
+            .filter(|name| name.starts_with("verification/"))
+            .count(),
+        8
+    );
 }
 
 #[test]
@@ -85,8 +107,16 @@ fn alone_every_run_is_the_challengers() {
     place.provide(&place.plan(&request), |_, _| QUICK);
     let verification = silent(&request).unwrap();
     assert_eq!(verification.outcome, Outcome::Verified, "{verification:#?}");
-    assert_eq!((verification.sandbox.as_str(), verification.comparison.is_none()), ("none", true));
-    assert!(verification.runs.iter().all(|run| run.role == Role::Challenger && run.unclocked_s > Some(0.0)));
+    assert_eq!(
+        (verification.sandbox.as_str(), verification.comparison.is_none()),
+        ("none", true)
+    );
+    assert!(
+        verification
+            .runs
+            .iter()
+            .all(|run| run.role == Role::Challenger && run.unclocked_s > Some(0.0))
+    );
 }
 
 #[test]
@@ -95,7 +125,11 @@ fn a_challenger_that_is_no_faster_here_is_rejected() {
     let request = place.request(true, Sandbox::None);
     // It claims 6 s and the record 8 s, each on its author's machine; on this one both are the same but for noise.
     place.provide(&place.plan(&request), |role, seed| {
-        let noise = if (role == Role::Challenger) == (seed % 2 == 0) { 0.01 } else { 0.0 };
+        let noise = if (role == Role::Challenger) == (seed % 2 == 0) {
+            0.01
+        } else {
+            0.0
+        };
         QUICK * (1.0 + noise)
     });
     assert_fails(&silent(&request).unwrap(), "beats-record", "not better");
@@ -111,7 +145,9 @@ fn the_verifiers_figure_stands() {
     let request = place.request(false, Sandbox::None);
     // 164 ms: a made-up log takes 16 s and a little more by its seed.
     place.dir.write("data/sleep_ms", b"300");
-    place.provide(&place.plan(&request), |_, seed| 0.164 / (16.0 + seed as f64 * 0.0032));
+    place.provide(&place.plan(&request), |_, seed| {
+        0.164 / (16.0 + seed as f64 * 0.0032)
+    });
     let verification = silent(&request).unwrap();
     assert_eq!(verification.claimed, Some(0.75));
     let figure = verification.challenger.as_ref().unwrap().figure.as_ref().unwrap();
@@ -157,7 +193,11 @@ fn it_goes_on_after_an_interruption_and_repeats_no_finished_run() {
     let error = silent(&other).unwrap_err().to_string();
     assert!(error.contains("another verification (device differs)"), "{error}");
 
-    let log = request.work.join("runs").join(Work::run_name(turns[0])).join("out/run.jsonl");
+    let log = request
+        .work
+        .join("runs")
+        .join(Work::run_name(turns[0]))
+        .join("out/run.jsonl");
     fs::write(&log, "forged").unwrap();
     let error = silent(&request).unwrap_err().to_string();
     assert!(error.contains("changed since its run finished"), "{error}");
@@ -169,7 +209,11 @@ fn a_source_that_is_not_what_ran_is_rejected_unbuilt() {
     place.challenger.source.sha256 = common::digest('0');
     let request = place.request(false, Sandbox::None);
     let verification = silent(&request).unwrap();
-    assert_fails(&verification, "verify-builds", "what is submitted is not what ran");
+    assert_fails(
+        &verification,
+        "verify-builds",
+        "what is submitted is not what ran",
+    );
     assert!(verification.runs.is_empty());
 }
 
@@ -180,7 +224,10 @@ fn a_record_in_force_that_cannot_be_built_says_nothing_of_the_challenger() {
     let verification = silent(&place.request(true, Sandbox::None)).unwrap();
     assert_eq!(verification.outcome, Outcome::Undecided);
     let answer = says(&verification, "verify-builds").unwrap();
-    assert!(answer.words().contains("does not have commit 000000"), "{answer:?}");
+    assert!(
+        answer.words().contains("does not have commit 000000"),
+        "{answer:?}"
+    );
 }
 
 #[test]
@@ -201,7 +248,13 @@ fn a_run_that_leaves_no_log_counts() {
     let place = Place::new();
     let request = place.request(false, Sandbox::None);
     place.provide(&place.plan(&request), |_, _| QUICK);
-    fs::remove_file(place.dir.path().join(format!("data/challenger-{}.jsonl", SEEDS[1]))).unwrap();
+    fs::remove_file(
+        place
+            .dir
+            .path()
+            .join(format!("data/challenger-{}.jsonl", SEEDS[1])),
+    )
+    .unwrap();
     let verification = silent(&request).unwrap();
     assert_fails(&verification, "verify-leaves-a-log", "exit status: 3");
     assert_eq!(verification.runs[1].log_sha256, None);
@@ -222,7 +275,9 @@ fn a_failed_run_of_the_record_leaves_it_undecided() {
 fn a_log_with_more_time_than_the_program_took_is_rejected() {
     let place = Place::new();
     let request = place.request(false, Sandbox::None);
-    place.provide(&place.plan(&request), |_, seed| if seed == SEEDS[2] { 100.0 } else { QUICK });
+    place.provide(&place.plan(&request), |_, seed| {
+        if seed == SEEDS[2] { 100.0 } else { QUICK }
+    });
     assert_fails(&silent(&request).unwrap(), "verify-clock", "more than the");
 }
 
@@ -240,7 +295,11 @@ fn a_log_of_another_source_is_rejected() {
 fn seeds_that_do_not_pair_off_are_refused() {
     let place = Place::new();
     let mut request = place.request(true, Sandbox::None);
-    for (seeds, words) in [(vec![1, 2, 3], "even number"), (vec![1, 2, 3, 3], "comes twice"), (vec![1, 2], "asks for more runs")] {
+    for (seeds, words) in [
+        (vec![1, 2, 3], "even number"),
+        (vec![1, 2, 3, 3], "comes twice"),
+        (vec![1, 2], "asks for more runs"),
+    ] {
         request.options.seeds = seeds;
         let error = silent(&request).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");

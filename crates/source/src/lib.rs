@@ -76,18 +76,39 @@ pub fn digest(root: &Path) -> io::Result<String> {
 /// There is no git, or no commit.
 pub fn patch(root: &Path) -> io::Result<Vec<u8>> {
     let mut command = Command::new("git");
-    for setting in ["core.quotePath=true", "diff.suppressBlankEmpty=false", "diff.indentHeuristic=true"] {
+    for setting in [
+        "core.quotePath=true",
+        "diff.suppressBlankEmpty=false",
+        "diff.indentHeuristic=true",
+    ] {
         command.args(["-c", setting]);
     }
     // Digests in full: a short one has as many digits as the repository needs, and a copy needs fewer.
-    command.args(["diff", "HEAD", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color"]);
-    command.args(["--no-renames", "--unified=3", "--diff-algorithm=myers", "--src-prefix=a/", "--dst-prefix=b/"]);
+    command.args([
+        "diff",
+        "HEAD",
+        "--binary",
+        "--full-index",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+    ]);
+    command.args([
+        "--no-renames",
+        "--unified=3",
+        "--diff-algorithm=myers",
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+    ]);
     let output = command.current_dir(root).output()?;
     if output.status.success() {
         return Ok(output.stdout);
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(io::Error::other(format!("`git diff HEAD` in `{}` failed: {said}", root.display())))
+    Err(io::Error::other(format!(
+        "`git diff HEAD` in `{}` failed: {said}",
+        root.display()
+    )))
 }
 
 /// With its length, so that no two lists of names and contents give the same bytes.
@@ -188,7 +209,11 @@ mod tests {
     }
 
     fn git(root: &Path, words: &[&str]) {
-        let output = Command::new("git").args(words).current_dir(root).output().unwrap();
+        let output = Command::new("git")
+            .args(words)
+            .current_dir(root)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{words:?}: {output:?}");
     }
 
@@ -209,7 +234,12 @@ mod tests {
         fs::write(root.path().join("crates/a/data.bin"), [0, 255, 1]).unwrap();
         git(root.path(), &["add", "-N", "crates/a/data.bin"]);
         let changes = patch(root.path()).unwrap();
-        for (name, value) in [("diff.noprefix", "true"), ("core.abbrev", "4"), ("diff.context", "9"), ("color.ui", "always")] {
+        for (name, value) in [
+            ("diff.noprefix", "true"),
+            ("core.abbrev", "4"),
+            ("diff.context", "9"),
+            ("color.ui", "always"),
+        ] {
             git(root.path(), &["config", name, value]);
         }
         assert_eq!(patch(root.path()).unwrap(), changes);

@@ -4,4 +4,7 @@ pub mod bench;
 pub mod data;
 pub mod devices;
 pub mod info;
+pub mod probe;
+pub mod scan;
 pub mod train;
+pub mod verify;

@@ -51,7 +51,11 @@ fn print(args: &ScanArgs, overlap: &Overlap) {
     } else {
         println!("{dir}: the validation set and the training tokens overlap");
     }
-    println!("  windows of {window} tokens  {} of {} overlap", grouped(overlap.overlapping_windows), grouped(overlap.train_windows));
+    println!(
+        "  windows of {window} tokens  {} of {} overlap",
+        grouped(overlap.overlapping_windows),
+        grouped(overlap.train_windows)
+    );
     println!(
         "  validation targets    {} of {} are covered ({:.3}%)",
         grouped(overlap.covered_targets),

@@ -32,7 +32,10 @@ const GRID: RGBColor = RGBColor(225, 225, 225);
 /// [`CurveError`].
 pub fn svg(picture: &Picture) -> Result<String, CurveError> {
     let mut text = String::new();
-    draw(&SVGBackend::with_string(&mut text, SIZE).into_drawing_area(), picture)?;
+    draw(
+        &SVGBackend::with_string(&mut text, SIZE).into_drawing_area(),
+        picture,
+    )?;
     Ok(text)
 }
 
@@ -76,7 +79,11 @@ fn load_font() -> Result<(), CurveError> {
     static LOADED: OnceLock<bool> = OnceLock::new();
     let loaded = *LOADED
         .get_or_init(|| register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT).is_ok());
-    if loaded { Ok(()) } else { Err(CurveError::Draw("the built-in font is damaged".into())) }
+    if loaded {
+        Ok(())
+    } else {
+        Err(CurveError::Draw("the built-in font is damaged".into()))
+    }
 }
 
 type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
@@ -96,8 +103,20 @@ fn draw_axes<B: DrawingBackend>(area: &Area<B>, picture: &Picture) -> Drawn<B> {
     stroke(area, &[(left, upper), (left, lower), (right, lower)], &INK, 1)?;
     let middle = (left + right) / 2;
     write(area, &picture.title, (middle, 14), 20, (HPos::Center, VPos::Top))?;
-    write(area, &picture.x_label, (middle, lower + 32), 16, (HPos::Center, VPos::Top))?;
-    write(area, &picture.y_label, (left, upper - 8), 16, (HPos::Center, VPos::Bottom))
+    write(
+        area,
+        &picture.x_label,
+        (middle, lower + 32),
+        16,
+        (HPos::Center, VPos::Top),
+    )?;
+    write(
+        area,
+        &picture.y_label,
+        (left, upper - 8),
+        16,
+        (HPos::Center, VPos::Bottom),
+    )
 }
 
 fn draw_line<B: DrawingBackend>(area: &Area<B>, line: &Line) -> Drawn<B> {
@@ -107,7 +126,9 @@ fn draw_line<B: DrawingBackend>(area: &Area<B>, line: &Line) -> Drawn<B> {
         return stroke(area, &points, &pale(color), 1);
     }
     stroke(area, &points, &color, 2)?;
-    points.iter().try_for_each(|&point| area.draw(&Circle::new(point, 3, color.filled())))
+    points
+        .iter()
+        .try_for_each(|&point| area.draw(&Circle::new(point, 3, color.filled())))
 }
 
 /// Mixed with white: transparency is rounded differently by viewers.
@@ -127,21 +148,42 @@ fn draw_bar<B: DrawingBackend>(area: &Area<B>, bar: &Tick) -> Drawn<B> {
 
 fn draw_legend<B: DrawingBackend>(area: &Area<B>, picture: &Picture) -> Drawn<B> {
     let (_, right, upper, _) = FRAME;
-    let named = picture.lines.iter().filter_map(|line| Some((line.color, line.name.as_ref()?)));
+    let named = picture
+        .lines
+        .iter()
+        .filter_map(|line| Some((line.color, line.name.as_ref()?)));
     for (row, (color, name)) in named.enumerate() {
         let y = upper + 14 + 20 * row as i32;
-        stroke(area, &[(right - 30, y), (right, y)], &PALETTE[color % PALETTE.len()], 2)?;
+        stroke(
+            area,
+            &[(right - 30, y), (right, y)],
+            &PALETTE[color % PALETTE.len()],
+            2,
+        )?;
         write(area, name, (right - 38, y), 15, (HPos::Right, VPos::Center))?;
     }
     Ok(())
 }
 
-fn stroke<B: DrawingBackend>(area: &Area<B>, points: &[(i32, i32)], color: &RGBColor, width: u32) -> Drawn<B> {
+fn stroke<B: DrawingBackend>(
+    area: &Area<B>,
+    points: &[(i32, i32)],
+    color: &RGBColor,
+    width: u32,
+) -> Drawn<B> {
     area.draw(&PathElement::new(points.to_vec(), color.stroke_width(width)))
 }
 
-fn write<B: DrawingBackend>(area: &Area<B>, text: &str, at: (i32, i32), size: i32, anchor: (HPos, VPos)) -> Drawn<B> {
-    let style = TextStyle::from((FONT, size).into_font()).color(&INK).pos(Pos::new(anchor.0, anchor.1));
+fn write<B: DrawingBackend>(
+    area: &Area<B>,
+    text: &str,
+    at: (i32, i32),
+    size: i32,
+    anchor: (HPos, VPos),
+) -> Drawn<B> {
+    let style = TextStyle::from((FONT, size).into_font())
+        .color(&INK)
+        .pos(Pos::new(anchor.0, anchor.1));
     area.draw_text(text, &style, at)
 }
 

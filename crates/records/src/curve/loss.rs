@@ -17,12 +17,18 @@ const NAMED: usize = 8;
 #[must_use]
 pub fn loss_curve(title: &str, category: &Category, runs: &[LoggedRun]) -> Picture {
     let traces: Vec<Trace> = runs.iter().map(Trace::of).collect();
-    let tokens = traces.iter().flat_map(|trace| trace.train.iter().chain(&trace.evals)).map(|point| point.0);
+    let tokens = traces
+        .iter()
+        .flat_map(|trace| trace.train.iter().chain(&trace.evals))
+        .map(|point| point.0);
     let x = Axis::around(tokens.chain([0.0]));
     let y = losses(&traces, category.loss_below).with_margin();
     let lines = |raw: bool| {
         let (x, y) = (&x, &y);
-        traces.iter().enumerate().map(move |(index, trace)| trace.line(index, raw, *x, *y))
+        traces
+            .iter()
+            .enumerate()
+            .map(move |(index, trace)| trace.line(index, raw, *x, *y))
     };
     Picture {
         title: title.to_owned(),
@@ -30,8 +36,14 @@ pub fn loss_curve(title: &str, category: &Category, runs: &[LoggedRun]) -> Pictu
         y_label: "loss, nats a token".into(),
         x_ticks: x.ticks(8, |tokens| short(tokens / 1e6)),
         y_ticks: y.ticks(8, short),
-        bar: category.loss_below.map(|bar| Tick { place: y.place(bar), label: format!("to undercut: {}", short(bar)) }),
-        lines: lines(true).chain(lines(false)).filter(|line| !line.points.is_empty()).collect(),
+        bar: category.loss_below.map(|bar| Tick {
+            place: y.place(bar),
+            label: format!("to undercut: {}", short(bar)),
+        }),
+        lines: lines(true)
+            .chain(lines(false))
+            .filter(|line| !line.points.is_empty())
+            .collect(),
     }
 }
 
@@ -45,7 +57,9 @@ pub(super) fn short(number: f64) -> String {
 /// uniform guess, would flatten everything else.
 fn losses(traces: &[Trace], bar: Option<f64>) -> Axis {
     let evals = traces.iter().flat_map(|trace| &trace.evals);
-    let late = traces.iter().flat_map(|trace| trace.train.iter().skip(trace.train.len() / 20));
+    let late = traces
+        .iter()
+        .flat_map(|trace| trace.train.iter().skip(trace.train.len() / 20));
     Axis::around(evals.chain(late).map(|point| point.1.min(MOST_NATS)).chain(bar))
 }
 
@@ -58,7 +72,11 @@ struct Trace {
 
 impl Trace {
     fn of(run: &LoggedRun) -> Self {
-        let mut trace = Self { seed: run.log.run.seed, train: Vec::new(), evals: Vec::new() };
+        let mut trace = Self {
+            seed: run.log.run.seed,
+            train: Vec::new(),
+            evals: Vec::new(),
+        };
         for line in &run.log.lines {
             match &line.event {
                 Event::Step(step) => trace.train.extend(point(step.at, step.loss)),
@@ -78,9 +96,16 @@ impl Trace {
     }
 
     fn line(&self, index: usize, raw: bool, x: Axis, y: Axis) -> Line {
-        let points = if raw { thinned(&self.train, x) } else { self.evals.clone() };
+        let points = if raw {
+            thinned(&self.train, x)
+        } else {
+            self.evals.clone()
+        };
         Line {
-            points: points.into_iter().map(|(tokens, loss)| (x.place(tokens), y.place(loss))).collect(),
+            points: points
+                .into_iter()
+                .map(|(tokens, loss)| (x.place(tokens), y.place(loss)))
+                .collect(),
             color: index,
             raw,
             name: (!raw && index < NAMED).then(|| format!("seed {}", self.seed)),
@@ -98,7 +123,8 @@ fn thinned(points: &[(f64, f64)], x: Axis) -> Vec<(f64, f64)> {
     let mut kept = Vec::new();
     for group in points.chunk_by(|a, b| bucket(a) == bucket(b)) {
         let by_loss = |a: &usize, b: &usize| group[*a].1.total_cmp(&group[*b].1);
-        let (Some(low), Some(high)) = ((0..group.len()).min_by(by_loss), (0..group.len()).max_by(by_loss)) else {
+        let (Some(low), Some(high)) = ((0..group.len()).min_by(by_loss), (0..group.len()).max_by(by_loss))
+        else {
             continue;
         };
         kept.push(group[low.min(high)]);

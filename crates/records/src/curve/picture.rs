@@ -52,7 +52,9 @@ impl Axis {
     /// The axis that shows `values`, or 0 to 1 where none is finite. Equal values get room around them.
     pub fn around(values: impl Iterator<Item = f64>) -> Self {
         let finite = values.filter(|value| value.is_finite());
-        let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
         if low > high {
             return Self { low: 0.0, high: 1.0 };
         }
@@ -60,13 +62,19 @@ impl Axis {
             return Self { low, high };
         }
         let room = (low.abs() * 0.01).max(0.5);
-        Self { low: low - room, high: high + room }
+        Self {
+            low: low - room,
+            high: high + room,
+        }
     }
 
     /// The axis with a twentieth of its length more at both ends.
     pub fn with_margin(self) -> Self {
         let margin = (self.high - self.low) / 20.0;
-        Self { low: self.low - margin, high: self.high + margin }
+        Self {
+            low: self.low - margin,
+            high: self.high + margin,
+        }
     }
 
     /// Where a value stands; values outside stand at the ends.
@@ -75,8 +83,14 @@ impl Axis {
     }
 
     pub fn ticks(self, most: usize, label: impl Fn(f64) -> String) -> Vec<Tick> {
-        let tick = |value| Tick { place: self.place(value), label: label(value) };
-        super::ticks::ticks(self.low, self.high, most).into_iter().map(tick).collect()
+        let tick = |value| Tick {
+            place: self.place(value),
+            label: label(value),
+        };
+        super::ticks::ticks(self.low, self.high, most)
+            .into_iter()
+            .map(tick)
+            .collect()
     }
 }
 
@@ -87,7 +101,10 @@ mod tests {
     #[test]
     fn every_value_has_a_place_in_the_frame() {
         let axis = Axis::around([f64::NAN, 2.0, f64::INFINITY, 4.0].into_iter());
-        assert_eq!([1.0, 2.0, 3.0, 4.0, 1e300].map(|value| axis.place(value)), [0.0, 0.0, 0.5, 1.0, 1.0]);
+        assert_eq!(
+            [1.0, 2.0, 3.0, 4.0, 1e300].map(|value| axis.place(value)),
+            [0.0, 0.0, 0.5, 1.0, 1.0]
+        );
         for values in [vec![], vec![f64::NAN], vec![0.0], vec![5.0, 5.0], vec![1e20]] {
             let axis = Axis::around(values.iter().copied()).with_margin();
             assert!((0.0..=1.0).contains(&axis.place(5.0)), "{values:?}");

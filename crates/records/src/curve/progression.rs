@@ -18,21 +18,38 @@ pub fn progression_picture(category: &Category, entries: &[Entry]) -> Picture {
     let mut points = Vec::new();
     for (day, figure, _) in &records {
         // The old record stood until that day.
-        points.extend(points.last().map(|&(_, before): &(f64, f64)| (x.place(*day), before)));
+        points.extend(
+            points
+                .last()
+                .map(|&(_, before): &(f64, f64)| (x.place(*day), before)),
+        );
         points.push((x.place(*day), y.place(*figure)));
     }
-    let unit = if category.metric.is_time() { "seconds" } else { "nats a token" };
+    let unit = if category.metric.is_time() {
+        "seconds"
+    } else {
+        "nats a token"
+    };
     Picture {
         title: format!("{}: the record over time", category.name),
         x_label: "day".into(),
         y_label: format!("{}, {unit}", category.metric.name()),
         x_ticks: days(&records, x),
-        y_ticks: if records.is_empty() { Vec::new() } else { y.ticks(8, short) },
+        y_ticks: if records.is_empty() {
+            Vec::new()
+        } else {
+            y.ticks(8, short)
+        },
         bar: None,
         lines: if points.is_empty() {
             Vec::new()
         } else {
-            vec![Line { points, color: 0, raw: false, name: None }]
+            vec![Line {
+                points,
+                color: 0,
+                raw: false,
+                name: None,
+            }]
         },
     }
 }
@@ -41,5 +58,10 @@ pub fn progression_picture(category: &Category, entries: &[Entry]) -> Picture {
 fn days(records: &[(f64, f64, &Entry)], x: Axis) -> Vec<Tick> {
     let mut ends: Vec<_> = records.first().into_iter().chain(records.last()).collect();
     ends.dedup_by_key(|record| record.0);
-    ends.into_iter().map(|(day, _, entry)| Tick { place: x.place(*day), label: entry.date.clone() }).collect()
+    ends.into_iter()
+        .map(|(day, _, entry)| Tick {
+            place: x.place(*day),
+            label: entry.date.clone(),
+        })
+        .collect()
 }

@@ -11,7 +11,10 @@ pub fn ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     let step = round_up(span / most as f64);
     let first = (low / step).ceil();
     // Counted, not added up: where the range is a few rounding errors wide, a sum would stand still.
-    (0..=most).map(|i| (first + i as f64) * step).filter(|tick| (low..=high).contains(tick)).collect()
+    (0..=most)
+        .map(|i| (first + i as f64) * step)
+        .filter(|tick| (low..=high).contains(tick))
+        .collect()
 }
 
 /// The next of 1, 2, 5 times a power of ten.
@@ -34,7 +37,13 @@ mod tests {
 
     #[test]
     fn odd_ranges_end() {
-        for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (-f64::MAX, f64::MAX)] {
+        for (low, high) in [
+            (1.0, 1.0),
+            (2.0, 1.0),
+            (f64::NAN, 1.0),
+            (0.0, f64::INFINITY),
+            (-f64::MAX, f64::MAX),
+        ] {
             assert_eq!(ticks(low, high, 5), [0.0; 0]);
         }
         for (low, high) in [(1e16, 1e16 + 4.0), (0.0, f64::MIN_POSITIVE), (0.0, f64::MAX)] {

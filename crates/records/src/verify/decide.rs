@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use blueberry_rules::{
-    Answer, Case, Category, Declared, Facts, Finding, LeakScan, LoggedRun, Pair, Plausibility, Probe, RecordToBeat,
-    SubmittedSource, Summary, challenger_is_below, judge, stats,
+    Answer, Case, Category, Declared, Facts, Finding, LeakScan, LoggedRun, Pair, Plausibility, Probe,
+    RecordToBeat, SubmittedSource, Summary, challenger_is_below, judge, stats,
 };
 use blueberry_runlog::{Event, Hardware};
 
-use super::document::{BuiltSource, Comparison, FORMAT, Machine, Outcome, VerifiedRun, Verification};
+use super::document::{BuiltSource, Comparison, FORMAT, Machine, Outcome, Verification, VerifiedRun};
 use super::error::{Unbuildable, VerifyError};
 use super::execute::{log, log_sha256};
 use super::plan::{Plan, Role, Side, Turn};
@@ -70,7 +70,9 @@ pub(super) fn decide(
     let runs = read_runs(work, state)?;
     let mut verification = blank(plan, subject, given);
     verification.interruptions = state.interruptions;
-    verification.machine = runs.iter().find_map(|run| Some(machine(&run.log.as_ref()?.log.run.hardware)));
+    verification.machine = runs
+        .iter()
+        .find_map(|run| Some(machine(&run.log.as_ref()?.log.run.hardware)));
     verification.runs = runs.iter().map(|run| verified_run(given.category, run)).collect();
     let mut findings = vec![finding(BUILDS, None, passed("it builds"))];
     for run in &runs {
@@ -82,7 +84,9 @@ pub(super) fn decide(
         findings.push(finding(PROBES, None, cannot_tell(text.to_owned())));
     }
     verification.comparison = plan.record.as_ref().and_then(|record| compare(&pairs, record));
-    let logs: Vec<LoggedRun> = of(&runs, Role::Challenger).filter_map(|run| run.log.clone()).collect();
+    let logs: Vec<LoggedRun> = of(&runs, Role::Challenger)
+        .filter_map(|run| run.log.clone())
+        .collect();
     if !logs.is_empty() {
         let facts = facts(plan, given, probe, pairs, &verification.runs)?;
         let verdict = judge(&Case {
@@ -134,7 +138,11 @@ fn read_runs(work: &Work, state: &State) -> Result<Vec<Run>, VerifyError> {
             return Err(VerifyError::Changed(log(&dir)));
         }
         let log = done.log_sha256.as_ref().and_then(|_| read_log(&dir));
-        Ok(Run { turn, done: done.clone(), log })
+        Ok(Run {
+            turn,
+            done: done.clone(),
+            log,
+        })
     });
     runs.collect()
 }
@@ -160,7 +168,12 @@ fn verified_run(category: &Category, run: &Run) -> VerifiedRun {
 /// What the verifier's clock counts and the log does not.
 fn unclocked_s(run: &Run) -> Option<f64> {
     let log = &run.log.as_ref()?.log;
-    let wall_s = log.lines.iter().filter_map(|line| line.event.at()).map(|at| at.wall_s).fold(0.0, f64::max);
+    let wall_s = log
+        .lines
+        .iter()
+        .filter_map(|line| line.event.at())
+        .map(|at| at.wall_s)
+        .fold(0.0, f64::max);
     let warmups = log.lines.iter().filter_map(|line| match &line.event {
         Event::Warmup(warmup) => Some(warmup.seconds),
         _ => None,
@@ -177,7 +190,10 @@ fn check_run(plan: &Plan, run: &Run) -> Vec<Finding> {
         Role::Record => cannot_tell(text),
     };
     let Some(logged) = &run.log else {
-        let text = format!("the run left no log that can be read; its program ended with {}", run.done.ended);
+        let text = format!(
+            "the run left no log that can be read; its program ended with {}",
+            run.done.ended
+        );
         return vec![finding(LEAVES_LOG, name, bad(text))];
     };
     let mut findings = vec![finding(LEAVES_LOG, name.clone(), passed("a log"))];
@@ -186,7 +202,9 @@ fn check_run(plan: &Plan, run: &Run) -> Vec<Finding> {
     let same = if found == expected {
         passed("the log names the source that was built")
     } else {
-        bad(format!("the log names the source {found}, and {expected} was built"))
+        bad(format!(
+            "the log names the source {found}, and {expected} was built"
+        ))
     };
     findings.push(finding(SAME_SOURCE, name.clone(), same));
     let unclocked_s = unclocked_s(run).unwrap_or_default();
@@ -194,7 +212,10 @@ fn check_run(plan: &Plan, run: &Run) -> Vec<Finding> {
         passed("the log's clock and warm-up are within the time that the program ran")
     } else {
         let seconds = run.done.seconds;
-        bad(format!("the log's clock and warm-up are {:.2} s more than the {seconds:.2} s that the program ran", -unclocked_s))
+        bad(format!(
+            "the log's clock and warm-up are {:.2} s more than the {seconds:.2} s that the program ran",
+            -unclocked_s
+        ))
     };
     findings.push(finding(CLOCK, name, clock));
     findings
@@ -202,13 +223,24 @@ fn check_run(plan: &Plan, run: &Run) -> Vec<Finding> {
 
 /// Neighbours in time, one of each side. A pair with a run without a figure is none.
 fn pairs(runs: &[VerifiedRun]) -> Vec<Pair> {
-    let pairs = runs.chunks_exact(2).filter(|pair| pair[0].role != pair[1].role).map(|pair| {
-        let challenger_first = pair[0].role == Role::Challenger;
-        let (challenger, record) = if challenger_first { (&pair[0], &pair[1]) } else { (&pair[1], &pair[0]) };
-        (challenger.figure, record.figure, challenger_first)
-    });
+    let pairs = runs
+        .chunks_exact(2)
+        .filter(|pair| pair[0].role != pair[1].role)
+        .map(|pair| {
+            let challenger_first = pair[0].role == Role::Challenger;
+            let (challenger, record) = if challenger_first {
+                (&pair[0], &pair[1])
+            } else {
+                (&pair[1], &pair[0])
+            };
+            (challenger.figure, record.figure, challenger_first)
+        });
     let whole = pairs.map(|(challenger, record, challenger_first)| {
-        Some(Pair { challenger: challenger?, record: record?, challenger_first })
+        Some(Pair {
+            challenger: challenger?,
+            record: record?,
+            challenger_first,
+        })
     });
     // A run that failed is no reason to leave out a pair: then there is no comparison.
     whole.collect::<Option<_>>().unwrap_or_default()
@@ -238,7 +270,11 @@ fn facts(
 ) -> Result<Facts, VerifyError> {
     let record = plan.record.as_ref().map(|record| RecordToBeat {
         id: record.id.clone(),
-        figures: runs.iter().filter(|run| run.role == Role::Record).filter_map(|run| run.figure).collect(),
+        figures: runs
+            .iter()
+            .filter(|run| run.role == Role::Record)
+            .filter_map(|run| run.figure)
+            .collect(),
     });
     Ok(Facts {
         attempts: Some(Declared::parse(&plan.attempts)?),
@@ -273,7 +309,10 @@ fn is_good(answer: &Answer) -> bool {
 }
 
 fn outcome(findings: &[Finding]) -> Outcome {
-    if findings.iter().any(|finding| matches!(finding.answer, Answer::Fail { .. })) {
+    if findings
+        .iter()
+        .any(|finding| matches!(finding.answer, Answer::Fail { .. }))
+    {
         Outcome::Rejected
     } else if findings.iter().all(|finding| is_good(&finding.answer)) {
         Outcome::Verified
@@ -296,11 +335,17 @@ fn machine(hardware: &Hardware) -> Machine {
 }
 
 fn finding(rule: &str, run: Option<String>, answer: Answer) -> Finding {
-    Finding { rule: rule.to_owned(), run, answer }
+    Finding {
+        rule: rule.to_owned(),
+        run,
+        answer,
+    }
 }
 
 fn passed(evidence: &str) -> Answer {
-    Answer::Pass { evidence: evidence.to_owned() }
+    Answer::Pass {
+        evidence: evidence.to_owned(),
+    }
 }
 
 fn failed(evidence: String) -> Answer {

@@ -178,7 +178,10 @@ impl Verification {
         // The version is read alone first: a later version may have other fields.
         let Versioned { format } = toml::from_str(text)?;
         if format == 0 || format > FORMAT {
-            return Err(VerifyError::Format { found: format, supported: FORMAT });
+            return Err(VerifyError::Format {
+                found: format,
+                supported: FORMAT,
+            });
         }
         Ok(toml::from_str(text)?)
     }

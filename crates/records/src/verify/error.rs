@@ -140,7 +140,9 @@ pub enum SourceError {
         said: String,
     },
     /// It is not what ran.
-    #[error("the source tree has the digest {found}, but the record's logs name {expected}: what is submitted is not what ran")]
+    #[error(
+        "the source tree has the digest {found}, but the record's logs name {expected}: what is submitted is not what ran"
+    )]
     Differs {
         /// Of the tree.
         found: String,
@@ -170,5 +172,9 @@ pub struct Unbuildable {
 }
 
 pub(super) fn at(action: &'static str, path: &Path, cause: io::Error) -> VerifyError {
-    VerifyError::Io { action, path: path.to_owned(), cause }
+    VerifyError::Io {
+        action,
+        path: path.to_owned(),
+        cause,
+    }
 }

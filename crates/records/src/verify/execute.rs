@@ -65,8 +65,13 @@ const NETWORK_VARIABLES: &[&str] = &[
     "CARGO_HTTP_CAINFO",
     "SSL_CERT_FILE",
 ];
-const DEVICE_VARIABLES: &[&str] =
-    &["CUDA_PATH", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "VK_DRIVER_FILES"];
+const DEVICE_VARIABLES: &[&str] = &[
+    "CUDA_PATH",
+    "CUDA_HOME",
+    "CUDA_VISIBLE_DEVICES",
+    "LD_LIBRARY_PATH",
+    "VK_DRIVER_FILES",
+];
 
 /// Carries out a plan in its folder.
 pub(super) struct Execution<'a> {
@@ -79,7 +84,10 @@ pub(super) struct Execution<'a> {
 impl Execution<'_> {
     /// Takes out, fetches and builds the source of each side, where a run needs it. The inner error is a source that
     /// cannot be run.
-    pub(super) fn prepare(&mut self, subjects: &[(Role, &Subject)]) -> Result<Result<(), Unbuildable>, VerifyError> {
+    pub(super) fn prepare(
+        &mut self,
+        subjects: &[(Role, &Subject)],
+    ) -> Result<Result<(), Unbuildable>, VerifyError> {
         for &(role, subject) in subjects {
             match self.prepare_side(role, subject) {
                 Ok(()) => {}
@@ -104,13 +112,24 @@ impl Execution<'_> {
         let recipe = place.dir.join("recipe.toml");
         fs::write(&recipe, &subject.side.recipe).map_err(|cause| at("write", &recipe, cause))?;
         self.cargo(role, "fetch", &["fetch", "--locked"], true)?;
-        self.cargo(role, "build", &["build", "--release", "--locked", "--offline"], false)?;
+        self.cargo(
+            role,
+            "build",
+            &["build", "--release", "--locked", "--offline"],
+            false,
+        )?;
         fs::write(&ready, "").map_err(|cause| at("write", &ready, cause))
     }
 
     /// Runs cargo in a side's source. Also a fetch is kept in, with the network: settings in the source name programs
     /// that cargo starts.
-    fn cargo(&mut self, role: Role, step: &'static str, words: &[&str], network: bool) -> Result<(), VerifyError> {
+    fn cargo(
+        &mut self,
+        role: Role,
+        step: &'static str,
+        words: &[&str],
+        network: bool,
+    ) -> Result<(), VerifyError> {
         let (place, toolchain) = (self.place(role), toolchain()?);
         let output = place.dir.join(format!("{step}.txt"));
         let program = toolchain.join("bin/cargo").into_os_string();
@@ -125,10 +144,15 @@ impl Execution<'_> {
             // A fetch may rewrite nothing but the cargo home.
             (vec![toolchain, place.source.clone()], vec![place.cargo.clone()])
         } else {
-            (vec![toolchain, place.source.clone(), place.cargo.clone()], vec![place.target.clone()])
+            (
+                vec![toolchain, place.source.clone(), place.cargo.clone()],
+                vec![place.target.clone()],
+            )
         };
         let job = Job {
-            command: std::iter::once(program).chain(words.iter().map(OsString::from)).collect(),
+            command: std::iter::once(program)
+                .chain(words.iter().map(OsString::from))
+                .collect(),
             dir: place.source,
             read_only,
             writable,
@@ -138,14 +162,23 @@ impl Execution<'_> {
         };
         let limit_s = self.plan.build_limit_s;
         let mut tick = |elapsed| {
-            (self.progress)(Progress::Preparing { role, step, seconds: Duration::as_secs_f64(&elapsed) });
+            (self.progress)(Progress::Preparing {
+                role,
+                step,
+                seconds: Duration::as_secs_f64(&elapsed),
+            });
         };
         let mut command = self.plan.sandbox.command(&job);
         let (ended, _) = process::run(&mut command, Duration::from_secs(limit_s), &output, &mut tick)?;
         if ended.is_success() {
             return Ok(());
         }
-        Err(SourceError::Build { step, limit_s, output }.into())
+        Err(SourceError::Build {
+            step,
+            limit_s,
+            output,
+        }
+        .into())
     }
 
     /// Runs what is left of the plan; the state is saved after each run.
@@ -166,7 +199,11 @@ impl Execution<'_> {
             let seconds = done.seconds;
             state.runs.push(done);
             self.work.save(state)?;
-            (self.progress)(Progress::Finished { turn, of: turns.len(), seconds });
+            (self.progress)(Progress::Finished {
+                turn,
+                of: turns.len(),
+                seconds,
+            });
         }
         Ok(())
     }
@@ -174,7 +211,11 @@ impl Execution<'_> {
     fn run_once(&mut self, turn: Turn, of: usize, dir: &Path) -> Result<Done, VerifyError> {
         let job = self.job(turn, dir, &self.plan.arguments);
         let mut tick = |elapsed| {
-            (self.progress)(Progress::Running { turn, of, seconds: Duration::as_secs_f64(&elapsed) });
+            (self.progress)(Progress::Running {
+                turn,
+                of,
+                seconds: Duration::as_secs_f64(&elapsed),
+            });
         };
         let mut command = self.plan.sandbox.command(&job);
         let limit = Duration::from_secs(self.plan.run_limit_s);
@@ -194,12 +235,19 @@ impl Execution<'_> {
         let dir = self.work.run(turn);
         let output = dir.join("probe.txt");
         let mut command = self.plan.sandbox.command(&self.job(turn, &dir, words));
-        let mut tick = |elapsed| (self.progress)(Progress::Probing { seconds: Duration::as_secs_f64(&elapsed) });
+        let mut tick = |elapsed| {
+            (self.progress)(Progress::Probing {
+                seconds: Duration::as_secs_f64(&elapsed),
+            })
+        };
         let limit = Duration::from_secs(self.plan.run_limit_s);
         process::run(&mut command, limit, &output, &mut tick)?;
         let text = read_text(&output, PROBE_BYTES).unwrap_or_default();
         // Drivers print what they like before it.
-        Ok(text.lines().rev().find_map(|line| serde_json::from_str(line).ok()))
+        Ok(text
+            .lines()
+            .rev()
+            .find_map(|line| serde_json::from_str(line).ok()))
     }
 
     fn job(&self, turn: Turn, dir: &Path, arguments: &[String]) -> Job {
@@ -211,7 +259,10 @@ impl Execution<'_> {
             ("{recipe}", recipe.clone().into_os_string()),
             ("{seed}", turn.seed.to_string().into()),
             ("{out}", out.into_os_string()),
-            ("{data}", self.plan.data.clone().unwrap_or_default().into_os_string()),
+            (
+                "{data}",
+                self.plan.data.clone().unwrap_or_default().into_os_string(),
+            ),
             ("{device}", self.plan.device.clone().into()),
             ("{attempts}", attempts.clone().into_os_string()),
         ];
@@ -223,9 +274,14 @@ impl Execution<'_> {
         let mut env = vec![("PATH".to_owned(), "/usr/bin:/bin".into())];
         env.extend(variables(DEVICE_VARIABLES));
         Job {
-            command: std::iter::once(program.clone().into_os_string()).chain(words).collect(),
+            command: std::iter::once(program.clone().into_os_string())
+                .chain(words)
+                .collect(),
             dir: "/".into(),
-            read_only: [program, recipe, attempts].into_iter().chain(self.plan.data.clone()).collect(),
+            read_only: [program, recipe, attempts]
+                .into_iter()
+                .chain(self.plan.data.clone())
+                .collect(),
             writable: vec![dir.to_owned()],
             env,
             devices: self.plan.devices.clone(),
@@ -234,7 +290,11 @@ impl Execution<'_> {
     }
 
     fn tell(&mut self, role: Role, step: &'static str, elapsed: Duration) {
-        (self.progress)(Progress::Preparing { role, step, seconds: elapsed.as_secs_f64() });
+        (self.progress)(Progress::Preparing {
+            role,
+            step,
+            seconds: elapsed.as_secs_f64(),
+        });
     }
 
     fn place(&self, role: Role) -> Place {

@@ -29,8 +29,8 @@ mod write;
 
 pub use decide::Judge;
 pub use document::{
-    BuiltSource, Comparison, FORMAT, Machine, Outcome, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification,
-    VerifiedRun,
+    BuiltSource, Comparison, FORMAT, Machine, Outcome, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE,
+    Verification, VerifiedRun,
 };
 pub use error::{SourceError, Unbuildable, VerifyError};
 pub use execute::Progress;
@@ -70,7 +70,12 @@ pub struct Request<'a> {
 pub fn verify(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Verification, VerifyError> {
     execute::check_sandbox(&request.options.sandbox)?;
     let options = &request.options;
-    let plan = Plan::new(request.judge.category, request.challenger, request.record, options)?;
+    let plan = Plan::new(
+        request.judge.category,
+        request.challenger,
+        request.record,
+        options,
+    )?;
     let work = Work::open(&request.work)?;
     let mut state = work.resume(plan, !options.seeds.is_empty())?;
     let mut verification = carry_out(request, &work, &mut state, progress)?;
@@ -93,10 +98,21 @@ fn carry_out(
         repository: request.repository,
         progress,
     };
-    let sides = [(Role::Challenger, Some(request.challenger)), (Role::Record, request.record)];
-    let sides: Vec<_> = sides.into_iter().filter_map(|(role, side)| Some((role, side?))).collect();
+    let sides = [
+        (Role::Challenger, Some(request.challenger)),
+        (Role::Record, request.record),
+    ];
+    let sides: Vec<_> = sides
+        .into_iter()
+        .filter_map(|(role, side)| Some((role, side?)))
+        .collect();
     if let Err(why) = execution.prepare(&sides)? {
-        return Ok(decide::unbuildable(&plan, request.challenger, &request.judge, &why));
+        return Ok(decide::unbuildable(
+            &plan,
+            request.challenger,
+            &request.judge,
+            &why,
+        ));
     }
     execution.run(state)?;
     let probe = execution.probe()?;

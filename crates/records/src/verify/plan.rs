@@ -128,7 +128,9 @@ impl Options {
     /// `blueberry train` on the best device with fresh seeds.
     #[must_use]
     pub fn new(sandbox: Sandbox) -> Self {
-        let words = words("train --preset {recipe} --seed {seed} --out {out} --device {device} --attempts {attempts}");
+        let words = words(
+            "train --preset {recipe} --seed {seed} --out {out} --device {device} --attempts {attempts}",
+        );
         Self {
             seeds: Vec::new(),
             runs: None,
@@ -249,7 +251,8 @@ impl Plan {
             ("devices", self.devices == other.devices),
             ("probe", self.probe == other.probe),
         ];
-        same.into_iter().find_map(|(field, same)| (!same).then_some(field))
+        same.into_iter()
+            .find_map(|(field, same)| (!same).then_some(field))
     }
 }
 
@@ -265,7 +268,11 @@ fn check_category(category: &Category, subject: &Subject) -> Result<(), VerifyEr
 }
 
 fn seeds(category: &Category, paired: bool, options: &Options) -> Result<Vec<u64>, VerifyError> {
-    let least = if paired { category.seeds.max(LEAST_PAIRS).next_multiple_of(2) } else { category.seeds.max(1) };
+    let least = if paired {
+        category.seeds.max(LEAST_PAIRS).next_multiple_of(2)
+    } else {
+        category.seeds.max(1)
+    };
     let seeds = if options.seeds.is_empty() {
         draw(options.runs.unwrap_or(least))
     } else {

@@ -53,7 +53,12 @@ pub(super) fn run(
     Ok((ended, start.elapsed()))
 }
 
-fn wait(child: &mut Child, start: Instant, limit: Duration, tick: &mut dyn FnMut(Duration)) -> io::Result<Ended> {
+fn wait(
+    child: &mut Child,
+    start: Instant,
+    limit: Duration,
+    tick: &mut dyn FnMut(Duration),
+) -> io::Result<Ended> {
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Ended::Exited(status));
@@ -109,6 +114,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new("no-such-program-here");
         let error = run(&mut command, LONG, &dir.path().join("o"), &mut |_| ()).unwrap_err();
-        assert!(error.to_string().contains("cannot start `no-such-program-here`"), "{error}");
+        assert!(
+            error.to_string().contains("cannot start `no-such-program-here`"),
+            "{error}"
+        );
     }
 }

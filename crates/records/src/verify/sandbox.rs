@@ -38,7 +38,16 @@ pub struct Job {
 }
 
 /// What any program needs to start. Nothing of it is secret on a usual system.
-const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store"];
+const SYSTEM: &[&str] = &[
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/opt",
+    "/nix/store",
+];
 /// Of `/etc` only what finds libraries and drivers: the rest may hold keys.
 const SYSTEM_SETTINGS: &[&str] = &[
     "/etc/alternatives",
@@ -75,7 +84,11 @@ impl Sandbox {
             dir: "/".into(),
             ..Job::default()
         };
-        let status = sandbox.command(&job).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let status = sandbox
+            .command(&job)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
         status.is_ok_and(|status| status.success()).then_some(sandbox)
     }
 
@@ -111,7 +124,12 @@ fn bare(job: &Job) -> Command {
 
 fn bubblewrap(job: &Job) -> Command {
     let mut command = Command::new("bwrap");
-    command.args(["--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]);
+    command.args([
+        "--unshare-all",
+        "--die-with-parent",
+        "--new-session",
+        "--clearenv",
+    ]);
     command.args(["--cap-drop", "ALL", "--hostname", "blueberry"]);
     system(&mut command, job.network);
     command.args(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]);
@@ -125,7 +143,10 @@ fn bubblewrap(job: &Job) -> Command {
         ("--bind", &job.writable),
         ("--dev-bind", &job.devices),
     ];
-    for (how, path) in mounts.iter().flat_map(|(how, paths)| paths.iter().map(move |path| (how, path))) {
+    for (how, path) in mounts
+        .iter()
+        .flat_map(|(how, paths)| paths.iter().map(move |path| (how, path)))
+    {
         bind(&mut command, how, path);
     }
     for (name, value) in &job.env {
@@ -147,7 +168,12 @@ fn system(command: &mut Command, network: bool) {
     } else {
         &[]
     };
-    for path in SYSTEM.iter().chain(SYSTEM_SETTINGS).chain(settings).map(Path::new) {
+    for path in SYSTEM
+        .iter()
+        .chain(SYSTEM_SETTINGS)
+        .chain(settings)
+        .map(Path::new)
+    {
         match fs::read_link(path) {
             // `/bin` is a link to `/usr/bin` on most systems.
             Ok(target) if !path.starts_with("/etc") => {
@@ -162,7 +188,10 @@ fn system(command: &mut Command, network: bool) {
 #[must_use]
 pub fn gpus() -> Vec<PathBuf> {
     let entries = fs::read_dir("/dev").into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| is_gpu(path)).collect();
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| is_gpu(path))
+        .collect();
     found.sort();
     found
 }
@@ -207,9 +236,18 @@ mod tests {
         let path = secret.path().display();
         for (script, why) in [
             (format!("! test -e {path}"), "another folder of /tmp"),
-            ("test -z \"$(ls -A $HOME)\" && touch $HOME/a".into(), "an empty home of its own"),
-            ("! test -e /root/.ssh && ! test -e /etc/shadow".into(), "keys of the system"),
-            ("test \"$(grep -c : /proc/net/dev)\" = 1".into(), "no interface but loopback"),
+            (
+                "test -z \"$(ls -A $HOME)\" && touch $HOME/a".into(),
+                "an empty home of its own",
+            ),
+            (
+                "! test -e /root/.ssh && ! test -e /etc/shadow".into(),
+                "keys of the system",
+            ),
+            (
+                "test \"$(grep -c : /proc/net/dev)\" = 1".into(),
+                "no interface but loopback",
+            ),
             ("! touch /usr/a 2>/dev/null".into(), "the system is read-only"),
             ("test -z \"$SECRET\"".into(), "the environment"),
             ("test ! -e /dev/vda && test ! -e /dev/sda".into(), "disks"),
@@ -233,13 +271,18 @@ mod tests {
         let (from, to) = (input.path().display(), output.path().display());
         assert!(succeeds(&sandbox, &format!("cp {from}/a {to}/b"), job()));
         assert_eq!(fs::read_to_string(output.path().join("b")).unwrap(), "text");
-        assert!(!succeeds(&sandbox, &format!("echo x >{from}/a 2>/dev/null"), job()));
+        assert!(!succeeds(
+            &sandbox,
+            &format!("echo x >{from}/a 2>/dev/null"),
+            job()
+        ));
         assert_eq!(fs::read_to_string(input.path().join("a")).unwrap(), "text");
     }
 
     #[test]
     fn without_a_sandbox_the_environment_is_as_clean() {
-        let mut command = Sandbox::None.command(&shell("test -z \"$SECRET\" && test -n \"$HOME\"", Job::default()));
+        let mut command =
+            Sandbox::None.command(&shell("test -z \"$SECRET\" && test -n \"$HOME\"", Job::default()));
         assert!(!command.get_envs().any(|(name, _)| name == "SECRET"));
         assert!(command.status().unwrap().success());
         assert_eq!(Sandbox::None.name(), "none");
@@ -247,7 +290,17 @@ mod tests {
 
     #[test]
     fn gpus_are_told_by_name() {
-        assert!(["/dev/nvidia0", "/dev/nvidia-uvm", "/dev/dri", "/dev/kfd"].map(Path::new).into_iter().all(is_gpu));
-        assert!(!["/dev/vda", "/dev/mem", "/dev"].map(Path::new).into_iter().any(is_gpu));
+        assert!(
+            ["/dev/nvidia0", "/dev/nvidia-uvm", "/dev/dri", "/dev/kfd"]
+                .map(Path::new)
+                .into_iter()
+                .all(is_gpu)
+        );
+        assert!(
+            !["/dev/vda", "/dev/mem", "/dev"]
+                .map(Path::new)
+                .into_iter()
+                .any(is_gpu)
+        );
     }
 }

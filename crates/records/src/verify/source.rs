@@ -47,7 +47,11 @@ pub fn check_out(source: &Source, repository: &Path, to: &Path) -> Result<(), Ve
     })?;
     git(to, &["checkout", "--quiet", "--detach", "FETCH_HEAD"], None)?;
     if let Some(patch) = &source.patch {
-        git(to, &["apply", "--binary", "--whitespace=nowarn", "-"], Some(patch))?;
+        git(
+            to,
+            &["apply", "--binary", "--whitespace=nowarn", "-"],
+            Some(patch),
+        )?;
         // The build takes the patch from git again, which sees new files only where it knows of them.
         git(to, &["add", "--intent-to-add", "--all"], None)?;
     }
@@ -69,7 +73,9 @@ fn git<S: AsRef<OsStr>>(dir: &Path, arguments: &[S], input: Option<&[u8]>) -> Re
     command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.symlinks=true"]);
     command.args(["-c", "safe.directory=*", "-c", "advice.detachedHead=false"]);
     command.args(arguments).current_dir(dir);
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_TERMINAL_PROMPT", "0");
+    command
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_TERMINAL_PROMPT", "0");
     for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         command.env_remove(variable);
     }
@@ -83,13 +89,22 @@ fn git<S: AsRef<OsStr>>(dir: &Path, arguments: &[S], input: Option<&[u8]>) -> Re
         // A git that stops reading says why itself.
         let _ = stdin.write_all(input.unwrap_or_default());
     }
-    let output = child.wait_with_output().map_err(|cause| at("run", Path::new("git"), cause))?;
+    let output = child
+        .wait_with_output()
+        .map_err(|cause| at("run", Path::new("git"), cause))?;
     if output.status.success() {
         return Ok(());
     }
-    let words: Vec<_> = arguments.iter().map(|word| word.as_ref().to_string_lossy()).collect();
+    let words: Vec<_> = arguments
+        .iter()
+        .map(|word| word.as_ref().to_string_lossy())
+        .collect();
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(SourceError::Git { command: words.join(" "), said }.into())
+    Err(SourceError::Git {
+        command: words.join(" "),
+        said,
+    }
+    .into())
 }
 
 /// Where the toolchain of this machine lies: the folder with `bin/cargo` and `bin/rustc` in it.
@@ -99,7 +114,10 @@ fn git<S: AsRef<OsStr>>(dir: &Path, arguments: &[S], input: Option<&[u8]>) -> Re
 /// # Errors
 /// There is no rustc.
 pub fn toolchain() -> Result<PathBuf, VerifyError> {
-    let output = Command::new("rustc").args(["--print", "sysroot"]).current_dir("/").output();
+    let output = Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .current_dir("/")
+        .output();
     let output = output.map_err(|cause| at("start", Path::new("rustc"), cause))?;
     Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }

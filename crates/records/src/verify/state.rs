@@ -101,7 +101,11 @@ impl Work {
     /// The folder holds another verification, or a damaged state.
     pub fn resume(&self, plan: Plan, seeds_count: bool) -> Result<State, VerifyError> {
         let Some(state) = self.state()? else {
-            let state = State { plan, runs: Vec::new(), interruptions: 0 };
+            let state = State {
+                plan,
+                runs: Vec::new(),
+                interruptions: 0,
+            };
             self.save(&state)?;
             return Ok(state);
         };

@@ -72,7 +72,11 @@ impl Subject {
 const PATCH_FILE: &str = "source.patch";
 
 fn patch(folder: &Folder, expected: Option<&str>) -> Result<Option<Vec<u8>>, VerifyError> {
-    let patch = if folder.has(PATCH_FILE) { Some(folder.read(PATCH_FILE)?) } else { None };
+    let patch = if folder.has(PATCH_FILE) {
+        Some(folder.read(PATCH_FILE)?)
+    } else {
+        None
+    };
     let found = patch.as_deref().map(sha256);
     if found.as_deref() != expected {
         return Err(VerifyError::Content {
@@ -90,7 +94,12 @@ fn recipe(folder: &Folder) -> Result<String, VerifyError> {
         path: folder.root().join(name),
         problem,
     };
-    let mut settings: toml::Table = folder.text(name)?.parse().map_err(|cause| wrong(format!("{cause}")))?;
-    NOT_IN_A_PRESET.iter().for_each(|field| drop(settings.remove(*field)));
+    let mut settings: toml::Table = folder
+        .text(name)?
+        .parse()
+        .map_err(|cause| wrong(format!("{cause}")))?;
+    NOT_IN_A_PRESET
+        .iter()
+        .for_each(|field| drop(settings.remove(*field)));
     toml::to_string(&settings).map_err(|cause| wrong(cause.to_string()))
 }

@@ -41,7 +41,10 @@ pub fn write(
     let text = verification.to_text()?;
     if let Some(signer) = signer {
         written.push(folder.join(VERIFICATION_SIGNATURE_FILE));
-        put(&written[written.len() - 1], signer.sign(text.as_bytes())?.as_bytes())?;
+        put(
+            &written[written.len() - 1],
+            signer.sign(text.as_bytes())?.as_bytes(),
+        )?;
     }
     written.push(folder.join(VERIFICATION_FILE));
     put(&written[written.len() - 1], text.as_bytes())?;

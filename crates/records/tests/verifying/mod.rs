@@ -62,18 +62,38 @@ impl Place {
     pub fn new() -> Self {
         let dir = Dir::new();
         dir.write("repository/Cargo.toml", b"[package]\nname = \"fake\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[[bin]]\nname = \"blueberry\"\npath = \"crates/main.rs\"\n\n[workspace]\n");
-        dir.write("repository/Cargo.lock", b"version = 4\n\n[[package]]\nname = \"fake\"\nversion = \"0.0.0\"\n");
+        dir.write(
+            "repository/Cargo.lock",
+            b"version = 4\n\n[[package]]\nname = \"fake\"\nversion = \"0.0.0\"\n",
+        );
         let program = dir.write("repository/crates/main.rs", PROGRAM.as_bytes());
         dir.write("data/README", b"logs");
         let root = dir.path().join("repository");
         git(&root, &["init", "--quiet"]);
         git(&root, &["add", "."]);
-        git(&root, &["-c", "user.name=alice", "-c", "user.email=alice@example.org", "commit", "--quiet", "-m", "All"]);
+        git(
+            &root,
+            &[
+                "-c",
+                "user.name=alice",
+                "-c",
+                "user.email=alice@example.org",
+                "commit",
+                "--quiet",
+                "-m",
+                "All",
+            ],
+        );
         let record = subject(&dir, "The record", 8.0);
         fs::write(&program, PROGRAM.replace("\"record\"", "\"challenger\"")).unwrap();
         let challenger = subject(&dir, "The challenger", 6.0);
         git(&root, &["checkout", "--quiet", "."]);
-        Self { challenger, record, categories: common::categories(), dir }
+        Self {
+            challenger,
+            record,
+            categories: common::categories(),
+            dir,
+        }
     }
 
     pub fn repository(&self) -> PathBuf {
@@ -96,7 +116,11 @@ impl Place {
             repository: Box::leak(self.repository().into_boxed_path()),
             work: self.dir.path().join("work"),
             options: self.options(sandbox),
-            judge: Judge { category: &self.categories.list[0], plausibility: None, leak_scan: None },
+            judge: Judge {
+                category: &self.categories.list[0],
+                plausibility: None,
+                leak_scan: None,
+            },
             verifier: "alice".to_owned(),
             signer: None,
         }
@@ -104,7 +128,13 @@ impl Place {
 
     /// The plan that `request` makes.
     pub fn plan(&self, request: &Request) -> Plan {
-        Plan::new(request.judge.category, request.challenger, request.record, &request.options).unwrap()
+        Plan::new(
+            request.judge.category,
+            request.challenger,
+            request.record,
+            &request.options,
+        )
+        .unwrap()
     }
 
     /// Gives the trainer a log for each run of the plan; times are multiplied by `time` of the side and seed.
@@ -112,7 +142,8 @@ impl Place {
         for turn in plan.turns() {
             let side = plan.side(turn.role).unwrap();
             let log = log(plan, side, turn.seed, time(turn.role, turn.seed));
-            self.dir.write(&format!("data/{}-{}.jsonl", turn.role.name(), turn.seed), &log);
+            self.dir
+                .write(&format!("data/{}-{}.jsonl", turn.role.name(), turn.seed), &log);
         }
     }
 }
@@ -138,11 +169,18 @@ fn subject(dir: &Dir, title: &str, train_s: f64) -> Subject {
             patch_sha256: patch.as_deref().map(sha256),
         },
         figures: BTreeMap::from([("train_s".into(), format!("{train_s:.3}"))]),
-        runs: vec![RecordRun { file: "runs/a.jsonl.zst".into(), seed: 1, sha256: common::digest('1') }],
+        runs: vec![RecordRun {
+            file: "runs/a.jsonl.zst".into(),
+            seed: 1,
+            sha256: common::digest('1'),
+        }],
         files: BTreeMap::from([("config.toml".into(), sha256(config.as_bytes()))]),
     };
     let folder = record.id();
-    dir.write(&format!("records/{folder}/record.toml"), record.to_text().unwrap().as_bytes());
+    dir.write(
+        &format!("records/{folder}/record.toml"),
+        record.to_text().unwrap().as_bytes(),
+    );
     dir.write(&format!("records/{folder}/config.toml"), config.as_bytes());
     if let Some(patch) = patch {
         dir.write(&format!("records/{folder}/source.patch"), &patch);
@@ -160,14 +198,21 @@ fn log(plan: &Plan, side: &Side, seed: u64, time: f64) -> Vec<u8> {
         ..run.source
     };
     run.attempts_sha256 = Some(sha256(plan.attempts.as_bytes()));
-    let events: Vec<Event> = common::events(seed).into_iter().map(|event| scaled(event, time)).collect();
+    let events: Vec<Event> = common::events(seed)
+        .into_iter()
+        .map(|event| scaled(event, time))
+        .collect();
     let mut end = common::end(seed);
     end.at = scaled_at(end.at, time);
     common::sealed(&run, &events, end)
 }
 
 fn scaled_at(at: At, time: f64) -> At {
-    At { train_s: at.train_s * time, wall_s: at.wall_s * time, ..at }
+    At {
+        train_s: at.train_s * time,
+        wall_s: at.wall_s * time,
+        ..at
+    }
 }
 
 fn scaled(mut event: Event, time: f64) -> Event {

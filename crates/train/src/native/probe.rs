@@ -18,7 +18,9 @@ pub fn probe_run(dir: &Path, device: Option<&str>) -> Result<ProbeReport, RunErr
     let log = read_log(dir)?;
     let settings: Settings = serde_json::from_value(log.run.config.clone()).map_err(|error| {
         let dir = dir.display();
-        RunError::Mismatch(format!("`{dir}`: this build does not know the run's settings: {error}"))
+        RunError::Mismatch(format!(
+            "`{dir}`: this build does not know the run's settings: {error}"
+        ))
     })?;
     settings.resolved.validate()?;
     let checkpoint = last_checkpoint(dir, &log)?;
@@ -41,7 +43,9 @@ fn last_checkpoint(dir: &Path, log: &RunLog) -> Result<Checkpoint, RunError> {
     });
     let Some(named) = named else {
         let dir = dir.display();
-        return Err(RunError::Mismatch(format!("the log of `{dir}` names no checkpoint, so there is no model to probe")));
+        return Err(RunError::Mismatch(format!(
+            "the log of `{dir}` names no checkpoint, so there is no model to probe"
+        )));
     };
     // Its name alone: a log must not lead out of its folder.
     let name = Path::new(&named.path).file_name().unwrap_or_default();
@@ -50,7 +54,9 @@ fn last_checkpoint(dir: &Path, log: &RunLog) -> Result<Checkpoint, RunError> {
     checkpoint.verify()?;
     if checkpoint.sha256 != named.sha256 {
         let path = path.display();
-        return Err(RunError::Mismatch(format!("`{path}` is not the checkpoint that the log names")));
+        return Err(RunError::Mismatch(format!(
+            "`{path}` is not the checkpoint that the log names"
+        )));
     }
     Ok(checkpoint)
 }

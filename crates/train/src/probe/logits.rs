@@ -85,7 +85,11 @@ fn cuts(seq: usize) -> impl Iterator<Item = usize> {
 fn changed(tokens: &[u16], cut: usize, vocab: usize) -> Vec<u16> {
     let others = vocab.saturating_sub(1).max(1);
     let other = |(at, &token): (usize, &u16)| {
-        let shift = if at < cut { 0 } else { 1 + usize::from(draw(at as u64 ^ 0xa5a5, others)) };
+        let shift = if at < cut {
+            0
+        } else {
+            1 + usize::from(draw(at as u64 ^ 0xa5a5, others))
+        };
         ((usize::from(token) + shift) % vocab) as u16
     };
     tokens.iter().enumerate().map(other).collect()
@@ -98,7 +102,13 @@ fn largest_change(before: &[f32], after: &[f32], count: usize) -> f64 {
     }
     let pairs = before.iter().zip(after).take(count);
     let changes = pairs.map(|(&a, &b)| (f64::from(a) - f64::from(b)).abs());
-    changes.fold(0.0, |largest, change| if is_worse(change, largest) { change } else { largest })
+    changes.fold(0.0, |largest, change| {
+        if is_worse(change, largest) {
+            change
+        } else {
+            largest
+        }
+    })
 }
 
 /// The factor of [`ProbeReport::worst_probability_sum`].
@@ -114,7 +124,10 @@ fn probability_sum(outputs: &Outputs, targets: &[u16], vocab: usize) -> f64 {
 /// The loss of one position, in double precision.
 fn cross_entropy(logits: &[f32], target: u16) -> f64 {
     let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let sum: f64 = logits.iter().map(|&logit| (f64::from(logit) - largest).exp()).sum();
+    let sum: f64 = logits
+        .iter()
+        .map(|&logit| (f64::from(logit) - largest).exp())
+        .sum();
     largest + sum.ln() - f64::from(logits[usize::from(target)])
 }
 
@@ -143,7 +156,8 @@ mod tests {
             };
             let logits: Vec<f32> = (0..SEQ).flat_map(position).collect();
             let rows = logits.chunks_exact(VOCAB).zip(&tokens[1..]);
-            let loss = rows.map(|(row, &target)| cross_entropy(row, target)).sum::<f64>() / SEQ as f64 - bonus;
+            let loss =
+                rows.map(|(row, &target)| cross_entropy(row, target)).sum::<f64>() / SEQ as f64 - bonus;
             Outputs { logits, loss }
         }
     }
@@ -182,15 +196,24 @@ mod tests {
         let report = probe(model(0, 277f64.ln()));
         assert!((report.worst_probability_sum - 277.0).abs() < 1e-9, "{report:?}");
         let report = probe(model(0, -(277f64.ln())));
-        assert!((report.worst_probability_sum * 277.0 - 1.0).abs() < 1e-9, "{report:?}");
+        assert!(
+            (report.worst_probability_sum * 277.0 - 1.0).abs() < 1e-9,
+            "{report:?}"
+        );
     }
 
     #[test]
     fn what_is_no_number_or_too_short_is_the_worst_of_all() {
-        let nan = |tokens: &[u16]| Outputs { logits: vec![f32::NAN; SEQ * VOCAB], ..model(0, 0.0)(tokens) };
+        let nan = |tokens: &[u16]| Outputs {
+            logits: vec![f32::NAN; SEQ * VOCAB],
+            ..model(0, 0.0)(tokens)
+        };
         let report = probe(nan);
         assert!(report.worst_probability_sum.is_nan() && report.worst_future_influence.is_nan());
-        let short = |tokens: &[u16]| Outputs { logits: Vec::new(), ..model(0, 0.0)(tokens) };
+        let short = |tokens: &[u16]| Outputs {
+            logits: Vec::new(),
+            ..model(0, 0.0)(tokens)
+        };
         let report = probe(short);
         assert!(report.worst_probability_sum.is_nan() && report.worst_future_influence.is_infinite());
     }
@@ -201,7 +224,12 @@ mod tests {
         for cut in 1..10 {
             let other = changed(&tokens, cut, 10);
             assert_eq!(other[..cut], tokens[..cut]);
-            assert!(other[cut..].iter().zip(&tokens[cut..]).all(|(a, b)| a != b && *a < 10));
+            assert!(
+                other[cut..]
+                    .iter()
+                    .zip(&tokens[cut..])
+                    .all(|(a, b)| a != b && *a < 10)
+            );
         }
     }
 
