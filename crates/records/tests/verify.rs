@@ -5,8 +5,10 @@ mod verifying;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 
 use blueberry_records::folder::Folder;
+use blueberry_records::sign::{self, Signer};
 use blueberry_records::verify::*;
 use blueberry_rules::Answer;
 
@@ -47,7 +49,7 @@ fn the_whole_way_in_a_sandbox() {
     let Some(sandbox) = sandbox() else { return };
     let place = Place::new();
     let mut request = place.request(true, sandbox.clone());
-    request.options = request.options.with_probe();
+    request.options.conditions = request.options.conditions.with_probe();
     place.provide(&place.plan(&request), a_fifth_faster);
     let mut finished = Vec::new();
     let verification = verify(&request, &mut |progress| {
@@ -189,7 +191,7 @@ fn it_goes_on_after_an_interruption_and_repeats_no_finished_run() {
     assert_eq!(verification.outcome, Outcome::Verified, "{verification:#?}");
 
     let mut other = place.request(true, Sandbox::None);
-    other.options.device = "cpu".to_owned();
+    other.options.conditions.device = "cpu".to_owned();
     let error = silent(&other).unwrap_err().to_string();
     assert!(error.contains("another verification (device differs)"), "{error}");
 
@@ -308,4 +310,44 @@ fn seeds_that_do_not_pair_off_are_refused() {
     let plan = place.plan(&request);
     assert_eq!(plan.turns().len(), 8);
     assert_ne!(plan.seeds, place.plan(&request).seeds, "drawn afresh");
+}
+
+#[test]
+fn a_signed_verification_shows_a_changed_digit() {
+    let place = Place::new();
+    let key = place.dir.path().join("key");
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: ssh-keygen is not installed");
+        return;
+    }
+    let signer = Signer::open(&key, None).unwrap();
+    let mut request = place.request(false, Sandbox::None);
+    request.signer = Some(&signer);
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let verification = silent(&request).unwrap();
+    let folder = &place.challenger.folder;
+    write(&verification, &request.work, folder, Some(&signer)).unwrap();
+    let text = fs::read_to_string(folder.join(VERIFICATION_FILE)).unwrap();
+    let signature = fs::read_to_string(folder.join(VERIFICATION_SIGNATURE_FILE)).unwrap();
+    let public_key = Verification::parse(&text).unwrap().public_key.unwrap();
+    sign::verify(&public_key, text.as_bytes(), &signature).unwrap();
+    let changed = text.replacen("seed = 101", "seed = 107", 1);
+    assert_ne!(changed, text);
+    assert!(sign::verify(&public_key, changed.as_bytes(), &signature).is_err());
+}
+
+#[test]
+fn a_later_format_is_refused() {
+    let error = Verification::parse("format = 2\nnew = true")
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("format 2, this build reads up to 1"), "{error}");
+    assert!(matches!(
+        Verification::parse("format = 1"),
+        Err(VerifyError::Read(_))
+    ));
 }

@@ -1,12 +1,13 @@
 //! `blueberry verify`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use blueberry_data::{Dataset, Overlap, scan};
 use blueberry_records::sign::{PASSPHRASE_VARIABLE, Signer};
 use blueberry_records::verify::{
-    Judge, Options, Outcome, Progress, Request, Sandbox, Subject, Verification, VerifyError, verify, write,
+    Conditions, Judge, Options, Outcome, Progress, Request, Sandbox, Subject, Verification, VerifyError,
+    verify, write,
 };
 use blueberry_rules::{Answer, Categories, LeakScan};
 use indicatif::ProgressBar;
@@ -72,7 +73,7 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
     ))?;
     let signer = args.sign.as_deref().map(signer).transpose()?;
     let options = options(args)?;
-    let leak_scan = args.data.as_ref().map(|_| leak_scan(&options)).transpose()?;
+    let leak_scan = args.data.as_deref().map(leak_scan).transpose()?;
     let request = Request {
         challenger: &challenger,
         record: record.as_ref(),
@@ -109,7 +110,7 @@ fn categories(args: &VerifyRecordArgs) -> Result<Categories> {
     Ok(Categories::parse(&text)?)
 }
 
-fn signer(path: &std::path::Path) -> Result<Signer> {
+fn signer(path: &Path) -> Result<Signer> {
     let passphrase = std::env::var(PASSPHRASE_VARIABLE).ok();
     Ok(Signer::open(path, passphrase.as_deref())?)
 }
@@ -120,20 +121,26 @@ fn options(args: &VerifyRecordArgs) -> Result<Options> {
     } else {
         Sandbox::find().ok_or(VerifyError::NoSandbox)?
     };
-    let absolute = |dir: &PathBuf| std::path::absolute(dir).context("no current folder");
-    let options = Options {
+    let mut conditions = Conditions {
+        device: args.device.clone(),
+        ..Conditions::new(sandbox)
+    };
+    if let Some(dir) = &args.data {
+        conditions = conditions.with_data(std::path::absolute(dir).context("no current folder")?);
+    }
+    if args.probe {
+        conditions = conditions.with_probe();
+    }
+    Ok(Options {
         seeds: args.seeds.clone(),
         runs: args.runs,
-        data: args.data.as_ref().map(absolute).transpose()?,
-        device: args.device.clone(),
-        ..Options::new(sandbox)
-    };
-    Ok(if args.probe { options.with_probe() } else { options })
+        conditions,
+    })
 }
 
 /// The data is the verifier's, and every run is on it.
-fn leak_scan(options: &Options) -> Result<LeakScan> {
-    let dataset = Dataset::open(options.data.as_deref().unwrap_or("".as_ref()))?;
+fn leak_scan(dir: &Path) -> Result<LeakScan> {
+    let dataset = Dataset::open(dir)?;
     let bar = ProgressBar::new(0).with_message("looking for validation data in the training data");
     let overlap = scan(&dataset, 1, &|done, total| {
         bar.set_length(total);

@@ -6,9 +6,9 @@ use blueberry_rules::{
     Answer, Case, Category, Declared, Facts, Finding, LeakScan, LoggedRun, Pair, Plausibility, Probe,
     RecordToBeat, SubmittedSource, Summary, challenger_is_below, judge, stats,
 };
-use blueberry_runlog::{Event, Hardware};
+use blueberry_runlog::{Event, Extra, Hardware};
 
-use super::document::{BuiltSource, Comparison, FORMAT, Machine, Outcome, Verification, VerifiedRun};
+use super::document::{BuiltSource, Comparison, FORMAT, Outcome, Verification, VerifiedRun};
 use super::error::{Unbuildable, VerifyError};
 use super::execute::{log, log_sha256};
 use super::plan::{Plan, Role, Side, Turn};
@@ -79,7 +79,7 @@ pub(super) fn decide(
         findings.extend(check_run(plan, run));
     }
     let pairs = pairs(&verification.runs);
-    if plan.probe.is_some() && probe.is_none() {
+    if plan.conditions.probe.is_some() && probe.is_none() {
         let text = "the challenger's program was asked to probe its model, and did not say what it found";
         findings.push(finding(PROBES, None, cannot_tell(text.to_owned())));
     }
@@ -112,7 +112,7 @@ fn blank(plan: &Plan, subject: &Subject, judge: &Judge) -> Verification {
         verifier: String::new(),
         date: String::new(),
         public_key: None,
-        sandbox: plan.sandbox.name().to_owned(),
+        sandbox: plan.conditions.sandbox.name().to_owned(),
         claimed: subject.claim(judge.category.metric.name()),
         interruptions: 0,
         holds: Vec::new(),
@@ -321,16 +321,11 @@ fn outcome(findings: &[Finding]) -> Outcome {
     }
 }
 
-fn machine(hardware: &Hardware) -> Machine {
-    Machine {
-        device: hardware.device.clone(),
-        backend: hardware.backend.clone(),
-        driver: hardware.driver.clone(),
-        compiler: hardware.compiler.clone(),
-        precision: hardware.precision.clone(),
-        cpu: hardware.cpu.clone(),
-        cpus: hardware.cpus,
-        memory_bytes: hardware.memory_bytes,
+/// What this build knows of a machine; the rest may be what TOML cannot hold.
+fn machine(hardware: &Hardware) -> Hardware {
+    Hardware {
+        extra: Extra::new(),
+        ..hardware.clone()
     }
 }
 

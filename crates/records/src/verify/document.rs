@@ -2,6 +2,7 @@
 
 use blueberry_rules::stats::TTest;
 use blueberry_rules::{Finding, Summary};
+use blueberry_runlog::Hardware;
 use serde::{Deserialize, Serialize};
 
 use super::error::VerifyError;
@@ -42,9 +43,9 @@ pub struct Verification {
     pub interruptions: u64,
     /// Ids of the rules that hold.
     pub holds: Vec<String>,
-    /// The machine; none where nothing ran.
+    /// The machine, as the log of the first run names it; none where nothing ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub machine: Option<Machine>,
+    pub machine: Option<Hardware>,
     /// The source that was built.
     pub source: BuiltSource,
     /// The comparison with the record to beat.
@@ -71,28 +72,6 @@ pub enum Outcome {
     Rejected,
     /// Something that decides is missing.
     Undecided,
-}
-
-/// The machine, as the log of the first run names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Machine {
-    /// Name of the device.
-    pub device: String,
-    /// Backend.
-    pub backend: String,
-    /// Driver and its version.
-    pub driver: String,
-    /// Shader compiler and its version.
-    pub compiler: String,
-    /// Precision of the matrix products.
-    pub precision: String,
-    /// The host's processor.
-    pub cpu: String,
-    /// Logical processors of the host.
-    pub cpus: u64,
-    /// Memory of the device in bytes.
-    pub memory_bytes: u64,
 }
 
 /// The source that was built.

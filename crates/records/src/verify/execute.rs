@@ -160,7 +160,7 @@ impl Execution<'_> {
             devices: Vec::new(),
             network,
         };
-        let limit_s = self.plan.build_limit_s;
+        let limit_s = self.plan.conditions.build_limit_s;
         let mut tick = |elapsed| {
             (self.progress)(Progress::Preparing {
                 role,
@@ -168,7 +168,7 @@ impl Execution<'_> {
                 seconds: Duration::as_secs_f64(&elapsed),
             });
         };
-        let mut command = self.plan.sandbox.command(&job);
+        let mut command = self.plan.conditions.sandbox.command(&job);
         let (ended, _) = process::run(&mut command, Duration::from_secs(limit_s), &output, &mut tick)?;
         if ended.is_success() {
             return Ok(());
@@ -209,7 +209,7 @@ impl Execution<'_> {
     }
 
     fn run_once(&mut self, turn: Turn, of: usize, dir: &Path) -> Result<Done, VerifyError> {
-        let job = self.job(turn, dir, &self.plan.arguments);
+        let job = self.job(turn, dir, &self.plan.conditions.arguments);
         let mut tick = |elapsed| {
             (self.progress)(Progress::Running {
                 turn,
@@ -217,8 +217,8 @@ impl Execution<'_> {
                 seconds: Duration::as_secs_f64(&elapsed),
             });
         };
-        let mut command = self.plan.sandbox.command(&job);
-        let limit = Duration::from_secs(self.plan.run_limit_s);
+        let mut command = self.plan.conditions.sandbox.command(&job);
+        let limit = Duration::from_secs(self.plan.conditions.run_limit_s);
         let (ended, took) = process::run(&mut command, limit, &dir.join("output.txt"), &mut tick)?;
         Ok(Done {
             ended: Ended::text(ended),
@@ -229,18 +229,18 @@ impl Execution<'_> {
 
     /// Probes the last model of the challenger; nothing where its program does not say what it found.
     pub(super) fn probe(&mut self) -> Result<Option<Probe>, VerifyError> {
-        let (Some(words), Some(turn)) = (&self.plan.probe, self.plan.probed()) else {
+        let (Some(words), Some(turn)) = (&self.plan.conditions.probe, self.plan.probed()) else {
             return Ok(None);
         };
         let dir = self.work.run(turn);
         let output = dir.join("probe.txt");
-        let mut command = self.plan.sandbox.command(&self.job(turn, &dir, words));
+        let mut command = self.plan.conditions.sandbox.command(&self.job(turn, &dir, words));
         let mut tick = |elapsed| {
             (self.progress)(Progress::Probing {
                 seconds: Duration::as_secs_f64(&elapsed),
             })
         };
-        let limit = Duration::from_secs(self.plan.run_limit_s);
+        let limit = Duration::from_secs(self.plan.conditions.run_limit_s);
         process::run(&mut command, limit, &output, &mut tick)?;
         let text = read_text(&output, PROBE_BYTES).unwrap_or_default();
         // Drivers print what they like before it.
@@ -261,9 +261,14 @@ impl Execution<'_> {
             ("{out}", out.into_os_string()),
             (
                 "{data}",
-                self.plan.data.clone().unwrap_or_default().into_os_string(),
+                self.plan
+                    .conditions
+                    .data
+                    .clone()
+                    .unwrap_or_default()
+                    .into_os_string(),
             ),
-            ("{device}", self.plan.device.clone().into()),
+            ("{device}", self.plan.conditions.device.clone().into()),
             ("{attempts}", attempts.clone().into_os_string()),
         ];
         let program = place.target.join("release/blueberry");
@@ -280,11 +285,11 @@ impl Execution<'_> {
             dir: "/".into(),
             read_only: [program, recipe, attempts]
                 .into_iter()
-                .chain(self.plan.data.clone())
+                .chain(self.plan.conditions.data.clone())
                 .collect(),
             writable: vec![dir.to_owned()],
             env,
-            devices: self.plan.devices.clone(),
+            devices: self.plan.conditions.devices.clone(),
             network: false,
         }
     }

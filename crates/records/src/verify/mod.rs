@@ -29,12 +29,12 @@ mod write;
 
 pub use decide::Judge;
 pub use document::{
-    BuiltSource, Comparison, FORMAT, Machine, Outcome, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE,
-    Verification, VerifiedRun,
+    BuiltSource, Comparison, FORMAT, Outcome, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification,
+    VerifiedRun,
 };
 pub use error::{SourceError, Unbuildable, VerifyError};
 pub use execute::Progress;
-pub use plan::{Options, Plan, Role, Side, Turn};
+pub use plan::{Conditions, Options, Plan, Role, Side, Turn};
 pub use sandbox::{Job, Sandbox, gpus};
 pub use source::{Source, check_out};
 pub use state::{Done, State, Work};
@@ -68,7 +68,7 @@ pub struct Request<'a> {
 /// # Errors
 /// [`VerifyError`]: it cannot go on. A record that does not hold is no error but an [`Outcome`].
 pub fn verify(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Verification, VerifyError> {
-    execute::check_sandbox(&request.options.sandbox)?;
+    execute::check_sandbox(&request.options.conditions.sandbox)?;
     let options = &request.options;
     let plan = Plan::new(
         request.judge.category,

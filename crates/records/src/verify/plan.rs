@@ -29,24 +29,8 @@ pub struct Plan {
     pub seeds: Vec<u64>,
     /// The attempts file that declares them.
     pub attempts: String,
-    /// The prepared data; the built-in corpus where there is none.
-    pub data: Option<PathBuf>,
-    /// The device, as `blueberry train --device` names it.
-    pub device: String,
-    /// Arguments of the program for one run, in which the words `{recipe}`, `{seed}`, `{out}`, `{data}`,
-    /// `{device}` and `{attempts}` stand for their values.
-    pub arguments: Vec<String>,
-    /// How the code is kept in.
-    pub sandbox: Sandbox,
-    /// Device files that it may use.
-    pub devices: Vec<PathBuf>,
-    /// Arguments of the program that probes the last run of the challenger, where that is wanted; the same words stand
-    /// for the same values.
-    pub probe: Option<Vec<String>>,
-    /// The longest that fetching and building may take, in seconds.
-    pub build_limit_s: u64,
-    /// The longest that a run may take, in seconds.
-    pub run_limit_s: u64,
+    /// How they run.
+    pub conditions: Conditions,
 }
 
 /// A record that takes part.
@@ -99,50 +83,55 @@ pub struct Turn {
     pub seed: u64,
 }
 
-/// What the verifier chooses.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Seeds to run; drawn afresh where there are none, so that no author knows them beforehand.
-    pub seeds: Vec<u64>,
-    /// How many are drawn; by default what the category asks, at least four against a record.
-    pub runs: Option<usize>,
-    /// See [`Plan::data`].
+/// How the runs of a plan run, all of them alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conditions {
+    /// The prepared data; the built-in corpus where there is none.
     pub data: Option<PathBuf>,
-    /// See [`Plan::device`].
+    /// The device, as `blueberry train --device` names it.
     pub device: String,
-    /// See [`Plan::arguments`].
+    /// Arguments of the program for one run, in which the words `{recipe}`, `{seed}`, `{out}`, `{data}`,
+    /// `{device}` and `{attempts}` stand for their values.
     pub arguments: Vec<String>,
-    /// See [`Plan::sandbox`].
+    /// How the code is kept in.
     pub sandbox: Sandbox,
-    /// See [`Plan::devices`].
+    /// Device files that it may use.
     pub devices: Vec<PathBuf>,
-    /// See [`Plan::probe`].
+    /// Arguments of the program that probes the last run of the challenger, where that is wanted; the same words stand
+    /// for the same values.
     pub probe: Option<Vec<String>>,
-    /// See [`Plan::build_limit_s`].
+    /// The longest that fetching and building may take, in seconds.
     pub build_limit_s: u64,
-    /// See [`Plan::run_limit_s`]; by default three times the category's limit, or a day.
-    pub run_limit_s: Option<u64>,
+    /// The longest that a run may take, in seconds.
+    pub run_limit_s: u64,
 }
 
-impl Options {
-    /// `blueberry train` on the best device with fresh seeds.
+impl Conditions {
+    /// `blueberry train` on the built-in corpus and the best device, with the GPUs of this machine.
     #[must_use]
     pub fn new(sandbox: Sandbox) -> Self {
-        let words = words(
-            "train --preset {recipe} --seed {seed} --out {out} --device {device} --attempts {attempts}",
-        );
         Self {
-            seeds: Vec::new(),
-            runs: None,
             data: None,
             device: "auto".to_owned(),
-            arguments: words,
+            arguments: words(
+                "train --preset {recipe} --seed {seed} --out {out} --device {device} --attempts {attempts}",
+            ),
             sandbox,
             devices: super::sandbox::gpus(),
             probe: None,
             build_limit_s: 2 * 3600,
-            run_limit_s: None,
+            // Three times the longest limit of a category.
+            run_limit_s: 12 * 3600,
         }
+    }
+
+    /// On this prepared data.
+    #[must_use]
+    pub fn with_data(mut self, data: PathBuf) -> Self {
+        self.data = Some(data);
+        self.arguments.extend(words("--data {data}"));
+        self
     }
 
     /// Probes the last model of the challenger as well, by `blueberry probe`.
@@ -152,13 +141,35 @@ impl Options {
         Self { probe, ..self }
     }
 
-    fn arguments(&self) -> Vec<String> {
-        let mut arguments = self.arguments.clone();
-        if self.data.is_some() && !arguments.iter().any(|word| word == "{data}") {
-            arguments.extend(["--data".to_owned(), "{data}".to_owned()]);
-        }
-        arguments
+    /// The first field in which two differ.
+    fn difference(&self, other: &Self) -> Option<&'static str> {
+        let same = [
+            ("data", self.data == other.data),
+            ("device", self.device == other.device),
+            ("arguments", self.arguments == other.arguments),
+            ("sandbox", self.sandbox == other.sandbox),
+            ("devices", self.devices == other.devices),
+            ("probe", self.probe == other.probe),
+        ];
+        first_different(same)
     }
+}
+
+/// What the verifier chooses.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Seeds to run; drawn afresh where there are none, so that no author knows them beforehand.
+    pub seeds: Vec<u64>,
+    /// How many are drawn; by default what the category asks, at least four against a record.
+    pub runs: Option<usize>,
+    /// How they run.
+    pub conditions: Conditions,
+}
+
+fn first_different<const N: usize>(fields: [(&'static str, bool); N]) -> Option<&'static str> {
+    fields
+        .into_iter()
+        .find_map(|(field, same)| (!same).then_some(field))
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -186,21 +197,13 @@ impl Plan {
             seeds: seeds.clone(),
             note: format!("verification of {}", challenger.side.id),
         };
-        let limit_s = category.time.map_or(86_400, |limit| (3.0 * limit.seconds) as u64);
         Ok(Self {
             category: category.id.clone(),
             challenger: challenger.side.clone(),
             record: record.map(|record| record.side.clone()),
             attempts: attempts.to_text()?,
             seeds,
-            data: options.data.clone(),
-            device: options.device.clone(),
-            arguments: options.arguments(),
-            sandbox: options.sandbox.clone(),
-            devices: options.devices.clone(),
-            probe: options.probe.clone(),
-            build_limit_s: options.build_limit_s,
-            run_limit_s: options.run_limit_s.unwrap_or(limit_s),
+            conditions: options.conditions.clone(),
         })
     }
 
@@ -244,15 +247,8 @@ impl Plan {
             ("record", self.record == other.record),
             ("number of seeds", self.seeds.len() == other.seeds.len()),
             ("seeds", !seeds_count || self.seeds == other.seeds),
-            ("data", self.data == other.data),
-            ("device", self.device == other.device),
-            ("arguments", self.arguments == other.arguments),
-            ("sandbox", self.sandbox == other.sandbox),
-            ("devices", self.devices == other.devices),
-            ("probe", self.probe == other.probe),
         ];
-        same.into_iter()
-            .find_map(|(field, same)| (!same).then_some(field))
+        first_different(same).or_else(|| self.conditions.difference(&other.conditions))
     }
 }
 

@@ -101,11 +101,14 @@ impl Place {
     }
 
     pub fn options(&self, sandbox: Sandbox) -> Options {
+        let conditions = Conditions::new(sandbox).with_data(self.dir.path().join("data"));
         Options {
             seeds: SEEDS.to_vec(),
-            data: Some(self.dir.path().join("data")),
-            devices: Vec::new(),
-            ..Options::new(sandbox)
+            runs: None,
+            conditions: Conditions {
+                devices: Vec::new(),
+                ..conditions
+            },
         }
     }
 
