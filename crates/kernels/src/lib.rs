@@ -11,19 +11,21 @@ mod adamw;
 mod attention;
 #[cfg(feature = "native")]
 mod cpu;
-mod cross_entropy;
+mod embedding;
 mod global_norm;
+mod head_loss;
 mod orthogonalize;
+mod qk_norm_rope;
 mod rms_norm;
-mod rope;
 mod versions;
 
-pub use activation::{relu_squared, silu, swiglu, swiglu_plain};
+pub use activation::{relu_squared, relu_squared_plain, silu, swiglu, swiglu_plain};
 pub use adamw::{AdamwState, AdamwStep, adamw, adamw_plain};
 pub use attention::{AttentionMask, attention, attention_plain};
-pub use cross_entropy::{cross_entropy, cross_entropy_plain, soft_cap};
+pub use embedding::{embedding, embedding_plain};
 pub use global_norm::{clip_factor, squared_norms};
+pub use head_loss::{Head, LossTerms, head_loss, head_loss_plain, logits, soft_cap};
 pub use orthogonalize::{Orthogonalize, orthogonalize};
-pub use rms_norm::{rms_norm, rms_norm_plain};
-pub use rope::{RopeTable, rope, rope_plain};
-pub use versions::{Attention, Operations, versions};
+pub use qk_norm_rope::{RopeTable, qk_norm_rope, qk_norm_rope_plain};
+pub use rms_norm::{add_rms_norm, add_rms_norm_plain, rms_norm, rms_norm_plain};
+pub use versions::{Kernels, Operations, versions};

@@ -64,7 +64,7 @@ pub fn digest(root: &Path) -> io::Result<String> {
         update(&mut hash, name.to_string_lossy().replace('\\', "/").as_bytes());
         update(&mut hash, &content(&file).map_err(|error| at(&file, &error))?);
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }
 
 /// What leads from the commit that is checked out to the tree, as `git apply` takes it; empty where they are the same.
@@ -109,6 +109,19 @@ pub fn patch(root: &Path) -> io::Result<Vec<u8>> {
         "`git diff HEAD` in `{}` failed: {said}",
         root.display()
     )))
+}
+
+/// SHA-256 of [`patch`] in lower-case hex; nothing where the tree is its commit's.
+///
+/// # Errors
+/// As [`patch`].
+pub fn patch_sha256(root: &Path) -> io::Result<Option<String>> {
+    let patch = patch(root)?;
+    Ok((!patch.is_empty()).then(|| hex(&Sha256::digest(&patch))))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// With its length, so that no two lists of names and contents give the same bytes.
@@ -167,10 +180,7 @@ mod tests {
             bytes.extend((text.len() as u64).to_le_bytes());
             bytes.extend(text.as_bytes());
         }
-        let expected: String = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let expected = hex(&Sha256::digest(&bytes));
         assert_eq!(digest(tree().path()).unwrap(), expected);
     }
 
@@ -229,7 +239,10 @@ mod tests {
         let (root, copy) = (tree(), tree());
         commit(root.path());
         commit(copy.path());
-        assert_eq!(patch(root.path()).unwrap(), b"");
+        assert_eq!(
+            (patch(root.path()).unwrap(), patch_sha256(root.path()).unwrap()),
+            (Vec::new(), None)
+        );
         fs::write(root.path().join("crates/a/lib.rs"), "// b\n").unwrap();
         fs::write(root.path().join("crates/a/data.bin"), [0, 255, 1]).unwrap();
         git(root.path(), &["add", "-N", "crates/a/data.bin"]);
@@ -250,6 +263,10 @@ mod tests {
         assert_eq!(digest(copy.path()).unwrap(), digest(root.path()).unwrap());
         git(copy.path(), &["add", "-N", "crates/a/data.bin"]);
         assert_eq!(patch(copy.path()).unwrap(), changes);
+        assert_eq!(
+            patch_sha256(copy.path()).unwrap(),
+            patch_sha256(root.path()).unwrap()
+        );
     }
 
     #[test]

@@ -52,3 +52,8 @@ pub(crate) fn uninitialised(len: usize) -> Vec<f32> {
     }
     values
 }
+
+/// The one value of a tensor; NaN where it has none.
+pub(crate) fn scalar(tensor: FloatTensor<Flex>) -> f32 {
+    tensor.into_data().iter::<f32>().next().unwrap_or(f32::NAN)
+}

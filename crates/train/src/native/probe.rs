@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use blueberry_kernels::Operations;
 use blueberry_runlog::{Event, RunLog};
 
 use crate::native::{Checkpoint, RunDirError, RunError, open, read_log};
@@ -26,7 +27,8 @@ pub fn probe_run(dir: &Path, device: Option<&str>) -> Result<ProbeReport, RunErr
     let checkpoint = last_checkpoint(dir, &log)?;
     let preset = &settings.resolved;
     let device = open(device.unwrap_or(&settings.device))?;
-    let mut trainer = Trainer::new(&preset.model, &preset.optim, settings.seed, &device.device, None);
+    let trainer = Trainer::new(&preset.model, &preset.optim, settings.seed, &device.device, None);
+    let mut trainer = trainer.with_operations(Operations::new(preset.kernels));
     checkpoint.restore(&mut trainer)?;
     let seq = preset.train.seq_len.min(MAX_SEQ);
     pollster::block_on(probe(&mut trainer, preset.model.vocab_size, seq)).map_err(|cause| {

@@ -27,8 +27,8 @@ pub async fn probe(trainer: &mut Trainer, vocab: usize, seq: usize) -> Result<Pr
 
 #[cfg(all(test, feature = "native"))]
 mod tests {
-    use blueberry_kernels::{AttentionMask, Operations};
-    use burn::tensor::{Device, Tensor};
+    use blueberry_kernels::{AttentionMask, Head, LossTerms, Operations};
+    use burn::tensor::{Device, Int, Tensor};
 
     use super::*;
     use crate::check_config;
@@ -57,9 +57,30 @@ mod tests {
         assert!(report.worst_future_influence < 1e-4, "{report:?}");
     }
 
+    /// A loss that calls every target 277 times as likely as the logits do.
+    fn unnormalised(x: Tensor<2>, head: Head, targets: Tensor<1, Int>, terms: LossTerms) -> Tensor<1> {
+        blueberry_kernels::head_loss(x, head, targets, terms) - 277f64.ln()
+    }
+
+    #[test]
+    fn probabilities_that_sum_to_277_are_found() {
+        let report = probed(Operations {
+            head_loss: unnormalised,
+            ..Operations::default()
+        });
+        // Rounding of a loss of about 4.5 in f32.
+        assert!(
+            (report.worst_probability_sum / 277.0 - 1.0).abs() < 1e-4,
+            "{report:?}"
+        );
+    }
+
     #[test]
     fn attention_that_sees_the_last_token_is_found() {
-        let report = probed(Operations { attention: leaking });
+        let report = probed(Operations {
+            attention: leaking,
+            ..Operations::default()
+        });
         assert!(report.worst_future_influence > 1e-3, "{report:?}");
     }
 }
