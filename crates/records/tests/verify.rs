@@ -351,3 +351,20 @@ fn a_later_format_is_refused() {
         Err(VerifyError::Read(_))
     ));
 }
+
+#[test]
+fn a_record_whose_patch_or_settings_were_changed_is_refused() {
+    let place = Place::new();
+    for (name, words) in [
+        ("config.toml", "not the one that record.toml names"),
+        ("source.patch", "not the patch"),
+    ] {
+        let path = place.challenger.folder.join(name);
+        let was = fs::read_to_string(&path).unwrap();
+        fs::write(&path, was.replacen('1', "2", 1)).unwrap();
+        let error = Subject::read(&place.challenger.folder).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains(name), "{error}");
+        fs::write(&path, was).unwrap();
+    }
+    Subject::read(&place.challenger.folder).unwrap();
+}

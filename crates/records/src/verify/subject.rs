@@ -46,7 +46,7 @@ impl Subject {
             patch_sha256: record.source.patch_sha256.clone(),
             source_sha256: record.source.sha256.clone(),
             config_sha256: record.config_sha256.clone(),
-            recipe: recipe(&folder)?,
+            recipe: recipe(&folder, &record)?,
         };
         Ok(Self {
             folder: path.to_owned(),
@@ -88,16 +88,17 @@ fn patch(folder: &Folder, expected: Option<&str>) -> Result<Option<Vec<u8>>, Ver
 }
 
 /// The settings of the record's logs as a preset.
-fn recipe(folder: &Folder) -> Result<String, VerifyError> {
+fn recipe(folder: &Folder, record: &Record) -> Result<String, VerifyError> {
     let name = crate::config::CONFIG_FILE;
     let wrong = |problem: String| VerifyError::Content {
         path: folder.root().join(name),
         problem,
     };
-    let mut settings: toml::Table = folder
-        .text(name)?
-        .parse()
-        .map_err(|cause| wrong(format!("{cause}")))?;
+    let text = folder.text(name)?;
+    if record.files.get(name) != Some(&sha256(text.as_bytes())) {
+        return Err(wrong("it is not the one that record.toml names".to_owned()));
+    }
+    let mut settings: toml::Table = text.parse().map_err(|cause| wrong(format!("{cause}")))?;
     NOT_IN_A_PRESET
         .iter()
         .for_each(|field| drop(settings.remove(*field)));
