@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands;
+use crate::commands::probe::ProbeArgs;
+use crate::commands::scan::ScanArgs;
+use crate::commands::verify::VerifyRecordArgs;
 
 /// The speedrun harness for a ~151M-parameter language model.
 #[derive(Debug, Parser)]
@@ -38,6 +41,8 @@ pub enum Command {
     Propose(commands::propose::Flags),
     /// Make LEADERBOARD.md anew from the records.
     Leaderboard(commands::leaderboard::Flags),
+    Verify(VerifyRecordArgs),
+    Probe(ProbeArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -112,6 +117,7 @@ pub enum DataCommand {
     Prepare(PrepareArgs),
     /// Compare every shard of a prepared folder with the digests in its manifest.
     Verify(VerifyArgs),
+    Scan(ScanArgs),
 }
 
 #[derive(Debug, ClapArgs)]

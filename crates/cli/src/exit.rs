@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
-use blueberry_data::{DataError, PrepareError, TokenizerError};
 use blueberry_records::CommandError;
+use blueberry_data::{DataError, PrepareError, ScanError, TokenizerError};
+use blueberry_records::sign::SignError;
+use blueberry_records::verify::VerifyError;
+use blueberry_rules::CategoryError;
 use blueberry_train::native::{DeviceError, PresetError, RunDirError, RunError};
 
 /// The thing asked was done, or it failed and has said so itself.
@@ -50,4 +53,8 @@ fn is_bad_input(error: &anyhow::Error) -> bool {
         || error.is::<DataError>()
         || error.is::<PrepareError>()
         || error.is::<TokenizerError>()
+        || error.is::<ScanError>()
+        || error.is::<CategoryError>()
+        || error.is::<SignError>()
+        || error.is::<VerifyError>()
 }

@@ -27,6 +27,9 @@ fn main() -> ExitCode {
         Command::Submit(flags) => commands::submit::run(flags),
         Command::Propose(flags) => commands::propose::run(flags),
         Command::Leaderboard(flags) => commands::leaderboard::run(flags),
+        Command::Data(DataCommand::Scan(args)) => commands::scan::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
+        Command::Probe(args) => commands::probe::run(&args),
     };
     exit::code(result)
 }

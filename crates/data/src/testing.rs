@@ -71,6 +71,11 @@ pub(crate) fn manifest() -> Manifest {
 
 /// A dataset of bytes with these shards.
 pub(crate) fn dataset_of(shards: &[&[u16]]) -> (TempDir, Dataset) {
+    dataset_with(shards, &[1, 2])
+}
+
+/// A dataset of bytes with these shards and this validation set.
+pub(crate) fn dataset_with(shards: &[&[u16]], validation: &[u16]) -> (TempDir, Dataset) {
     let dir = tempfile::tempdir().unwrap();
     let mut manifest = manifest();
     manifest.train.clear();
@@ -80,7 +85,13 @@ pub(crate) fn dataset_of(shards: &[&[u16]]) -> (TempDir, Dataset) {
         manifest.train.push(ShardInfo { file, tokens, sha256 });
     }
     manifest.train_tokens = manifest.train.iter().map(|shard| shard.tokens).sum();
-    (_, manifest.validation.sha256) = write(&dir.path().join("validation.bin"), &[1, 2]);
+    let (tokens, sha256) = write(&dir.path().join("validation.bin"), validation);
+    manifest.validation = ValidationInfo {
+        tokens,
+        targets: tokens - 1,
+        sha256,
+        ..manifest.validation
+    };
     fs::write(dir.path().join(FILE_NAME), serde_json::to_vec(&manifest).unwrap()).unwrap();
     let dataset = Dataset::open(dir.path()).unwrap();
     (dir, dataset)

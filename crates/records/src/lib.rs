@@ -26,6 +26,7 @@ pub mod submit;
 #[path = "../tests/common/mod.rs"]
 mod testing;
 pub mod write;
+pub mod verify;
 
 pub use commands::{CommandError, Outcome};
 pub use limits::{Limits, LogLimits};

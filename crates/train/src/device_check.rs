@@ -146,7 +146,7 @@ fn check_batch(config: &ModelConfig, salt: usize) -> Batch {
     Batch::new(tokens.collect(), seq).expect("whole rows")
 }
 
-fn check_optim() -> OptimConfig {
+pub(crate) fn check_optim() -> OptimConfig {
     OptimConfig {
         clip: 1.0,
         muon: MuonConfig {

@@ -6,6 +6,7 @@
 //! - [`Curriculum`] says what each step looks like; [`Clock`] what counts as time.
 //! - [`Trainer`] holds weights and optimiser and takes steps.
 //! - [`check_device`] holds a device's loss and gradients against the CPU's.
+//! - [`probe()`] asks a trained model whether it sees the future and whether its probabilities sum to 1.
 //!
 //! [`native`] adds the device, the data, the run directory, checkpoints and the loop.
 
@@ -14,6 +15,7 @@ mod checkpointing;
 mod clock;
 mod curriculum;
 mod device_check;
+mod probe;
 mod sample;
 mod settings;
 mod trainer;
@@ -28,6 +30,7 @@ pub use curriculum::{Curriculum, Stage, StepShape};
 pub use device_check::{
     CheckReport, Disagreement, TOLERANCE, check_config, check_device, check_operations, gradients,
 };
+pub use probe::{Outputs, ProbeReport, check_logits, probe};
 pub use sample::sample;
 pub use settings::{
     Activations, CheckpointSettings, DataSettings, EvalSettings, Precision, Preset, SampleSettings, Settings,

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::workspace::{self, Workspace};
-use crate::{process, setup, wasm};
+use crate::{process, setup, wasm, workflows};
 
 /// One check.
 pub struct Step {
@@ -33,6 +33,8 @@ pub enum Error {
     Setup(#[from] setup::Error),
     #[error(transparent)]
     Wasm(#[from] wasm::Error),
+    #[error(transparent)]
+    Workflows(#[from] workflows::Error),
     #[error("step `{step}` failed: {source}\nRun it alone with `cargo xtask ci --only {step}`.")]
     Step { step: &'static str, source: Box<Error> },
 }
@@ -48,6 +50,11 @@ pub const STEPS: &[Step] = &[
         name: "fmt",
         about: "formatting",
         run: |workspace| cargo(workspace, &["fmt", "--all", "--check"]),
+    },
+    Step {
+        name: "workflows",
+        about: "the hosted workflows: rights, pins and scripts; with actionlint where it is installed",
+        run: workflows,
     },
     Step {
         name: "papers",
@@ -97,7 +104,7 @@ pub const STEPS: &[Step] = &[
 /// Prints the name and purpose of every step.
 pub fn list() {
     for step in STEPS {
-        println!("{:<8}{}", step.name, step.about);
+        println!("{:<10}{}", step.name, step.about);
     }
 }
 
@@ -147,7 +154,7 @@ struct Summary {
 impl Summary {
     fn table(&self) -> String {
         let row = |name: &str, took: Duration, words: &str| {
-            format!("{name:<8}{:>8.2}  {words}\n", took.as_secs_f64() / 60.0)
+            format!("{name:<10}{:>8.2}  {words}\n", took.as_secs_f64() / 60.0)
         };
         let rows: String = self
             .rows
@@ -155,7 +162,7 @@ impl Summary {
             .map(|(name, took, words)| row(name, *took, words))
             .collect();
         let total = self.rows.iter().map(|(_, took, _)| *took).sum();
-        format!("step     minutes  result\n{rows}{}", row("total", total, ""))
+        format!("step       minutes  result\n{rows}{}", row("total", total, ""))
     }
 }
 
@@ -179,6 +186,20 @@ fn test(workspace: &Workspace) -> Result<Outcome, Error> {
         cargo.env("BLUEBERRY_ASSETS", assets);
     }
     passed(process::run(&mut cargo))
+}
+
+/// Our own check always runs; where actionlint is missing the step says so and passes.
+fn workflows(workspace: &Workspace) -> Result<Outcome, Error> {
+    workflows::check(&workspace.root)?;
+    let mut lint = Command::new("actionlint");
+    lint.current_dir(&workspace.root);
+    if process::output(Command::new("actionlint").arg("-version")).is_none() {
+        println!(
+            "actionlint is not installed: `go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12`"
+        );
+        return Ok(Outcome::Passed);
+    }
+    passed(process::run(&mut lint))
 }
 
 fn deny(workspace: &Workspace) -> Result<Outcome, Error> {
@@ -264,10 +285,10 @@ mod tests {
             rows: vec![row("fmt", 3, "passed"), row("test", 90, "FAILED")],
         };
         let expected = "\
-step     minutes  result
-fmt         0.05  passed
-test        1.50  FAILED
-total       1.55  
+step       minutes  result
+fmt           0.05  passed
+test          1.50  FAILED
+total         1.55  
 ";
         assert_eq!(summary.table(), expected);
     }

@@ -5,6 +5,7 @@ mod ci;
 mod process;
 mod setup;
 mod wasm;
+mod workflows;
 mod workspace;
 
 use std::process::ExitCode;

@@ -21,7 +21,15 @@ fn list_names_the_steps_in_order() {
     assert_eq!(
         names,
         [
-            "setup", "fmt", "papers", "clippy", "test", "wasm", "deny", "typos"
+            "setup",
+            "fmt",
+            "workflows",
+            "papers",
+            "clippy",
+            "test",
+            "wasm",
+            "deny",
+            "typos"
         ]
     );
 }

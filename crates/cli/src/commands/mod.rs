@@ -7,9 +7,12 @@ pub mod data;
 pub mod devices;
 pub mod info;
 pub mod leaderboard;
+pub mod probe;
 pub mod propose;
+pub mod scan;
 pub mod submit;
 pub mod train;
+pub mod verify;
 
 use anyhow::Result;
 use blueberry_records::Outcome;

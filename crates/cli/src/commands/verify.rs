@@ -1,0 +1,238 @@
+//! `blueberry verify`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use blueberry_data::{Dataset, Overlap, scan};
+use blueberry_records::sign::{PASSPHRASE_VARIABLE, Signer};
+use blueberry_records::verify::{
+    Conditions, Judge, Options, Outcome, Progress, Request, Sandbox, Subject, Verification, VerifyError,
+    verify, write,
+};
+use blueberry_rules::{Answer, Categories, LeakScan};
+use indicatif::ProgressBar;
+
+use crate::exit::{Done, Usage};
+use crate::format::{duration, one_line};
+
+/// Runs a record again: builds its source and runs it in a sandbox, by turns with the record that it has to beat, and
+/// writes `verification.toml` into its folder. Goes on where it was interrupted.
+#[derive(Debug, clap::Args)]
+pub struct VerifyRecordArgs {
+    /// The record's folder.
+    pub record: PathBuf,
+    /// The folder of the record that it has to beat.
+    #[arg(long, value_name = "RECORD")]
+    pub against: Option<PathBuf>,
+    /// A git repository that has the commits of both.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub repository: PathBuf,
+    /// The folder in which the sources are built and the runs are kept.
+    #[arg(long, value_name = "DIR", default_value = "verification")]
+    pub work: PathBuf,
+    /// A folder made by `blueberry data prepare`; without it, the built-in corpus.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// auto, cuda[:i], wgpu[:i], metal, vulkan[:i] or cpu.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Runs of each side [default: what the category asks, at least 4 against a record].
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub runs: Option<usize>,
+    /// Their seeds [default: drawn now, so that nobody knew them before].
+    #[arg(long, value_name = "N,N,..", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// Ask the challenger's last model, too, whether it sees the future and whether its probabilities sum to 1.
+    #[arg(long)]
+    pub probe: bool,
+    /// Run a stranger's code without a sandbox; verification.toml says so.
+    #[arg(long)]
+    pub no_sandbox: bool,
+    /// Who verifies, for verification.toml.
+    #[arg(long, value_name = "NAME")]
+    pub verifier: String,
+    /// Sign with this SSH key.
+    #[arg(long, value_name = "KEYFILE")]
+    pub sign: Option<PathBuf>,
+    /// Other categories than the official ones.
+    #[arg(long, value_name = "FILE.toml")]
+    pub categories: Option<PathBuf>,
+}
+
+/// Exit code 0 where the record is verified, 1 where it is rejected or undecided.
+pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
+    let categories = categories(args)?;
+    let challenger = Subject::read(&args.record)?;
+    let record = args.against.as_deref().map(Subject::read).transpose()?;
+    let category = categories
+        .list
+        .iter()
+        .find(|category| category.id == challenger.category);
+    let category = category.ok_or(Usage(
+        "the record's category is none of these: name its file by --categories",
+    ))?;
+    let signer = args.sign.as_deref().map(signer).transpose()?;
+    let options = options(args)?;
+    let leak_scan = args.data.as_deref().map(leak_scan).transpose()?;
+    let request = Request {
+        challenger: &challenger,
+        record: record.as_ref(),
+        repository: &args.repository,
+        work: args.work.clone(),
+        options,
+        judge: Judge {
+            category,
+            plausibility: categories.plausibility.as_ref(),
+            leak_scan: leak_scan.as_ref(),
+        },
+        verifier: args.verifier.clone(),
+        signer: signer.as_ref(),
+    };
+    let bar = ProgressBar::new_spinner();
+    let verification = verify(&request, &mut |progress| show(&bar, progress))?;
+    bar.finish_and_clear();
+    let written = write(&verification, &args.work, &args.record, signer.as_ref())?;
+    print(&verification);
+    for path in written {
+        println!("  wrote {}", path.display());
+    }
+    Ok(match verification.outcome {
+        Outcome::Verified => Done::Yes,
+        Outcome::Rejected | Outcome::Undecided => Done::No,
+    })
+}
+
+fn categories(args: &VerifyRecordArgs) -> Result<Categories> {
+    let Some(path) = &args.categories else {
+        return Ok(Categories::official());
+    };
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    Ok(Categories::parse(&text)?)
+}
+
+fn signer(path: &Path) -> Result<Signer> {
+    let passphrase = std::env::var(PASSPHRASE_VARIABLE).ok();
+    Ok(Signer::open(path, passphrase.as_deref())?)
+}
+
+fn options(args: &VerifyRecordArgs) -> Result<Options> {
+    let sandbox = if args.no_sandbox {
+        Sandbox::None
+    } else {
+        Sandbox::find().ok_or(VerifyError::NoSandbox)?
+    };
+    let mut conditions = Conditions {
+        device: args.device.clone(),
+        ..Conditions::new(sandbox)
+    };
+    if let Some(dir) = &args.data {
+        conditions = conditions.with_data(std::path::absolute(dir).context("no current folder")?);
+    }
+    if args.probe {
+        conditions = conditions.with_probe();
+    }
+    Ok(Options {
+        seeds: args.seeds.clone(),
+        runs: args.runs,
+        conditions,
+    })
+}
+
+/// The data is the verifier's, and every run is on it.
+fn leak_scan(dir: &Path) -> Result<LeakScan> {
+    let dataset = Dataset::open(dir)?;
+    let bar = ProgressBar::new(0).with_message("looking for validation data in the training data");
+    let overlap = scan(&dataset, 1, &|done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    })?;
+    bar.finish_and_clear();
+    Ok(LeakScan {
+        first: first_place(&overlap),
+        manifest_sha256: overlap.manifest_sha256,
+        overlapping_windows: overlap.overlapping_windows,
+        covered_targets: overlap.covered_targets,
+    })
+}
+
+fn first_place(overlap: &Overlap) -> Option<String> {
+    let place = overlap.places.first()?;
+    Some(format!(
+        "{} from token {}: {} tokens",
+        place.file, place.offset, place.tokens
+    ))
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    match progress {
+        Progress::Preparing { role, step, seconds } => {
+            bar.set_message(format!("{}: {step}, {}", role.name(), duration(seconds)));
+        }
+        Progress::Running { turn, of, seconds } => {
+            let (number, role, seed) = (turn.number + 1, turn.role.name(), turn.seed);
+            bar.set_message(format!(
+                "run {number} of {of}: {role}, seed {seed}, {}",
+                duration(seconds)
+            ));
+        }
+        Progress::Probing { seconds } => bar.set_message(format!("probing the model, {}", duration(seconds))),
+        Progress::Finished { turn, of, seconds } => {
+            let (number, role, seed) = (turn.number + 1, turn.role.name(), turn.seed);
+            bar.suspend(|| eprintln!("run {number} of {of}: {role}, seed {seed}: {}", duration(seconds)));
+        }
+    }
+    bar.tick();
+}
+
+fn print(verification: &Verification) {
+    println!("{}: {}", verification.record, outcome(verification.outcome));
+    if let Some(figure) = verification
+        .challenger
+        .as_ref()
+        .and_then(|summary| summary.figure.as_ref())
+    {
+        println!("  measured  {}", figure.text(4));
+    }
+    if let Some(claimed) = verification.claimed {
+        println!("  claimed   {claimed:.4}");
+    }
+    if let Some(comparison) = &verification.comparison {
+        let p = comparison
+            .test
+            .map_or("cannot tell".to_owned(), |test| format!("p = {:.2e}", test.p));
+        println!(
+            "  against   {}: {:+.4} over {} pairs, {p}",
+            one_line(&comparison.record),
+            comparison.difference,
+            comparison.pairs
+        );
+    }
+    for finding in &verification.findings {
+        let what = match finding.answer {
+            Answer::Fail { .. } => "FAILED",
+            _ => "cannot tell",
+        };
+        let run = finding
+            .run
+            .as_deref()
+            .map_or(String::new(), |run| format!(" ({run})"));
+        println!(
+            "  {what}  {}{run}: {}",
+            finding.rule,
+            one_line(finding.answer.words())
+        );
+    }
+    println!(
+        "  {} rules hold; sandbox: {}",
+        verification.holds.len(),
+        verification.sandbox
+    );
+}
+
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Verified => "verified",
+        Outcome::Rejected => "REJECTED",
+        Outcome::Undecided => "undecided",
+    }
+}

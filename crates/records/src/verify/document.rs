@@ -1,0 +1,175 @@
+//! `verification.toml`: what a verifier did and found.
+
+use blueberry_rules::stats::TTest;
+use blueberry_rules::{Finding, Summary};
+use blueberry_runlog::Hardware;
+use serde::{Deserialize, Serialize};
+
+use super::error::VerifyError;
+use super::plan::{Role, Side};
+
+/// Name of the file in a record's folder.
+pub const VERIFICATION_FILE: &str = "verification.toml";
+/// Name of its signature.
+pub const VERIFICATION_SIGNATURE_FILE: &str = "verification.toml.sig";
+/// Version of the format that this build writes, and the highest that it reads.
+pub const FORMAT: u64 = 1;
+
+/// What a verifier did and found. Digests are SHA-256 in lower-case hex, times seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verification {
+    /// [`FORMAT`].
+    pub format: u64,
+    /// Id of the record that was verified.
+    pub record: String,
+    /// Id of its category.
+    pub category: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Who verified.
+    pub verifier: String,
+    /// Day in UTC on which the verification was finished.
+    pub date: String,
+    /// The verifier's public key in OpenSSH's one-line form, where it is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
+    /// How the code was kept in: `none` where it was not.
+    pub sandbox: String,
+    /// What the record claims of the figure that the category ranks on; the figure of `challenger` stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<f64>,
+    /// How often a run was begun again because the verification was interrupted in it.
+    pub interruptions: u64,
+    /// Ids of the rules that hold.
+    pub holds: Vec<String>,
+    /// The machine, as the log of the first run names it; none where nothing ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Hardware>,
+    /// The source that was built.
+    pub source: BuiltSource,
+    /// The comparison with the record to beat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
+    /// What is not as it should be, or cannot be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// Every run, in the order in which they ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<VerifiedRun>,
+    /// The figures of the challenger's runs; none where a run left no log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenger: Option<Summary>,
+}
+
+/// What came of a verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The verifier's runs bear the record out.
+    Verified,
+    /// They do not, or a rule is broken.
+    Rejected,
+    /// Something that decides is missing.
+    Undecided,
+}
+
+/// The source that was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuiltSource {
+    /// Commit.
+    pub commit: String,
+    /// Digest of the patch on top, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch_sha256: Option<String>,
+    /// Digest of the tree that the record names; the verifier's is the same, or a finding says so.
+    pub sha256: String,
+}
+
+impl BuiltSource {
+    pub(super) fn of(side: &Side) -> Self {
+        Self {
+            commit: side.commit.clone(),
+            patch_sha256: side.patch_sha256.clone(),
+            sha256: side.source_sha256.clone(),
+        }
+    }
+}
+
+/// The interleaved runs of two records.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// Id of the record to beat.
+    pub record: String,
+    /// Its source.
+    pub source: BuiltSource,
+    /// Pairs of runs.
+    pub pairs: u64,
+    /// Mean of the figures of its runs here.
+    pub record_mean: f64,
+    /// Mean of challenger minus record over the pairs; below zero where the challenger is better.
+    pub difference: f64,
+    /// The 95 % confidence interval of that mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<(f64, f64)>,
+    /// The one-sided paired t-test; none where the pairs cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<TTest>,
+}
+
+/// A run of a verification.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifiedRun {
+    /// Whose.
+    pub role: Role,
+    /// Its seed.
+    pub seed: u64,
+    /// How its program ended.
+    pub ended: String,
+    /// How long the program ran, by the verifier's clock, from its start to its end.
+    pub seconds: f64,
+    /// What of that its log does not account for: neither warm-up nor wall clock. Opening the data, checking the device,
+    /// and whatever else a program does before its clocks start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unclocked_s: Option<f64>,
+    /// The figure that the category ranks on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figure: Option<f64>,
+    /// Digest of its log, where it left one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_sha256: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    format: u64,
+}
+
+impl Verification {
+    /// Reads the text of a `verification.toml`.
+    ///
+    /// # Errors
+    /// It is malformed, or of a later version.
+    pub fn parse(text: &str) -> Result<Self, VerifyError> {
+        // The version is read alone first: a later version may have other fields.
+        let Versioned { format } = toml::from_str(text)?;
+        if format == 0 || format > FORMAT {
+            return Err(VerifyError::Format {
+                found: format,
+                supported: FORMAT,
+            });
+        }
+        Ok(toml::from_str(text)?)
+    }
+
+    /// The text of its `verification.toml`; the same verification gives the same bytes.
+    ///
+    /// # Errors
+    /// A seed beyond the integers of TOML.
+    pub fn to_text(&self) -> Result<String, VerifyError> {
+        Ok(toml::to_string(self)?)
+    }
+}

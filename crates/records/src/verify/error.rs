@@ -1,0 +1,180 @@
+//! Why a verification cannot go on. That a record does not hold is no error but an outcome.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use blueberry_rules::AttemptsError;
+use thiserror::Error;
+
+use super::plan::Role;
+use crate::folder::FolderError;
+use crate::record::RecordError;
+use crate::sign::SignError;
+
+/// Why a verification cannot go on.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// The operating system.
+    #[error("cannot {action} `{}`: {cause}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file, folder or program.
+        path: PathBuf,
+        /// What it said.
+        cause: io::Error,
+    },
+    /// There is no sandbox.
+    #[error(
+        "no sandbox: `bwrap` is missing or may not make namespaces here. Install bubblewrap (`apt-get install bubblewrap`), \
+         or run a stranger's code without one by --no-sandbox, which verification.toml will say"
+    )]
+    NoSandbox,
+    /// A file of the record.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Its `record.toml`.
+    #[error("`{}`: {cause}", path.display())]
+    Record {
+        /// The record's folder.
+        path: PathBuf,
+        /// What is wrong.
+        cause: RecordError,
+    },
+    /// A text of the record contradicts its `record.toml` or cannot be used.
+    #[error("`{}`: {problem}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A source that cannot be run.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The seeds to run.
+    #[error(transparent)]
+    Attempts(#[from] AttemptsError),
+    /// The record in force is of another category.
+    #[error("`{challenger}` is of the category {found}, and the record to beat is of {expected}")]
+    Category {
+        /// The challenger's id.
+        challenger: String,
+        /// Its category.
+        found: String,
+        /// The other's.
+        expected: String,
+    },
+    /// Too few runs, or runs that do not pair off.
+    #[error("{found} seeds: {problem}")]
+    Seeds {
+        /// How many there are.
+        found: usize,
+        /// What is wrong, and what to do.
+        problem: &'static str,
+    },
+    /// Another verification is in the folder.
+    #[error(
+        "`{}` holds another verification ({difference} differs): finish that one, or choose another --work",
+        path.display()
+    )]
+    AnotherPlan {
+        /// The state file.
+        path: PathBuf,
+        /// The first field that differs.
+        difference: &'static str,
+    },
+    /// The state file is damaged.
+    #[error("`{}` is damaged ({cause}): remove it to begin again", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        cause: serde_json::Error,
+    },
+    /// Another process is at it.
+    #[error("another process verifies in `{}`", .0.display())]
+    Busy(PathBuf),
+    /// The log of a finished run was changed since.
+    #[error("`{}` was changed since its run finished; remove the folder of the verification to begin again", .0.display())]
+    Changed(PathBuf),
+    /// The verification cannot be written down.
+    #[error("verification.toml: {0}")]
+    Write(#[from] toml::ser::Error),
+    /// The verification cannot be read.
+    #[error("verification.toml: {0}")]
+    Read(#[from] toml::de::Error),
+    /// The verification is of a later version.
+    #[error("verification.toml: format {found}, this build reads up to {supported}; use a newer build")]
+    Format {
+        /// Its version.
+        found: u64,
+        /// Ours.
+        supported: u64,
+    },
+    /// The signature.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+}
+
+/// What is wrong with a source. For the challenger's this is an outcome, for the record's an error of the place.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// Its commit is no name of one.
+    #[error("`{0}` is no commit: 40 or 64 lower-case hex digits are")]
+    Commit(String),
+    /// It is not to be had.
+    #[error("the repository `{}` does not have commit {commit}: fetch it first (a pull request's is `git fetch origin pull/N/head`)", repository.display())]
+    Missing {
+        /// The commit.
+        commit: String,
+        /// Where it was looked for.
+        repository: PathBuf,
+    },
+    /// Git says no.
+    #[error("`git {command}` failed: {said}")]
+    Git {
+        /// The command.
+        command: String,
+        /// What it printed.
+        said: String,
+    },
+    /// It is not what ran.
+    #[error(
+        "the source tree has the digest {found}, but the record's logs name {expected}: what is submitted is not what ran"
+    )]
+    Differs {
+        /// Of the tree.
+        found: String,
+        /// Of the logs.
+        expected: String,
+    },
+    /// It does not build.
+    #[error("`cargo {step}` failed or took over {limit_s} s; see `{}`", output.display())]
+    Build {
+        /// Fetch or build.
+        step: &'static str,
+        /// The time that it had.
+        limit_s: u64,
+        /// What it printed.
+        output: PathBuf,
+    },
+}
+
+/// A side whose source cannot be run.
+#[derive(Debug, Error)]
+#[error("{}: {cause}", role.name())]
+pub struct Unbuildable {
+    /// Which.
+    pub role: Role,
+    /// Why.
+    pub cause: SourceError,
+}
+
+pub(super) fn at(action: &'static str, path: &Path, cause: io::Error) -> VerifyError {
+    VerifyError::Io {
+        action,
+        path: path.to_owned(),
+        cause,
+    }
+}

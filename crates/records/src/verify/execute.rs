@@ -1,0 +1,353 @@
+//! Carrying a plan out: sources, builds, runs.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use blueberry_rules::{Probe, sha256};
+
+use super::error::{SourceError, Unbuildable, VerifyError, at};
+use super::plan::{Plan, Role, Turn};
+use super::process::{self, Ended};
+use super::sandbox::{Job, Sandbox};
+use super::source::{check_out, toolchain};
+use super::state::{Done, State, Work};
+use super::subject::Subject;
+use crate::folder::{read_at_most, read_text};
+use crate::logs::LOG_FILE;
+
+/// What a verification tells of its progress.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Progress {
+    /// A side's source is taken out, fetched or built.
+    Preparing {
+        /// Whose.
+        role: Role,
+        /// What is done: `check out`, `fetch`, `build`.
+        step: &'static str,
+        /// Since when.
+        seconds: f64,
+    },
+    /// A run goes on.
+    Running {
+        /// Which.
+        turn: Turn,
+        /// Of how many.
+        of: usize,
+        /// Since when.
+        seconds: f64,
+    },
+    /// The last model is probed.
+    Probing {
+        /// Since when.
+        seconds: f64,
+    },
+    /// A run is over.
+    Finished {
+        /// Which.
+        turn: Turn,
+        /// Of how many.
+        of: usize,
+        /// How long it took.
+        seconds: f64,
+    },
+}
+
+/// Variables by which a fetch finds its way out, and a run its GPU. No other is passed on.
+const NETWORK_VARIABLES: &[&str] = &[
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "CARGO_HTTP_CAINFO",
+    "SSL_CERT_FILE",
+];
+const DEVICE_VARIABLES: &[&str] = &[
+    "CUDA_PATH",
+    "CUDA_HOME",
+    "CUDA_VISIBLE_DEVICES",
+    "LD_LIBRARY_PATH",
+    "VK_DRIVER_FILES",
+];
+
+/// Carries out a plan in its folder.
+pub(super) struct Execution<'a> {
+    pub(super) work: &'a Work,
+    pub(super) plan: &'a Plan,
+    pub(super) repository: &'a Path,
+    pub(super) progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Execution<'_> {
+    /// Takes out, fetches and builds the source of each side, where a run needs it. The inner error is a source that
+    /// cannot be run.
+    pub(super) fn prepare(
+        &mut self,
+        subjects: &[(Role, &Subject)],
+    ) -> Result<Result<(), Unbuildable>, VerifyError> {
+        for &(role, subject) in subjects {
+            match self.prepare_side(role, subject) {
+                Ok(()) => {}
+                Err(VerifyError::Source(cause)) => return Ok(Err(Unbuildable { role, cause })),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn prepare_side(&mut self, role: Role, subject: &Subject) -> Result<(), VerifyError> {
+        let place = self.place(role);
+        let ready = place.dir.join("ready");
+        if ready.exists() {
+            return Ok(());
+        }
+        self.tell(role, "check out", Duration::ZERO);
+        check_out(&subject.source, self.repository, &place.source)?;
+        for folder in [&place.target, &place.cargo] {
+            fs::create_dir_all(folder).map_err(|cause| at("create", folder, cause))?;
+        }
+        let recipe = place.dir.join("recipe.toml");
+        fs::write(&recipe, &subject.side.recipe).map_err(|cause| at("write", &recipe, cause))?;
+        self.cargo(role, "fetch", &["fetch", "--locked"], true)?;
+        self.cargo(
+            role,
+            "build",
+            &["build", "--release", "--locked", "--offline"],
+            false,
+        )?;
+        fs::write(&ready, "").map_err(|cause| at("write", &ready, cause))
+    }
+
+    /// Runs cargo in a side's source. Also a fetch is kept in, with the network: settings in the source name programs
+    /// that cargo starts.
+    fn cargo(
+        &mut self,
+        role: Role,
+        step: &'static str,
+        words: &[&str],
+        network: bool,
+    ) -> Result<(), VerifyError> {
+        let (place, toolchain) = (self.place(role), toolchain()?);
+        let output = place.dir.join(format!("{step}.txt"));
+        let program = toolchain.join("bin/cargo").into_os_string();
+        let path = std::env::join_paths([&toolchain.join("bin"), Path::new("/usr/bin"), Path::new("/bin")]);
+        let mut env = vec![
+            ("PATH".to_owned(), path.unwrap_or_default()),
+            ("CARGO_HOME".to_owned(), place.cargo.clone().into()),
+            ("CARGO_TARGET_DIR".to_owned(), place.target.clone().into()),
+        ];
+        env.extend(variables(if network { NETWORK_VARIABLES } else { &[] }));
+        let (read_only, writable) = if network {
+            // A fetch may rewrite nothing but the cargo home.
+            (vec![toolchain, place.source.clone()], vec![place.cargo.clone()])
+        } else {
+            (
+                vec![toolchain, place.source.clone(), place.cargo.clone()],
+                vec![place.target.clone()],
+            )
+        };
+        let job = Job {
+            command: std::iter::once(program)
+                .chain(words.iter().map(OsString::from))
+                .collect(),
+            dir: place.source,
+            read_only,
+            writable,
+            env,
+            devices: Vec::new(),
+            network,
+        };
+        let limit_s = self.plan.conditions.build_limit_s;
+        let mut tick = |elapsed| {
+            (self.progress)(Progress::Preparing {
+                role,
+                step,
+                seconds: Duration::as_secs_f64(&elapsed),
+            });
+        };
+        let mut command = self.plan.conditions.sandbox.command(&job);
+        let (ended, _) = process::run(&mut command, Duration::from_secs(limit_s), &output, &mut tick)?;
+        if ended.is_success() {
+            return Ok(());
+        }
+        Err(SourceError::Build {
+            step,
+            limit_s,
+            output,
+        }
+        .into())
+    }
+
+    /// Runs what is left of the plan; the state is saved after each run.
+    pub(super) fn run(&mut self, state: &mut State) -> Result<(), VerifyError> {
+        let turns = self.plan.turns();
+        let attempts = self.work.dir().join("attempts.toml");
+        fs::write(&attempts, &self.plan.attempts).map_err(|cause| at("write", &attempts, cause))?;
+        for &turn in turns.iter().skip(state.runs.len()) {
+            let dir = self.work.run(turn);
+            if dir.exists() {
+                // Begun and not finished. What is left of it is no evidence of anything: it runs again from the start.
+                state.interruptions += 1;
+                self.work.save(state)?;
+                fs::remove_dir_all(&dir).map_err(|cause| at("remove", &dir, cause))?;
+            }
+            fs::create_dir_all(&dir).map_err(|cause| at("create", &dir, cause))?;
+            let done = self.run_once(turn, turns.len(), &dir)?;
+            let seconds = done.seconds;
+            state.runs.push(done);
+            self.work.save(state)?;
+            (self.progress)(Progress::Finished {
+                turn,
+                of: turns.len(),
+                seconds,
+            });
+        }
+        Ok(())
+    }
+
+    fn run_once(&mut self, turn: Turn, of: usize, dir: &Path) -> Result<Done, VerifyError> {
+        let job = self.job(turn, dir, &self.plan.conditions.arguments);
+        let mut tick = |elapsed| {
+            (self.progress)(Progress::Running {
+                turn,
+                of,
+                seconds: Duration::as_secs_f64(&elapsed),
+            });
+        };
+        let mut command = self.plan.conditions.sandbox.command(&job);
+        let limit = Duration::from_secs(self.plan.conditions.run_limit_s);
+        let (ended, took) = process::run(&mut command, limit, &dir.join("output.txt"), &mut tick)?;
+        Ok(Done {
+            ended: Ended::text(ended),
+            seconds: took.as_secs_f64(),
+            log_sha256: log_sha256(dir),
+        })
+    }
+
+    /// Probes the last model of the challenger; nothing where its program does not say what it found.
+    pub(super) fn probe(&mut self) -> Result<Option<Probe>, VerifyError> {
+        let (Some(words), Some(turn)) = (&self.plan.conditions.probe, self.plan.probed()) else {
+            return Ok(None);
+        };
+        let dir = self.work.run(turn);
+        let output = dir.join("probe.txt");
+        let mut command = self.plan.conditions.sandbox.command(&self.job(turn, &dir, words));
+        let mut tick = |elapsed| {
+            (self.progress)(Progress::Probing {
+                seconds: Duration::as_secs_f64(&elapsed),
+            })
+        };
+        let limit = Duration::from_secs(self.plan.conditions.run_limit_s);
+        process::run(&mut command, limit, &output, &mut tick)?;
+        let text = read_text(&output, PROBE_BYTES).unwrap_or_default();
+        // Drivers print what they like before it.
+        Ok(text
+            .lines()
+            .rev()
+            .find_map(|line| serde_json::from_str(line).ok()))
+    }
+
+    fn job(&self, turn: Turn, dir: &Path, arguments: &[String]) -> Job {
+        let place = self.place(turn.role);
+        let recipe = place.dir.join("recipe.toml");
+        let attempts = self.work.dir().join("attempts.toml");
+        let out = dir.join("out");
+        let values = [
+            ("{recipe}", recipe.clone().into_os_string()),
+            ("{seed}", turn.seed.to_string().into()),
+            ("{out}", out.into_os_string()),
+            (
+                "{data}",
+                self.plan
+                    .conditions
+                    .data
+                    .clone()
+                    .unwrap_or_default()
+                    .into_os_string(),
+            ),
+            ("{device}", self.plan.conditions.device.clone().into()),
+            ("{attempts}", attempts.clone().into_os_string()),
+        ];
+        let program = place.target.join("release/blueberry");
+        let words = arguments.iter().map(|word| {
+            let value = values.iter().find(|(name, _)| name == word);
+            value.map_or_else(|| word.into(), |(_, value)| value.clone())
+        });
+        let mut env = vec![("PATH".to_owned(), "/usr/bin:/bin".into())];
+        env.extend(variables(DEVICE_VARIABLES));
+        Job {
+            command: std::iter::once(program.clone().into_os_string())
+                .chain(words)
+                .collect(),
+            dir: "/".into(),
+            read_only: [program, recipe, attempts]
+                .into_iter()
+                .chain(self.plan.conditions.data.clone())
+                .collect(),
+            writable: vec![dir.to_owned()],
+            env,
+            devices: self.plan.conditions.devices.clone(),
+            network: false,
+        }
+    }
+
+    fn tell(&mut self, role: Role, step: &'static str, elapsed: Duration) {
+        (self.progress)(Progress::Preparing {
+            role,
+            step,
+            seconds: elapsed.as_secs_f64(),
+        });
+    }
+
+    fn place(&self, role: Role) -> Place {
+        let dir = self.work.dir().join(role.name());
+        Place {
+            source: dir.join("source"),
+            target: dir.join("target"),
+            cargo: dir.join("cargo"),
+            dir,
+        }
+    }
+}
+
+/// Where a side's files are.
+struct Place {
+    dir: PathBuf,
+    source: PathBuf,
+    target: PathBuf,
+    cargo: PathBuf,
+}
+
+/// The log of a run's folder.
+pub(super) fn log(run: &Path) -> PathBuf {
+    run.join("out").join(LOG_FILE)
+}
+
+/// The longest answer of a probe that is read.
+const PROBE_BYTES: u64 = 1 << 20;
+/// The largest log that is hashed.
+const LOG_BYTES: u64 = 256 << 20;
+
+/// Digest of the log that a stranger's program left in a run's folder; nothing for a pipe, or a link that leads out.
+pub(super) fn log_sha256(run: &Path) -> Option<String> {
+    let path = fs::canonicalize(log(run)).ok()?;
+    let inside = path.starts_with(fs::canonicalize(run).ok()?) && path.is_file();
+    let bytes = inside.then(|| read_at_most(&path, LOG_BYTES).ok()).flatten()?;
+    Some(sha256(&bytes))
+}
+
+fn variables(names: &[&str]) -> Vec<(String, OsString)> {
+    let value = |name: &&str| Some(((*name).to_owned(), std::env::var_os(name)?));
+    names.iter().filter_map(value).collect()
+}
+
+/// Whether the sandbox of the plan is one of this machine; a plan is resumed elsewhere, or after an update.
+pub(super) fn check_sandbox(sandbox: &Sandbox) -> Result<(), VerifyError> {
+    if *sandbox == Sandbox::None || Sandbox::find().is_some() {
+        return Ok(());
+    }
+    Err(VerifyError::NoSandbox)
+}

@@ -1,0 +1,125 @@
+//! A record run again by somebody else: `blueberry verify`.
+//!
+//! [`verify`] takes the source that a record names, builds it and runs it, by turns with the record that it has to beat,
+//! in a [`Sandbox`]; the judge looks at the logs as at anybody's, and a [`Verification`] says what came of it. The figure
+//! in it stands, whatever was claimed.
+//!
+//! What is run is a stranger's program. It has no network, reads its inputs and the system's programs, and writes its
+//! run's folder and its build; how much it writes is not limited, so give it a disk of its own. Its log is what it
+//! chooses to write: the verifier's own clock bounds the log's, and every rule holds for it, but a program that makes a
+//! log up within its time is found by reading its source, and its weights by a probe.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::date::day_of;
+use crate::sign::Signer;
+
+mod decide;
+mod document;
+mod error;
+mod execute;
+mod plan;
+mod process;
+mod sandbox;
+mod source;
+mod state;
+mod subject;
+mod write;
+
+pub use decide::Judge;
+pub use document::{
+    BuiltSource, Comparison, FORMAT, Outcome, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification,
+    VerifiedRun,
+};
+pub use error::{SourceError, Unbuildable, VerifyError};
+pub use execute::Progress;
+pub use plan::{Conditions, Options, Plan, Role, Side, Turn};
+pub use sandbox::{Job, Sandbox, gpus};
+pub use source::{Source, check_out};
+pub use state::{Done, State, Work};
+pub use subject::Subject;
+pub use write::{LOGS_FOLDER, write};
+
+/// What is to be verified, and where.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The record.
+    pub challenger: &'a Subject,
+    /// The record that it has to beat, where there is one.
+    pub record: Option<&'a Subject>,
+    /// A repository that has the commits of both.
+    pub repository: &'a Path,
+    /// The folder of this verification, which goes on where it was interrupted.
+    pub work: PathBuf,
+    /// What the verifier chooses.
+    pub options: Options,
+    /// What it is judged by.
+    pub judge: Judge<'a>,
+    /// Who verifies.
+    pub verifier: String,
+    /// The verifier's key, where it is signed.
+    pub signer: Option<&'a Signer>,
+}
+
+/// Carries a verification out, or goes on with it; `progress` is told how far it is. Nothing is written outside of the
+/// folder of the verification: see [`write`].
+///
+/// # Errors
+/// [`VerifyError`]: it cannot go on. A record that does not hold is no error but an [`Outcome`].
+pub fn verify(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Verification, VerifyError> {
+    execute::check_sandbox(&request.options.conditions.sandbox)?;
+    let options = &request.options;
+    let plan = Plan::new(
+        request.judge.category,
+        request.challenger,
+        request.record,
+        options,
+    )?;
+    let work = Work::open(&request.work)?;
+    let mut state = work.resume(plan, !options.seeds.is_empty())?;
+    let mut verification = carry_out(request, &work, &mut state, progress)?;
+    verification.verifier.clone_from(&request.verifier);
+    verification.date = today();
+    verification.public_key = request.signer.map(Signer::public_key).transpose()?;
+    Ok(verification)
+}
+
+fn carry_out(
+    request: &Request,
+    work: &Work,
+    state: &mut State,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Verification, VerifyError> {
+    let plan = state.plan.clone();
+    let mut execution = execute::Execution {
+        work,
+        plan: &plan,
+        repository: request.repository,
+        progress,
+    };
+    let sides = [
+        (Role::Challenger, Some(request.challenger)),
+        (Role::Record, request.record),
+    ];
+    let sides: Vec<_> = sides
+        .into_iter()
+        .filter_map(|(role, side)| Some((role, side?)))
+        .collect();
+    if let Err(why) = execution.prepare(&sides)? {
+        return Ok(decide::unbuildable(
+            &plan,
+            request.challenger,
+            &request.judge,
+            &why,
+        ));
+    }
+    execution.run(state)?;
+    let probe = execution.probe()?;
+    decide::decide(work, state, request.challenger, &request.judge, probe.as_ref())
+}
+
+fn today() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    day_of(since.as_secs_f64()).unwrap_or_default()
+}

@@ -1,0 +1,66 @@
+//! Putting a verification into the record's folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::document::{VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification};
+use super::error::{VerifyError, at};
+use super::execute::log;
+use super::state::Work;
+use crate::sign::Signer;
+
+/// Folder, in the record's, of the logs of the verifier's runs.
+pub const LOGS_FOLDER: &str = "verification";
+/// Zstandard's usual level: logs are text, and a higher one saves little.
+const LEVEL: i32 = 3;
+
+/// Writes `verification.toml`, its signature where there is a key, and the logs of its runs, packed, into `folder`: the
+/// record's. Each appears by a rename, `verification.toml` last. An earlier verification is replaced. Gives the paths.
+///
+/// # Errors
+/// The disk, or the key.
+pub fn write(
+    verification: &Verification,
+    work: &Path,
+    folder: &Path,
+    signer: Option<&Signer>,
+) -> Result<Vec<PathBuf>, VerifyError> {
+    let work = Work::open(work)?;
+    let logs = folder.join(LOGS_FOLDER);
+    let mut written = Vec::new();
+    if let Some(state) = work.state()? {
+        fs::create_dir_all(&logs).map_err(|cause| at("create", &logs, cause))?;
+        for turn in state.plan.turns().into_iter().take(state.runs.len()) {
+            let from = work.run(turn);
+            if state.runs[turn.number].log_sha256.is_some() {
+                written.push(logs.join(format!("{}.jsonl.zst", Work::run_name(turn))));
+                pack(&log(&from), &written[written.len() - 1])?;
+            }
+        }
+    }
+    let text = verification.to_text()?;
+    if let Some(signer) = signer {
+        written.push(folder.join(VERIFICATION_SIGNATURE_FILE));
+        put(
+            &written[written.len() - 1],
+            signer.sign(text.as_bytes())?.as_bytes(),
+        )?;
+    }
+    written.push(folder.join(VERIFICATION_FILE));
+    put(&written[written.len() - 1], text.as_bytes())?;
+    Ok(written)
+}
+
+fn pack(from: &Path, to: &Path) -> Result<(), VerifyError> {
+    let text = fs::read(from).map_err(|cause| at("read", from, cause))?;
+    let packed = zstd::encode_all(text.as_slice(), LEVEL).map_err(|cause| at("pack", from, cause))?;
+    put(to, &packed)
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<(), VerifyError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    fs::write(&beside, bytes).map_err(|cause| at("write", &beside, cause))?;
+    fs::rename(&beside, path).map_err(|cause| at("rename to", path, cause))
+}

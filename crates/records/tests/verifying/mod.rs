@@ -1,0 +1,250 @@
+//! A repository with a trainer that copies logs, and records whose source it is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use blueberry_records::config::config_text;
+use blueberry_records::record::{FORMAT, Record, Run as RecordRun, Source as RecordSource};
+use blueberry_records::verify::*;
+use blueberry_rules::{Categories, config_sha256, sha256};
+use blueberry_runlog::{At, Event, SourceTree};
+
+use crate::common::{self, Dir};
+
+/// Seeds of the verifier.
+pub const SEEDS: [u64; 4] = [101, 102, 103, 104];
+/// The made-up logs take a ten-thousandth of what they say, so that the program that copies them takes longer.
+pub const QUICK: f64 = 1e-4;
+
+/// Copies the log of its side and seed out of the data; without one it fails.
+const PROGRAM: &str = r#"
+use std::{env, fs, path::Path, process, thread, time::Duration};
+
+const SIDE: &str = "record";
+
+fn value(name: &str) -> String {
+    let mut words = env::args().skip_while(|word| word != name);
+    words.nth(1).unwrap_or_else(|| process::exit(2))
+}
+
+fn main() {
+    if env::args().nth(1).as_deref() == Some("probe") {
+        println!("a driver's remark");
+        println!("{{\"worst_probability_sum\": 1.0, \"worst_future_influence\": 0.0}}");
+        return;
+    }
+    let data = value("--data");
+    let data = Path::new(&data);
+    if let Ok(text) = fs::read_to_string(data.join("sleep_ms")) {
+        thread::sleep(Duration::from_millis(text.parse().unwrap()));
+    }
+    let log = data.join(format!("{SIDE}-{}.jsonl", value("--seed")));
+    let out = value("--out");
+    fs::create_dir_all(&out).unwrap();
+    if fs::copy(log, Path::new(&out).join("run.jsonl")).is_err() {
+        process::exit(3);
+    }
+}
+"#;
+
+/// A repository of the trainer, the data from which it copies, and two records.
+pub struct Place {
+    pub dir: Dir,
+    pub challenger: Subject,
+    pub record: Subject,
+    pub categories: Categories,
+}
+
+impl Place {
+    /// The challenger's source is the record's with a patch.
+    pub fn new() -> Self {
+        let dir = Dir::new();
+        dir.write("repository/Cargo.toml", b"[package]\nname = \"fake\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[[bin]]\nname = \"blueberry\"\npath = \"crates/main.rs\"\n\n[workspace]\n");
+        dir.write(
+            "repository/Cargo.lock",
+            b"version = 4\n\n[[package]]\nname = \"fake\"\nversion = \"0.0.0\"\n",
+        );
+        let program = dir.write("repository/crates/main.rs", PROGRAM.as_bytes());
+        dir.write("data/README", b"logs");
+        let root = dir.path().join("repository");
+        git(&root, &["init", "--quiet"]);
+        git(&root, &["add", "."]);
+        git(
+            &root,
+            &[
+                "-c",
+                "user.name=alice",
+                "-c",
+                "user.email=alice@example.org",
+                "commit",
+                "--quiet",
+                "-m",
+                "All",
+            ],
+        );
+        let record = subject(&dir, "The record", 8.0);
+        fs::write(&program, PROGRAM.replace("\"record\"", "\"challenger\"")).unwrap();
+        let challenger = subject(&dir, "The challenger", 6.0);
+        git(&root, &["checkout", "--quiet", "."]);
+        Self {
+            challenger,
+            record,
+            categories: common::categories(),
+            dir,
+        }
+    }
+
+    pub fn repository(&self) -> PathBuf {
+        self.dir.path().join("repository")
+    }
+
+    pub fn options(&self, sandbox: Sandbox) -> Options {
+        let conditions = Conditions::new(sandbox).with_data(self.dir.path().join("data"));
+        Options {
+            seeds: SEEDS.to_vec(),
+            runs: None,
+            conditions: Conditions {
+                devices: Vec::new(),
+                ..conditions
+            },
+        }
+    }
+
+    pub fn request(&self, paired: bool, sandbox: Sandbox) -> Request<'_> {
+        Request {
+            challenger: &self.challenger,
+            record: paired.then_some(&self.record),
+            repository: Box::leak(self.repository().into_boxed_path()),
+            work: self.dir.path().join("work"),
+            options: self.options(sandbox),
+            judge: Judge {
+                category: &self.categories.list[0],
+                plausibility: None,
+                leak_scan: None,
+            },
+            verifier: "alice".to_owned(),
+            signer: None,
+        }
+    }
+
+    /// The plan that `request` makes.
+    pub fn plan(&self, request: &Request) -> Plan {
+        Plan::new(
+            request.judge.category,
+            request.challenger,
+            request.record,
+            &request.options,
+        )
+        .unwrap()
+    }
+
+    /// Gives the trainer a log for each run of the plan; times are multiplied by `time` of the side and seed.
+    pub fn provide(&self, plan: &Plan, time: impl Fn(Role, u64) -> f64) {
+        for turn in plan.turns() {
+            let side = plan.side(turn.role).unwrap();
+            let log = log(plan, side, turn.seed, time(turn.role, turn.seed));
+            self.dir
+                .write(&format!("data/{}-{}.jsonl", turn.role.name(), turn.seed), &log);
+        }
+    }
+}
+
+/// A record of the source as it lies in the repository, which claims `train_s`.
+fn subject(dir: &Dir, title: &str, train_s: f64) -> Subject {
+    let root = dir.path().join("repository");
+    let patch = Some(blueberry_source::patch(&root).unwrap()).filter(|patch| !patch.is_empty());
+    let config = config_text(&common::config(1)).unwrap();
+    let record = Record {
+        format: FORMAT,
+        category: "small".into(),
+        title: title.into(),
+        author: "alice".into(),
+        date: "2026-11-25".into(),
+        parent: None,
+        public_key: None,
+        config_sha256: config_sha256(&common::config(1)),
+        curve: 1,
+        source: RecordSource {
+            commit: git(&root, &["rev-parse", "HEAD"]),
+            sha256: blueberry_source::digest(&root).unwrap(),
+            patch_sha256: patch.as_deref().map(sha256),
+        },
+        figures: BTreeMap::from([("train_s".into(), format!("{train_s:.3}"))]),
+        runs: vec![RecordRun {
+            file: "runs/a.jsonl.zst".into(),
+            seed: 1,
+            sha256: common::digest('1'),
+        }],
+        files: BTreeMap::from([("config.toml".into(), sha256(config.as_bytes()))]),
+    };
+    let folder = record.id();
+    dir.write(
+        &format!("records/{folder}/record.toml"),
+        record.to_text().unwrap().as_bytes(),
+    );
+    dir.write(&format!("records/{folder}/config.toml"), config.as_bytes());
+    if let Some(patch) = patch {
+        dir.write(&format!("records/{folder}/source.patch"), &patch);
+    }
+    Subject::read(&dir.path().join("records").join(folder)).unwrap()
+}
+
+fn log(plan: &Plan, side: &Side, seed: u64, time: f64) -> Vec<u8> {
+    let mut run = common::run(seed);
+    run.source = SourceTree {
+        commit: Some(side.commit.clone()),
+        dirty: side.patch_sha256.is_some(),
+        sha256: side.source_sha256.clone(),
+        patch_sha256: side.patch_sha256.clone(),
+        ..run.source
+    };
+    run.attempts_sha256 = Some(sha256(plan.attempts.as_bytes()));
+    let events: Vec<Event> = common::events(seed)
+        .into_iter()
+        .map(|event| scaled(event, time))
+        .collect();
+    let mut end = common::end(seed);
+    end.at = scaled_at(end.at, time);
+    common::sealed(&run, &events, end)
+}
+
+fn scaled_at(at: At, time: f64) -> At {
+    At {
+        train_s: at.train_s * time,
+        wall_s: at.wall_s * time,
+        ..at
+    }
+}
+
+fn scaled(mut event: Event, time: f64) -> Event {
+    match &mut event {
+        Event::Warmup(warmup) => warmup.seconds *= time,
+        Event::Step(step) => {
+            step.at = scaled_at(step.at, time);
+            step.tokens_per_s /= time;
+        }
+        Event::Eval(eval) => {
+            eval.at = scaled_at(eval.at, time);
+            eval.seconds *= time;
+        }
+        _ => {}
+    }
+    event
+}
+
+pub fn git(dir: &Path, words: &[&str]) -> String {
+    let output = Command::new("git").args(words).current_dir(dir).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// The sandbox, or a line that says why the test is skipped.
+pub fn sandbox() -> Option<Sandbox> {
+    let found = Sandbox::find();
+    if found.is_none() {
+        eprintln!("skipped: no bubblewrap (bwrap) that works on this machine");
+    }
+    found
+}
