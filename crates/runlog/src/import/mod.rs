@@ -81,7 +81,10 @@ pub fn import(name: &str, input: impl BufRead, limits: &Limits) -> Result<Import
 fn own(name: &str, input: &mut impl BufRead, limits: &Limits) -> Result<Imported, ImportError> {
     let mut follow = Follow::new(name, limits);
     loop {
-        let bytes = input.fill_buf().map_err(|cause| ImportError::Io { line: follow.lines(), cause })?;
+        let bytes = input.fill_buf().map_err(|cause| ImportError::Io {
+            line: follow.lines(),
+            cause,
+        })?;
         if bytes.is_empty() {
             return follow.finish();
         }

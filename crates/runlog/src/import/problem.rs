@@ -187,7 +187,10 @@ pub(super) struct Problems {
 impl Problems {
     pub(super) fn add(&mut self, line: impl Into<Option<u64>>, reason: Reason) {
         if self.listed.len() < LISTED {
-            self.listed.push(Problem { line: line.into(), reason });
+            self.listed.push(Problem {
+                line: line.into(),
+                reason,
+            });
         } else {
             self.more += 1;
         }
@@ -197,7 +200,10 @@ impl Problems {
     pub(super) fn list(&self) -> Vec<Problem> {
         let mut list = self.listed.clone();
         if self.more > 0 {
-            list.push(Problem { line: None, reason: Reason::More { count: self.more } });
+            list.push(Problem {
+                line: None,
+                reason: Reason::More { count: self.more },
+            });
         }
         list
     }

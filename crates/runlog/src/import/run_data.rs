@@ -97,8 +97,12 @@ impl RunData {
     /// The metrics that it has, known ones first.
     #[must_use]
     pub fn metrics(&self) -> Vec<&Metric> {
-        let mut metrics: Vec<&Metric> =
-            self.tables.iter().flat_map(Table::columns).map(|column| &column.metric).collect();
+        let mut metrics: Vec<&Metric> = self
+            .tables
+            .iter()
+            .flat_map(Table::columns)
+            .map(|column| &column.metric)
+            .collect();
         metrics.sort_unstable();
         metrics
     }
@@ -112,7 +116,10 @@ impl RunData {
     /// The furthest position on an axis.
     #[must_use]
     pub fn furthest(&self, axis: Axis) -> Option<f64> {
-        let ends = self.tables.iter().filter_map(|table| table.axis(axis)?.last().copied());
+        let ends = self
+            .tables
+            .iter()
+            .filter_map(|table| table.axis(axis)?.last().copied());
         ends.max_by(f64::total_cmp)
     }
 }

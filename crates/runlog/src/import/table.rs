@@ -90,7 +90,9 @@ impl Table {
         }
         self.rows += 1;
         let rows = self.rows;
-        self.columns.iter_mut().for_each(|column| column.values.resize(rows, f64::NAN));
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.values.resize(rows, f64::NAN));
         Ok(())
     }
 
@@ -108,15 +110,22 @@ impl Table {
         let dropped = self.rows.saturating_sub(keep);
         self.rows -= dropped;
         let rows = self.rows;
-        self.axes.iter_mut().flatten().for_each(|axis| axis.truncate(rows));
-        self.columns.iter_mut().for_each(|column| column.values.truncate(rows));
+        self.axes
+            .iter_mut()
+            .flatten()
+            .for_each(|axis| axis.truncate(rows));
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.values.truncate(rows));
         dropped
     }
 
     /// Gives unused memory back.
     pub fn shrink(&mut self) {
         self.axes.iter_mut().flatten().for_each(Vec::shrink_to_fit);
-        self.columns.iter_mut().for_each(|column| column.values.shrink_to_fit());
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.values.shrink_to_fit());
     }
 
     fn check(&self, at: &Position) -> Result<(), Reason> {
@@ -136,7 +145,10 @@ impl Table {
         let index = self.columns.iter().position(|column| column.metric == *metric);
         let index = index.unwrap_or_else(|| {
             let values = vec![f64::NAN; self.rows];
-            self.columns.push(Column { metric: metric.clone(), values });
+            self.columns.push(Column {
+                metric: metric.clone(),
+                values,
+            });
             self.columns.len() - 1
         });
         &mut self.columns[index].values
