@@ -58,7 +58,11 @@ pub fn decompress<R: BufRead>(mut input: R, limit_bytes: u64) -> io::Result<Deco
     } else {
         Unpacked::Plain(whole)
     };
-    let capped = Capped { inner: unpacked, left: limit_bytes, limit: limit_bytes };
+    let capped = Capped {
+        inner: unpacked,
+        left: limit_bytes,
+        limit: limit_bytes,
+    };
     Ok(BufReader::with_capacity(1 << 16, capped))
 }
 

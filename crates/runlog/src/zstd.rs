@@ -13,7 +13,10 @@ pub struct ZstdReader<R> {
 
 impl<R: BufRead> ZstdReader<R> {
     pub(crate) fn new(input: R) -> Self {
-        Self { input, decoder: FrameDecoder::new() }
+        Self {
+            input,
+            decoder: FrameDecoder::new(),
+        }
     }
 
     /// Begins the next frame, or says that there is none.
@@ -21,7 +24,10 @@ impl<R: BufRead> ZstdReader<R> {
         while !self.input.fill_buf()?.is_empty() {
             match self.decoder.reset(&mut self.input) {
                 Ok(()) => return Ok(true),
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
                     io::copy(&mut self.input.by_ref().take(length.into()), &mut io::sink())?;
                 }
                 Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),

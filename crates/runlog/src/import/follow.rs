@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::problem::Problems;
 use super::step_line::{self, StepLine};
 use super::{
-    Axis, Format, ImportError, Imported, Mark, MarkKind, Metric, Position, Problem, Reason, RunData, Table, TextSample,
-    lines,
+    Axis, Format, ImportError, Imported, Mark, MarkKind, Metric, Position, Problem, Reason, RunData, Table,
+    TextSample, lines,
 };
 use crate::{At, Event, Limits, Run, Step};
 
@@ -107,7 +107,11 @@ impl Follow {
         }
         self.run.tables.iter_mut().for_each(Table::shrink);
         let problems = self.problems.list();
-        Ok(Imported { format, runs: vec![self.run], problems })
+        Ok(Imported {
+            format,
+            runs: vec![self.run],
+            problems,
+        })
     }
 
     /// A whole plain step at the begin of `bytes`, and its length.
@@ -130,7 +134,10 @@ impl Follow {
                 self.first(&line)?;
             }
             let is_first = self.lines == 0;
-            self.line(line.len(), |follow| if is_first { Ok(()) } else { follow.event(&line) })?;
+            self.line(
+                line.len(),
+                |follow| if is_first { Ok(()) } else { follow.event(&line) },
+            )?;
         }
         Ok(taken)
     }
@@ -152,11 +159,19 @@ impl Follow {
 
     /// Holds the current line, of `length` bytes so far, against the limits.
     fn check(&self, length: usize) -> Result<(), ImportError> {
-        lines::check(self.lines + 1, length, self.whole_bytes + length as u64, &self.limits)
+        lines::check(
+            self.lines + 1,
+            length,
+            self.whole_bytes + length as u64,
+            &self.limits,
+        )
     }
 
     fn first(&mut self, line: &[u8]) -> Result<(), ImportError> {
-        let run = Run::parse(line).map_err(|cause| ImportError::Line { line: 1, reason: cause.into() })?;
+        let run = Run::parse(line).map_err(|cause| ImportError::Line {
+            line: 1,
+            reason: cause.into(),
+        })?;
         self.run.name.clone_from(&run.run_id);
         if let Value::Object(config) = &run.config {
             self.run.config.clone_from(config);
@@ -175,14 +190,22 @@ impl Follow {
             }
             Event::Resume(resume) => {
                 self.resume(resume.from_step as f64);
-                self.mark(resume.at, MarkKind::Resume, format!("resumed from step {}", resume.from_step));
+                self.mark(
+                    resume.at,
+                    MarkKind::Resume,
+                    format!("resumed from step {}", resume.from_step),
+                );
             }
             Event::End(end) => {
                 self.run.end = Some(end.status);
                 self.mark(end.at, MarkKind::End, end.reason.unwrap_or_default());
             }
             Event::Warmup(warmup) => {
-                self.mark(warmup.at, MarkKind::Warmup, format!("{:.1} s of warm-up", warmup.seconds));
+                self.mark(
+                    warmup.at,
+                    MarkKind::Warmup,
+                    format!("{:.1} s of warm-up", warmup.seconds),
+                );
             }
             Event::Checkpoint(checkpoint) => self.mark(checkpoint.at, MarkKind::Checkpoint, checkpoint.path),
             Event::Benchmark(result) => {
@@ -196,11 +219,14 @@ impl Follow {
     }
 
     fn mark(&mut self, at: At, kind: MarkKind, text: String) {
-        self.run.marks.push(Mark { at: at.into(), kind, text });
+        self.run.marks.push(Mark {
+            at: at.into(),
+            kind,
+            text,
+        });
     }
 
     fn step(&mut self, step: &StepLine) -> Result<(), Reason> {
-        let again = self.run.tables[STEPS].rewind(step.at.step.unwrap_or(0.0));
         let values = [
             (&Metric::TrainLoss, Some(step.loss)),
             (&Metric::Lr, Some(step.lr)),
@@ -209,16 +235,17 @@ impl Follow {
             (&Metric::Mfu, step.mfu),
             (&Metric::MemoryBytes, step.memory_bytes),
         ];
-        let given = values.into_iter().filter_map(|(metric, value)| Some((metric, value?)));
-        self.run.tables[STEPS].push(&step.at, given)?;
-        said_again(&step.at, again, 0)
+        let given = values
+            .into_iter()
+            .filter_map(|(metric, value)| Some((metric, value?)));
+        let again = self.run.tables[STEPS].replace(&step.at, given)?;
+        Reason::again(&step.at, again, 0)
     }
 
     fn eval(&mut self, at: &Position, loss: f64) -> Result<(), Reason> {
-        let again = self.run.tables[EVALS].rewind(at.step.unwrap_or(0.0));
-        self.run.tables[EVALS].push(at, [(&Metric::ValLoss, loss)])?;
+        let again = self.run.tables[EVALS].replace(at, [(&Metric::ValLoss, loss)])?;
         // A run that goes on from a checkpoint may measure there once more.
-        said_again(at, again, 1)
+        Reason::again(at, again, 1)
     }
 
     /// Drops what is done again after a checkpoint. An evaluation of the checkpoint's own step stays.
@@ -227,16 +254,10 @@ impl Follow {
         for table in &mut self.run.tables {
             table.rewind(from_step + 1.0);
         }
-        self.run.samples.retain(|sample| sample.at.step.is_none_or(|step| step <= from_step));
+        self.run
+            .samples
+            .retain(|sample| sample.at.step.is_none_or(|step| step <= from_step));
     }
-}
-
-/// Steps that come again without a `resume` are worth a word.
-fn said_again(at: &Position, rows: usize, allowed: usize) -> Result<(), Reason> {
-    if rows <= allowed {
-        return Ok(());
-    }
-    Err(Reason::Again { step: at.step.unwrap_or(0.0), rows })
 }
 
 impl From<Step> for StepLine {

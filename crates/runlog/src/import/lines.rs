@@ -16,7 +16,13 @@ pub(super) struct Lines<'a, R> {
 
 impl<'a, R: BufRead> Lines<'a, R> {
     pub(super) fn new(input: R, limits: &'a Limits) -> Self {
-        Self { input, limits, buffer: Vec::new(), number: 0, bytes: 0 }
+        Self {
+            input,
+            limits,
+            buffer: Vec::new(),
+            number: 0,
+            bytes: 0,
+        }
     }
 
     /// The next line and its number from 1, without its end; `None` behind the last.
@@ -25,7 +31,10 @@ impl<'a, R: BufRead> Lines<'a, R> {
         // One byte more than allowed shows that a line is too long without holding all of it.
         let most = (self.limits.line_bytes as u64).saturating_add(1);
         let got = self.input.by_ref().take(most).read_until(b'\n', &mut self.buffer);
-        got.map_err(|cause| ImportError::Io { line: self.number, cause })?;
+        got.map_err(|cause| ImportError::Io {
+            line: self.number,
+            cause,
+        })?;
         if self.buffer.is_empty() {
             return Ok(None);
         }
@@ -33,11 +42,6 @@ impl<'a, R: BufRead> Lines<'a, R> {
         self.bytes += self.buffer.len() as u64;
         check(self.number, self.buffer.len(), self.bytes, self.limits)?;
         Ok(Some((self.number, trim_end(&self.buffer))))
-    }
-
-    /// Lines that were read.
-    pub(super) fn number(&self) -> u64 {
-        self.number
     }
 }
 

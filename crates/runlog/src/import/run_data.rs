@@ -97,10 +97,24 @@ impl RunData {
     /// The metrics that it has, known ones first.
     #[must_use]
     pub fn metrics(&self) -> Vec<&Metric> {
-        let mut metrics: Vec<&Metric> =
-            self.tables.iter().flat_map(Table::columns).map(|column| &column.metric).collect();
+        let mut metrics: Vec<&Metric> = self
+            .tables
+            .iter()
+            .flat_map(Table::columns)
+            .map(|column| &column.metric)
+            .collect();
         metrics.sort_unstable();
         metrics
+    }
+
+    /// The metric for a series of a foreign log: the known one, where no other series is it already.
+    pub(super) fn metric_for(&self, name: &str) -> Metric {
+        let metric = Metric::from_foreign(name);
+        if self.table(&metric).is_none() {
+            metric
+        } else {
+            Metric::Other(name.into())
+        }
     }
 
     /// Whether any series has this axis.
@@ -112,7 +126,10 @@ impl RunData {
     /// The furthest position on an axis.
     #[must_use]
     pub fn furthest(&self, axis: Axis) -> Option<f64> {
-        let ends = self.tables.iter().filter_map(|table| table.axis(axis)?.last().copied());
+        let ends = self
+            .tables
+            .iter()
+            .filter_map(|table| table.axis(axis)?.last().copied());
         ends.max_by(f64::total_cmp)
     }
 }

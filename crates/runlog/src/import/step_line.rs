@@ -48,7 +48,9 @@ pub(super) fn parse(bytes: &[u8]) -> Option<(StepLine, usize)> {
         let (value, after) = value(after.strip_prefix(b":")?)?;
         if let Some(field) = FIELDS.iter().position(|field| *field == key) {
             let bit = 1 << field;
-            let Value::Number { value, whole } = value else { return None };
+            let Value::Number { value, whole } = value else {
+                return None;
+            };
             // Counts are whole; a second field of one name is an error.
             let is_count = matches!(field, 0 | 1 | 11);
             if seen & bit != 0 || (is_count && !whole) {
@@ -92,7 +94,9 @@ fn collect(values: &[f64; FIELDS.len()], seen: u16) -> StepLine {
 /// A JSON string without escapes, and what is behind it.
 fn string(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = text.strip_prefix(b"\"")?;
-    let end = text.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)?;
+    let end = text
+        .iter()
+        .position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)?;
     (text[end] == b'"').then(|| (&text[..end], &text[end + 1..]))
 }
 
@@ -144,20 +148,34 @@ fn number(text: &[u8]) -> Option<(Value, &[u8])> {
     // 19 digits always fit; 2^53 and 10^22 are the last that floats hold exactly.
     let value = if whole + fraction <= 19 && mantissa <= 1 << 53 && scale.unsigned_abs() <= 22 {
         let power = POWERS[scale.unsigned_abs() as usize];
-        let value = if scale < 0 { mantissa as f64 / power } else { mantissa as f64 * power };
+        let value = if scale < 0 {
+            mantissa as f64 / power
+        } else {
+            mantissa as f64 * power
+        };
         if negative { -value } else { value }
     } else {
         std::str::from_utf8(&text[..total]).ok()?.parse().ok()?
     };
     // What does not fit into 64 bits goes the long way, which refuses it.
     let fits = !is_count || whole <= 19;
-    (value.is_finite() && fits).then_some((Value::Number { value, whole: is_count }, &text[total..]))
+    (value.is_finite() && fits).then_some((
+        Value::Number {
+            value,
+            whole: is_count,
+        },
+        &text[total..],
+    ))
 }
 
 /// How many digits there are, and the number with them appended; it wraps behind 19 digits.
 fn run_of_digits(text: &[u8], mut mantissa: u64) -> (usize, u64) {
     let mut count = 0;
-    while let Some(digit) = text.get(count).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10) {
+    while let Some(digit) = text
+        .get(count)
+        .map(|byte| byte.wrapping_sub(b'0'))
+        .filter(|&digit| digit < 10)
+    {
         mantissa = mantissa.wrapping_mul(10).wrapping_add(digit.into());
         count += 1;
     }
@@ -180,8 +198,8 @@ fn exponent(text: &[u8]) -> Option<(i32, usize)> {
 }
 
 const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
 ];
 
 #[cfg(test)]
@@ -202,7 +220,9 @@ mod tests {
         let line = line(",\"mfu\":0.4,\"memory_bytes\":1073741824,\"remark\":\"warm\"");
         let (quick, length) = parse(&[line.as_bytes(), b"{}"].concat()).unwrap();
         assert_eq!(length, line.len());
-        let Event::Step(slow) = Event::parse(line.as_bytes()).unwrap() else { panic!("no step") };
+        let Event::Step(slow) = Event::parse(line.as_bytes()).unwrap() else {
+            panic!("no step")
+        };
         assert_eq!(quick.at, slow.at.into());
         assert!(quick.loss.is_nan() && slow.loss.is_nan());
         assert_eq!((quick.lr, quick.grad_norm), (slow.lr, slow.grad_norm));
@@ -212,19 +232,48 @@ mod tests {
 
     #[test]
     fn gives_up_on_what_is_not_plain() {
-        for fields in [",\"step\":7", ",\"x\":[1]", ",\"x\":\"\\n\"", ",", ",\"mfu\":null", ",\"memory_bytes\":1.5"] {
+        for fields in [
+            ",\"step\":7",
+            ",\"x\":[1]",
+            ",\"x\":\"\\n\"",
+            ",",
+            ",\"mfu\":null",
+            ",\"memory_bytes\":1.5",
+        ] {
             assert_eq!(parse(line(fields).as_bytes()), None, "{fields}");
         }
-        assert_eq!(parse(b"{\"event\":\"step\",\"step\":1}\n"), None, "a field is missing");
+        assert_eq!(
+            parse(b"{\"event\":\"step\",\"step\":1}\n"),
+            None,
+            "a field is missing"
+        );
         assert_eq!(parse(line("").trim_end().as_bytes()), None, "no newline");
-        assert_eq!(parse(line("").replace("7168", "-7168").as_bytes()), None, "a negative count");
+        assert_eq!(
+            parse(line("").replace("7168", "-7168").as_bytes()),
+            None,
+            "a negative count"
+        );
     }
 
     #[test]
     fn numbers_are_exact() {
-        for text in ["0", "-0.0", "0.1", "123456789012345678", "1.7976931348623157e308", "5e-324", "9007199254740993",
-                     "0.000000000000000000000001", "3.141592653589793", "1e22", "1e23", "12345678901234567890.5"] {
-            let Some((Value::Number { value, .. }, rest)) = number(text.as_bytes()) else { panic!("{text}") };
+        for text in [
+            "0",
+            "-0.0",
+            "0.1",
+            "123456789012345678",
+            "1.7976931348623157e308",
+            "5e-324",
+            "9007199254740993",
+            "0.000000000000000000000001",
+            "3.141592653589793",
+            "1e22",
+            "1e23",
+            "12345678901234567890.5",
+        ] {
+            let Some((Value::Number { value, .. }, rest)) = number(text.as_bytes()) else {
+                panic!("{text}")
+            };
             assert!(rest.is_empty());
             assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
         }

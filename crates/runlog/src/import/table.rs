@@ -6,6 +6,7 @@ use super::{Axis, Metric, Position, Reason};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     rows: usize,
+    replaced: u64,
     axes: [Option<Vec<f64>>; 4],
     columns: Vec<Column>,
 }
@@ -37,6 +38,12 @@ impl Table {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// How often rows were dropped to be written anew. While it stays, earlier rows stay.
+    #[must_use]
+    pub fn replaced(&self) -> u64 {
+        self.replaced
     }
 
     /// The positions on an axis, where the log has it. They never fall.
@@ -90,8 +97,24 @@ impl Table {
         }
         self.rows += 1;
         let rows = self.rows;
-        self.columns.iter_mut().for_each(|column| column.values.resize(rows, f64::NAN));
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.values.resize(rows, f64::NAN));
         Ok(())
+    }
+
+    /// Appends a row in place of all rows from its step on, and says how many those were.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); the rows are gone then too.
+    pub fn replace<'a>(
+        &mut self,
+        at: &Position,
+        values: impl IntoIterator<Item = (&'a Metric, f64)>,
+    ) -> Result<usize, Reason> {
+        let rows = at.step.map_or(0, |step| self.rewind(step));
+        self.push(at, values)?;
+        Ok(rows)
     }
 
     /// Drops the rows from `step` on, and says how many those were: they are done again.
@@ -107,16 +130,39 @@ impl Table {
     pub fn truncate(&mut self, keep: usize) -> usize {
         let dropped = self.rows.saturating_sub(keep);
         self.rows -= dropped;
+        self.replaced += u64::from(dropped > 0);
         let rows = self.rows;
-        self.axes.iter_mut().flatten().for_each(|axis| axis.truncate(rows));
-        self.columns.iter_mut().for_each(|column| column.values.truncate(rows));
+        self.axes
+            .iter_mut()
+            .flatten()
+            .for_each(|axis| axis.truncate(rows));
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.values.truncate(rows));
         dropped
+    }
+
+    /// Sets an axis to 0 in all rows so far: its clock began behind them.
+    pub(super) fn restart(&mut self, axis: Axis) {
+        if let Some(positions) = &mut self.axes[axis as usize] {
+            positions.fill(0.0);
+            self.replaced += 1;
+        }
+    }
+
+    /// Gives the one column of a table its name.
+    pub(super) fn rename(&mut self, metric: Metric) {
+        if let [column] = &mut self.columns[..] {
+            column.metric = metric;
+        }
     }
 
     /// Gives unused memory back.
     pub fn shrink(&mut self) {
         self.axes.iter_mut().flatten().for_each(Vec::shrink_to_fit);
-        self.columns.iter_mut().for_each(|column| column.values.shrink_to_fit());
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.values.shrink_to_fit());
     }
 
     fn check(&self, at: &Position) -> Result<(), Reason> {
@@ -136,7 +182,10 @@ impl Table {
         let index = self.columns.iter().position(|column| column.metric == *metric);
         let index = index.unwrap_or_else(|| {
             let values = vec![f64::NAN; self.rows];
-            self.columns.push(Column { metric: metric.clone(), values });
+            self.columns.push(Column {
+                metric: metric.clone(),
+                values,
+            });
             self.columns.len() - 1
         });
         &mut self.columns[index].values
