@@ -77,7 +77,7 @@ impl Route {
 
     /// `cargo <subcommand>` for [`TARGET`]. It builds apart from the native crates, because the second
     /// compiler would otherwise throw away their build.
-    fn cargo(self, workspace: &Workspace, subcommand: &str) -> Command {
+    pub fn cargo(self, workspace: &Workspace, subcommand: &str) -> Command {
         let mut cargo = match self {
             Self::Installed => Command::new("cargo"),
             Self::Debian => Command::new(DEBIAN_CARGO),
