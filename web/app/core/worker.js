@@ -23,6 +23,8 @@ const METHODS = {
     return drawn;
   },
   close: (session, id) => session.close(id),
+  digest: (session, blob) => digest(blob),
+  verdict: (session, name, blob, category) => JSON.parse(session.verdict(name, blob, category)),
 };
 
 /** @param {any} session @param {string} method @param {unknown[]} args */
