@@ -38,14 +38,18 @@
 //! # Ok::<(), blueberry_runlog::ReadError>(())
 //! ```
 
+mod decompress;
 mod error;
 mod events;
 mod float;
+pub mod import;
 mod reader;
 mod run;
 mod seal;
 mod writer;
+mod zstd;
 
+pub use decompress::{DecompressError, Decompressed, decompress};
 pub use error::ParseError;
 pub use events::{
     At, Benchmark, Checkpoint, End, EndStatus, Eval, Event, Extra, Ledger, Note, Resume, Sample, Seal, Step,

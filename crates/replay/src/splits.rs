@@ -1,0 +1,269 @@
+//! Splits: when each run got under each bar, against a comparison, as a speedrun timer shows them.
+//!
+//! # Words
+//! - A *split* is a bar's [`Crossing`]. Bars that one evaluation crosses together are one split, the lowest of
+//!   them; the others are *skipped* and have no segment.
+//! - A *segment* goes from one split to the next, the first from the start.
+//! - The *best segment* (gold) is the shortest that any run has between the same two splits.
+//! - The *sum of best* is the shortest way from the start to a bar along best segments.
+
+use crate::crossing::Crossing;
+use crate::segments::Segments;
+use crate::settings::Comparison;
+use blueberry_runlog::import::Axis;
+
+/// The splits of all runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Splits {
+    /// One for each run of the race.
+    pub runs: Vec<RunSplits>,
+    /// Sum of best in seconds: the best possible time from the start to the last bar.
+    pub sum_of_best_s: Option<f64>,
+}
+
+/// The splits of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSplits {
+    /// One for each bar.
+    pub rows: Vec<SplitRow>,
+    /// The best time that it can still reach at the last bar, in seconds: its last split, then best segments.
+    pub best_possible_s: Option<f64>,
+    /// What it would gain in seconds if every segment of the comparison were a best one.
+    pub possible_save_s: Option<f64>,
+    /// While the next split is due or worse: how late it is already, in seconds. Grows with the playhead.
+    pub live_delta_s: Option<f64>,
+}
+
+/// A bar of a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SplitRow {
+    /// The loss to get under.
+    pub bar: f64,
+    /// Seconds at its crossing.
+    pub time_s: Option<f64>,
+    /// Targets consumed at its crossing.
+    pub tokens: Option<f64>,
+    /// Seconds behind the comparison; negative is ahead.
+    pub delta_s: Option<f64>,
+    /// Targets behind the comparison; negative is ahead.
+    pub delta_tokens: Option<f64>,
+    /// Seconds of the segment that ends here.
+    pub segment_s: Option<f64>,
+    /// What the comparison takes for the segment that ends here, less the best segment, in seconds.
+    pub possible_save_s: Option<f64>,
+    /// How it compares.
+    pub pace: Option<Pace>,
+    /// Whether no run has a shorter segment here.
+    pub is_gold: bool,
+}
+
+/// Ahead or behind, and which way it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Ahead, and the lead grew.
+    AheadGaining,
+    /// Ahead, and the lead shrank.
+    AheadLosing,
+    /// Behind, and the gap shrank.
+    BehindGaining,
+    /// Behind, and the gap grew.
+    BehindLosing,
+}
+
+/// What all splits of a race follow from; made once, asked for each frame.
+#[derive(Debug, Clone)]
+pub struct SplitBook {
+    bars: Vec<f64>,
+    clock: Axis,
+    comparison: Comparison,
+    runs: Vec<Vec<Option<Crossing>>>,
+    users: Vec<Option<String>>,
+    seconds: Segments,
+    tokens: Segments,
+}
+
+/// Times of the comparison at each bar.
+struct Against {
+    seconds: Vec<Option<f64>>,
+    tokens: Vec<Option<f64>>,
+}
+
+impl SplitBook {
+    /// A book of the crossings of runs, each with its user.
+    #[must_use]
+    pub fn new(
+        bars: &[f64],
+        clock: Axis,
+        comparison: Comparison,
+        runs: Vec<(Option<String>, Vec<Option<Crossing>>)>,
+    ) -> Self {
+        let (users, runs): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
+        let seconds = Segments::new(bars.len(), &runs, clock);
+        let tokens = Segments::new(bars.len(), &runs, Axis::Tokens);
+        Self {
+            bars: bars.to_vec(),
+            clock,
+            comparison,
+            runs,
+            users,
+            seconds,
+            tokens,
+        }
+    }
+
+    /// The splits at a playhead: of each run what lies at or before `at` on `axis`. Golds and comparisons are those
+    /// of the whole runs, since the race is a replay.
+    #[must_use]
+    pub fn at(&self, axis: Axis, at: f64) -> Splits {
+        let runs = (0..self.runs.len())
+            .map(|run| self.run_at(run, axis, at))
+            .collect();
+        let last = self.bars.len().checked_sub(1);
+        let sum_of_best_s = last.and_then(|last| self.seconds.best_from_start(last));
+        Splits { runs, sum_of_best_s }
+    }
+
+    fn run_at(&self, run: usize, axis: Axis, at: f64) -> RunSplits {
+        let reached = |crossing: &&Crossing| crossing.at.on(axis).is_some_and(|position| position <= at);
+        let seen: Vec<Option<&Crossing>> = self.runs[run]
+            .iter()
+            .map(|crossing| crossing.as_ref().filter(reached))
+            .collect();
+        let against = self.against(run);
+        let mut rows: Vec<SplitRow> = Vec::with_capacity(seen.len());
+        let mut last_delta = None;
+        for bar in 0..seen.len() {
+            let row = self.row(&seen, &against, bar, last_delta);
+            last_delta = row.delta_s.or(last_delta);
+            rows.push(row);
+        }
+        let saves = rows.iter().filter_map(|row| row.possible_save_s);
+        RunSplits {
+            best_possible_s: self.best_possible(&seen),
+            possible_save_s: saves.reduce(|sum, save| sum + save),
+            live_delta_s: self.live_delta(&seen, &against, last_delta, axis, at),
+            rows,
+        }
+    }
+
+    fn row(
+        &self,
+        seen: &[Option<&Crossing>],
+        against: &Against,
+        bar: usize,
+        last_delta: Option<f64>,
+    ) -> SplitRow {
+        let crossing = seen[bar];
+        let time_s = crossing.and_then(|crossing| crossing.at.on(self.clock));
+        let tokens = crossing.and_then(|crossing| crossing.at.tokens);
+        let delta_s = difference(time_s, against.seconds[bar]);
+        let segment = self.seconds.segment(seen, bar);
+        SplitRow {
+            bar: self.bars[bar],
+            time_s,
+            tokens,
+            delta_s,
+            delta_tokens: difference(tokens, against.tokens[bar]),
+            segment_s: segment.map(|segment| segment.length),
+            possible_save_s: self.possible_save(against, bar),
+            pace: delta_s.map(|delta| pace(delta, last_delta)),
+            is_gold: segment.is_some_and(|segment| self.seconds.is_best(segment)),
+        }
+    }
+
+    fn against(&self, run: usize) -> Against {
+        let of_run = |index: Option<usize>, axis| {
+            (0..self.bars.len())
+                .map(|bar| self.runs.get(index?)?[bar].as_ref()?.at.on(axis))
+                .collect()
+        };
+        let other = match self.comparison {
+            Comparison::Run(index) => Some(index),
+            Comparison::PersonalBest => self.personal_best(run),
+            Comparison::BestSegments => {
+                let best = |segments: &Segments| {
+                    (0..self.bars.len())
+                        .map(|bar| segments.best_from_start(bar))
+                        .collect()
+                };
+                return Against {
+                    seconds: best(&self.seconds),
+                    tokens: best(&self.tokens),
+                };
+            }
+        };
+        Against {
+            seconds: of_run(other, self.clock),
+            tokens: of_run(other, Axis::Tokens),
+        }
+    }
+
+    /// The other run of the same user that got furthest, and there first.
+    #[must_use]
+    pub fn personal_best(&self, run: usize) -> Option<usize> {
+        let rivals =
+            (0..self.runs.len()).filter(|&other| other != run && self.users[other] == self.users[run]);
+        let ranked = rivals.filter_map(|other| {
+            let furthest = self.runs[other].iter().rposition(Option::is_some)?;
+            Some((other, furthest, self.runs[other][furthest]?.at.on(self.clock)?))
+        });
+        ranked
+            .min_by(|a, b| b.1.cmp(&a.1).then(a.2.total_cmp(&b.2)))
+            .map(|(other, ..)| other)
+    }
+
+    fn best_possible(&self, seen: &[Option<&Crossing>]) -> Option<f64> {
+        let last = self.bars.len().checked_sub(1)?;
+        match seen.iter().rposition(Option::is_some) {
+            None => self.seconds.best_from_start(last),
+            Some(from) => {
+                let so_far = seen[from]?.at.on(self.clock)?;
+                Some(so_far + self.seconds.best_between(from, last)?)
+            }
+        }
+    }
+
+    fn possible_save(&self, against: &Against, bar: usize) -> Option<f64> {
+        let from = bar.checked_sub(1);
+        let start = from.map_or(Some(0.0), |from| against.seconds[from])?;
+        let segment = against.seconds[bar]? - start;
+        let best = self.seconds.edge(from, bar)?;
+        Some((segment - best).max(0.0))
+    }
+
+    /// Only a playhead that counts seconds can say how late a split is.
+    fn live_delta(
+        &self,
+        seen: &[Option<&Crossing>],
+        against: &Against,
+        last_delta: Option<f64>,
+        axis: Axis,
+        at: f64,
+    ) -> Option<f64> {
+        if axis != self.clock {
+            return None;
+        }
+        let next = seen.iter().position(Option::is_none)?;
+        let delta = at - against.seconds[next]?;
+        (delta > last_delta.unwrap_or(0.0)).then_some(delta)
+    }
+}
+
+/// Ahead or behind at this split; gaining or losing since the last one.
+fn pace(delta: f64, last: Option<f64>) -> Pace {
+    if delta < 0.0 {
+        if last.is_some_and(|last| delta > last) {
+            Pace::AheadLosing
+        } else {
+            Pace::AheadGaining
+        }
+    } else if last.is_some_and(|last| delta < last) {
+        Pace::BehindGaining
+    } else {
+        Pace::BehindLosing
+    }
+}
+
+fn difference(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    Some(a? - b?)
+}

@@ -1,0 +1,156 @@
+//! Series by column: the shape in which a run is plotted.
+
+use super::{Axis, Metric, Position, Reason};
+
+/// Rows that share their positions. Each axis that is there never falls from row to row and is finite.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    rows: usize,
+    axes: [Option<Vec<f64>>; 4],
+    columns: Vec<Column>,
+}
+
+/// One metric. A value that the log lacks in a row is NaN.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// What it holds.
+    pub metric: Metric,
+    /// One value a row of the table.
+    pub values: Vec<f64>,
+}
+
+impl Table {
+    /// An empty table with these axes and columns.
+    #[must_use]
+    pub fn new(axes: &[Axis], metrics: &[Metric]) -> Self {
+        let mut table = Self::default();
+        for &axis in axes {
+            table.axes[axis as usize] = Some(Vec::new());
+        }
+        for metric in metrics {
+            table.column_mut(metric);
+        }
+        table
+    }
+
+    /// Count of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The positions on an axis, where the log has it. They never fall.
+    #[must_use]
+    pub fn axis(&self, axis: Axis) -> Option<&[f64]> {
+        self.axes[axis as usize].as_deref()
+    }
+
+    /// The columns.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The values of a metric.
+    #[must_use]
+    pub fn column(&self, metric: &Metric) -> Option<&[f64]> {
+        let column = self.columns.iter().find(|column| column.metric == *metric);
+        column.map(|column| &column.values[..])
+    }
+
+    /// Where a row stands.
+    #[must_use]
+    pub fn position(&self, row: usize) -> Position {
+        let mut position = Position::default();
+        for axis in Axis::ALL {
+            if let Some(&value) = self.axis(axis).and_then(|column| column.get(row)) {
+                position.set(axis, value);
+            }
+        }
+        position
+    }
+
+    /// Appends a row. Columns that get no value here hold NaN; a new metric begins with NaN.
+    ///
+    /// # Errors
+    /// A [`Reason`] where an axis of the table is missing, is not finite, or falls; the table is then as before.
+    pub fn push<'a>(
+        &mut self,
+        at: &Position,
+        values: impl IntoIterator<Item = (&'a Metric, f64)>,
+    ) -> Result<(), Reason> {
+        self.check(at)?;
+        for axis in Axis::ALL {
+            if let (Some(column), Some(value)) = (&mut self.axes[axis as usize], at.on(axis)) {
+                column.push(value);
+            }
+        }
+        for (metric, value) in values {
+            self.column_mut(metric).push(value);
+        }
+        self.rows += 1;
+        let rows = self.rows;
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.values.resize(rows, f64::NAN));
+        Ok(())
+    }
+
+    /// Drops the rows from `step` on, and says how many those were: they are done again.
+    pub fn rewind(&mut self, step: f64) -> usize {
+        let Some(steps) = self.axis(Axis::Step) else {
+            return 0;
+        };
+        let keep = steps.partition_point(|&there| there < step);
+        self.truncate(keep)
+    }
+
+    /// Drops all rows but the first `keep`, and says how many those were.
+    pub fn truncate(&mut self, keep: usize) -> usize {
+        let dropped = self.rows.saturating_sub(keep);
+        self.rows -= dropped;
+        let rows = self.rows;
+        self.axes
+            .iter_mut()
+            .flatten()
+            .for_each(|axis| axis.truncate(rows));
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.values.truncate(rows));
+        dropped
+    }
+
+    /// Gives unused memory back.
+    pub fn shrink(&mut self) {
+        self.axes.iter_mut().flatten().for_each(Vec::shrink_to_fit);
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.values.shrink_to_fit());
+    }
+
+    fn check(&self, at: &Position) -> Result<(), Reason> {
+        for axis in Axis::ALL {
+            let Some(column) = self.axis(axis) else { continue };
+            match (at.on(axis), column.last()) {
+                (None, _) => return Err(Reason::NoAxis { axis }),
+                (Some(to), _) if !to.is_finite() => return Err(Reason::NotFinite { axis }),
+                (Some(to), Some(&from)) if to < from => return Err(Reason::Falls { axis, from, to }),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn column_mut(&mut self, metric: &Metric) -> &mut Vec<f64> {
+        let index = self.columns.iter().position(|column| column.metric == *metric);
+        let index = index.unwrap_or_else(|| {
+            let values = vec![f64::NAN; self.rows];
+            self.columns.push(Column {
+                metric: metric.clone(),
+                values,
+            });
+            self.columns.len() - 1
+        });
+        &mut self.columns[index].values
+    }
+}
