@@ -42,6 +42,9 @@ pub struct Run {
     pub started_unix_s: f64,
     /// Version of each kernel in use, by name.
     pub kernels: BTreeMap<String, String>,
+    /// SHA-256 of the attempts file that declared this seed before the run, in lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts_sha256: Option<String>,
     /// Fields that this build does not know.
     #[serde(flatten, deserialize_with = "keep_extra")]
     pub extra: Extra,
@@ -92,6 +95,14 @@ pub struct SourceTree {
     pub sha256: String,
     /// Version of the program.
     pub version: String,
+    /// SHA-256 of the patch that leads from the commit to this tree (`git diff --binary`), where it is dirty,
+    /// in lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch_sha256: Option<String>,
+    /// Flags that the build was given beyond the project's own, such as `RUSTFLAGS`; empty where there were
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_flags: Option<String>,
     /// Fields that this build does not know.
     #[serde(flatten)]
     pub extra: Extra,
@@ -152,6 +163,8 @@ pub enum CheckStatus {
     Failed,
     /// The check was not made.
     Unchecked,
+    /// The device is the CPU that the others are held against.
+    Reference,
 }
 
 impl Run {

@@ -97,6 +97,23 @@ fn unknown_fields_of_the_first_line_are_kept() {
 }
 
 #[test]
+fn fields_that_a_log_may_lack_are_kept_where_it_has_them() {
+    let mut declared = run();
+    declared.attempts_sha256 = Some("ab".into());
+    declared.source.patch_sha256 = Some("cd".into());
+    declared.source.build_flags = Some("-C target-cpu=native".into());
+    declared.device_check.status = CheckStatus::Reference;
+    let text = serde_json::to_string(&declared).unwrap();
+    assert!(text.contains(r#""status":"reference""#), "{text}");
+    assert_eq!(Run::parse(text.as_bytes()).unwrap(), declared);
+    let bare = serde_json::to_string(&run()).unwrap();
+    assert!(
+        !bare.contains("attempts_sha256") && !bare.contains("build_flags"),
+        "{bare}"
+    );
+}
+
+#[test]
 fn floats_that_json_lacks_are_strings() {
     for (loss, text) in [
         (f64::NAN, r#""loss":"NaN""#),

@@ -33,6 +33,8 @@ pub fn run() -> Run {
             dirty: false,
             sha256: "dd".into(),
             version: "0.1.0".into(),
+            patch_sha256: None,
+            build_flags: None,
             extra: Extra::new(),
         },
         hardware: hardware(),
@@ -46,6 +48,7 @@ pub fn run() -> Run {
         user: Some("ada".into()),
         started_unix_s: 1_790_000_000.25,
         kernels: BTreeMap::from([("attention".into(), "2".into())]),
+        attempts_sha256: None,
         extra: Extra::new(),
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
         user: start.user.clone(),
         started_unix_s,
         kernels: blueberry_kernels::versions(&plan.device.device),
+        attempts_sha256: None,
         extra: Default::default(),
     }
 }

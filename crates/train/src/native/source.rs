@@ -10,6 +10,8 @@ pub fn source_tree() -> SourceTree {
         dirty: env!("BLUEBERRY_DIRTY") == "true",
         sha256: env!("BLUEBERRY_SOURCE_SHA256").to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        patch_sha256: None,
+        build_flags: None,
         extra: Default::default(),
     }
 }

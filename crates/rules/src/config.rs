@@ -1,0 +1,107 @@
+//! The settings in a log's first line, as far as rules read them.
+
+use blueberry_runlog::RunLog;
+use blueberry_shape::ModelConfig;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Settings that rules read. Fields that they do not read may be anything.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Config {
+    pub seed: u64,
+    pub train: Train,
+    pub eval: Eval,
+    #[serde(default)]
+    pub curriculum: Vec<Stage>,
+}
+
+/// Steps and their size.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Train {
+    pub tokens: u64,
+    pub seq_len: u64,
+    pub micro_batch: u64,
+    #[serde(default = "one")]
+    pub accumulation: u64,
+    #[serde(default = "one")]
+    pub epochs: u64,
+}
+
+/// When and how much is evaluated.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Eval {
+    pub every_tokens: u64,
+    pub tokens: u64,
+    pub seq_len: u64,
+}
+
+/// What changes along the way.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Stage {
+    #[serde(default)]
+    pub from: f64,
+    pub seq_len: Option<u64>,
+    pub micro_batch: Option<u64>,
+    pub accumulation: Option<u64>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+impl Config {
+    /// The settings of a log, or what about them cannot be read.
+    pub fn of(log: &RunLog) -> Result<Self, String> {
+        let config = Self::deserialize(&log.run.config)
+            .map_err(|error| format!("settings that this build can read (line 1, `config`): {error}"))?;
+        if config.eval.every_tokens == 0 {
+            return Err("an evaluation schedule (line 1, `config.eval.every_tokens` is 0)".into());
+        }
+        Ok(config)
+    }
+
+    /// Targets of the step that begins after `tokens`: of the last stage that holds there, in which what a stage
+    /// does not name stays as it was before it.
+    pub fn step_tokens(&self, tokens: u64) -> u64 {
+        let train = &self.train;
+        let mut shape = [train.seq_len, train.micro_batch, train.accumulation];
+        let share = |from: f64| (from * train.tokens as f64).ceil() as u64;
+        for stage in self.curriculum.iter().filter(|stage| tokens >= share(stage.from)) {
+            let named = [stage.seq_len, stage.micro_batch, stage.accumulation];
+            shape = std::array::from_fn(|i| named[i].unwrap_or(shape[i]));
+        }
+        shape.into_iter().fold(1, u64::saturating_mul)
+    }
+
+    /// Whether an evaluation is due after the step from `before` to `after` targets.
+    pub fn eval_is_due(&self, before: u64, after: u64) -> bool {
+        after >= self.train.tokens || after / self.eval.every_tokens != before / self.eval.every_tokens
+    }
+}
+
+/// The model's config, or why this build has no formula for it.
+pub(crate) fn model(config: &Value) -> Result<ModelConfig, String> {
+    let table = config.get("model").ok_or("`config.model` (line 1)")?;
+    let model = ModelConfig::deserialize(table).map_err(|error| {
+        format!(
+            "a formula for `config.model` (line 1): {error}; a build of the submission's source counts it"
+        )
+    })?;
+    model
+        .validate()
+        .map_err(|error| format!("a model that can be built (line 1): {error}"))?;
+    if !countable(&model) {
+        return Err("a model small enough to count: a matrix of `config.model` has over 2^31 values".into());
+    }
+    Ok(model)
+}
+
+/// Whether no matrix overflows a 32-bit count, as a browser has.
+fn countable(model: &ModelConfig) -> bool {
+    let wide = |a: usize, b: usize| a as u64 * b as u64 <= 1 << 31;
+    let heads = model.n_heads * model.head_dim;
+    [model.vocab_size, heads, model.d_ff]
+        .iter()
+        .all(|&side| wide(side, model.d_model))
+        && wide(model.vocab_size, heads)
+}

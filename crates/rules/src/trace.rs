@@ -1,0 +1,44 @@
+//! A log as a walk: every event with where the run stood before it.
+
+use blueberry_runlog::{At, Event, RunLog};
+
+/// An event on the way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stop<'a> {
+    /// Line of the log, from 1.
+    pub line: u64,
+    /// The event; never a seal or one that this build does not know.
+    pub event: &'a Event,
+    /// Its header.
+    pub at: At,
+    /// The header before it; zero at the start.
+    pub before: At,
+    /// Targets at the start of the newest step: what evaluations are scheduled by.
+    pub step_from: u64,
+}
+
+/// Walks a log.
+pub(crate) fn walk(log: &RunLog) -> impl Iterator<Item = Stop<'_>> {
+    let mut before = At::default();
+    let mut step_from = 0;
+    log.lines.iter().filter_map(move |line| {
+        if matches!(line.event, Event::Seal(_)) {
+            return None;
+        }
+        let at = line.event.at()?;
+        match line.event {
+            Event::Step(_) => step_from = before.tokens,
+            Event::Resume(_) => step_from = at.tokens,
+            _ => {}
+        }
+        let stop = Stop {
+            line: line.number,
+            event: &line.event,
+            at,
+            before,
+            step_from,
+        };
+        before = at;
+        Some(stop)
+    })
+}
