@@ -41,6 +41,9 @@ fn is_bad_input(error: &anyhow::Error) -> bool {
     if let Some(run) = error.downcast_ref::<RunError>() {
         return run.is_bad_input();
     }
+    if let Some(view) = error.downcast_ref::<blueberry_view::Error>() {
+        return view.is_bad_input();
+    }
     error.is::<Usage>()
         || error.is::<PresetError>()
         || error.is::<DeviceError>()

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::workspace::{self, Workspace};
-use crate::{process, setup, wasm};
+use crate::{process, setup, wasm, web};
 
 /// One check.
 pub struct Step {
@@ -33,6 +33,8 @@ pub enum Error {
     Setup(#[from] setup::Error),
     #[error(transparent)]
     Wasm(#[from] wasm::Error),
+    #[error(transparent)]
+    Web(#[from] web::Error),
     #[error("step `{step}` failed: {source}\nRun it alone with `cargo xtask ci --only {step}`.")]
     Step { step: &'static str, source: Box<Error> },
 }
@@ -81,6 +83,11 @@ pub const STEPS: &[Step] = &[
         name: "wasm",
         about: "the web page's crates compile for the browser",
         run: |workspace| passed(wasm::check(workspace)),
+    },
+    Step {
+        name: "page",
+        about: "the web page, built and driven in a real browser",
+        run: page,
     },
     Step {
         name: "deny",
@@ -161,6 +168,26 @@ impl Summary {
 
 fn passed<E: Into<Error>>(result: Result<(), E>) -> Result<Outcome, Error> {
     result.map(|()| Outcome::Passed).map_err(Into::into)
+}
+
+/// Builds the page, then runs its tests where there is a browser to run them in.
+fn page(workspace: &Workspace) -> Result<Outcome, Error> {
+    web::run(workspace, &web::Flags::default())?;
+    if let Some(missing) = web::missing_for_tests() {
+        return Ok(Outcome::Skipped(missing));
+    }
+    cargo(
+        workspace,
+        &[
+            "build",
+            "--release",
+            "--package",
+            "blueberry-view",
+            "--example",
+            "view",
+        ],
+    )?;
+    passed(web::test(workspace))
 }
 
 fn cargo(workspace: &Workspace, args: &[&str]) -> Result<Outcome, Error> {

@@ -5,3 +5,4 @@ pub mod data;
 pub mod devices;
 pub mod info;
 pub mod train;
+pub mod view;

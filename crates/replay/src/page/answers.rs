@@ -51,6 +51,7 @@ pub fn ask(library: &mut Library, method: &str, request: &str) -> serde_json::Re
         "values" => values(library, &serde_json::from_str(request)?),
         "samples" => samples(library, &serde_json::from_str(request)?),
         "compare" => compare(library, &serde_json::from_str::<RunsRequest>(request)?.runs),
+        "csv" => Value::String(super::csv(library, &serde_json::from_str(request)?)),
         "categories" => super::verdict::categories(),
         _ => Value::Null,
     })
@@ -65,9 +66,15 @@ fn state(library: &mut Library, request: &RaceRequest) -> Value {
     let (race, ids) = library.race(&request.runs, settings);
     let state = race.state(request.t);
     let id = |place: Option<usize>| place.and_then(|place| ids.get(place).copied());
-    let changes: Vec<Value> = state.lead_changes.iter().map(|change| lead_change(change, id)).collect();
+    let changes: Vec<Value> = state
+        .lead_changes
+        .iter()
+        .map(|change| lead_change(change, id))
+        .collect();
     let runs = ids.iter().zip(&state.runs).zip(&state.splits.runs);
-    let runs: Vec<Value> = runs.map(|((&id, standing), splits)| run_state(id, standing, splits)).collect();
+    let runs: Vec<Value> = runs
+        .map(|((&id, standing), splits)| run_state(id, standing, splits))
+        .collect();
     json!({
         "t": state.at,
         "runs": runs,
@@ -80,9 +87,17 @@ fn state(library: &mut Library, request: &RaceRequest) -> Value {
 fn settings(library: &Library, request: &RaceRequest) -> Settings {
     let clock = axis(&request.clock);
     let has = |wanted: Axis| {
-        request.runs.iter().filter_map(|&id| library.run(id)).any(|run| run.has_axis(wanted))
+        request
+            .runs
+            .iter()
+            .filter_map(|&id| library.run(id))
+            .any(|run| run.has_axis(wanted))
     };
-    let place = request.against.parse().ok().and_then(|id| request.runs.iter().position(|&run| run == id));
+    let place = request
+        .against
+        .parse()
+        .ok()
+        .and_then(|id| request.runs.iter().position(|&run| run == id));
     let mut settings = Settings {
         axis: clock,
         // Seconds of training count, unless the playhead counts others or no log has them.
@@ -205,9 +220,8 @@ fn samples(library: &mut Library, request: &RaceRequest) -> Value {
     let rows = runs.map(|(id, run)| {
         let seen = |place: Option<f64>| place.is_some_and(|place| place <= request.t);
         let sample = run.samples.iter().rfind(|sample| seen(sample.at.on(axis)));
-        let sample = sample.map(|sample| {
-            json!({ "at": sample.at.on(axis), "prompt": sample.prompt, "text": sample.text })
-        });
+        let sample = sample
+            .map(|sample| json!({ "at": sample.at.on(axis), "prompt": sample.prompt, "text": sample.text }));
         json!({ "id": id, "of": run.samples.len(), "sample": sample })
     });
     Value::Array(rows.collect())
@@ -215,7 +229,10 @@ fn samples(library: &mut Library, request: &RaceRequest) -> Value {
 
 /// The settings in which the runs differ.
 fn compare(library: &Library, runs: &[u32]) -> Value {
-    let runs: Vec<_> = runs.iter().filter_map(|&id| Some((id, library.run(id)?))).collect();
+    let runs: Vec<_> = runs
+        .iter()
+        .filter_map(|&id| Some((id, library.run(id)?)))
+        .collect();
     let configs: Vec<_> = runs.iter().map(|(_, run)| &run.config).collect();
     let rows: Vec<Value> = differences(&configs)
         .into_iter()

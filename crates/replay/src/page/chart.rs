@@ -135,7 +135,10 @@ pub fn chart(library: &mut Library, request: &ChartRequest) -> Drawn {
         x_ticks: x_ticks(&view, place, inner),
         y_ticks: y_ticks(&view, place, &metrics),
         bars: bars(&view, place, &request.bars),
-        domain: Domain { x: (x.from, x.to), y: (y.from, y.to) },
+        domain: Domain {
+            x: (x.from, x.to),
+            y: (y.from, y.to),
+        },
         whole,
         xlog: request.xlog,
         words,
@@ -147,7 +150,11 @@ fn place(request: &ChartRequest) -> Place {
     Place {
         left: request.margin.left,
         top: request.margin.top,
-        ratio: if request.ratio.is_finite() { request.ratio.clamp(0.5, 4.0) } else { 1.0 },
+        ratio: if request.ratio.is_finite() {
+            request.ratio.clamp(0.5, 4.0)
+        } else {
+            1.0
+        },
         height: (request.height - request.margin.top - request.margin.bottom).max(1.0),
     }
 }
@@ -162,24 +169,47 @@ fn add(
 ) {
     // An evaluation is a mean over a million targets already.
     let span = if *metric == Metric::ValLoss { 0.0 } else { smooth };
-    let Some((run, curve)) = library.curve(id, metric, span) else { return };
+    let Some((run, curve)) = library.curve(id, metric, span) else {
+        return;
+    };
     let stroke = view.stroke(run, metric, curve);
-    let owner = Owner { run: id, metric: metric.key(), raw: span <= 0.0 };
-    points.add(&stroke, place, owner, *metric == Metric::ValLoss && points::is_dotted(&stroke));
+    let owner = Owner {
+        run: id,
+        metric: metric.key(),
+        raw: span <= 0.0,
+    };
+    points.add(
+        &stroke,
+        place,
+        owner,
+        *metric == Metric::ValLoss && points::is_dotted(&stroke),
+    );
 }
 
 /// The axis from its begin to the furthest run's end.
 fn whole(library: &Library, runs: &[u32], axis: Axis, log: bool) -> (f64, f64) {
     let runs = runs.iter().filter_map(|&id| library.run(id));
-    let tables: Vec<&[f64]> =
-        runs.flat_map(|run| &run.tables).filter_map(|table| table.axis(axis)).collect();
-    let end = tables.iter().filter_map(|axis| axis.last()).copied().fold(0.0, f64::max);
+    let tables: Vec<&[f64]> = runs
+        .flat_map(|run| &run.tables)
+        .filter_map(|table| table.axis(axis))
+        .collect();
+    let end = tables
+        .iter()
+        .filter_map(|axis| axis.last())
+        .copied()
+        .fold(0.0, f64::max);
     if !log {
         return (0.0, if end > 0.0 { end } else { 1.0 });
     }
-    let firsts = tables.iter().filter_map(|axis| axis.get(axis.partition_point(|&at| at <= 0.0)));
+    let firsts = tables
+        .iter()
+        .filter_map(|axis| axis.get(axis.partition_point(|&at| at <= 0.0)));
     let begin = firsts.copied().fold(f64::INFINITY, f64::min);
-    if begin < end { (begin, end) } else { (end.max(1.0) / 10.0, end.max(1.0)) }
+    if begin < end {
+        (begin, end)
+    } else {
+        (end.max(1.0) / 10.0, end.max(1.0))
+    }
 }
 
 /// The values in view, raw, with some air.
@@ -194,9 +224,17 @@ fn values(
     let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
     for &id in runs {
         for metric in metrics {
-            let span = if *metric == Metric::ValLoss { 0.0 } else { request.smooth };
-            let Some((run, curve)) = library.curve(id, metric, span) else { continue };
-            let Some((positions, values)) = run.series(metric, axis) else { continue };
+            let span = if *metric == Metric::ValLoss {
+                0.0
+            } else {
+                request.smooth
+            };
+            let Some((run, curve)) = library.curve(id, metric, span) else {
+                continue;
+            };
+            let Some((positions, values)) = run.series(metric, axis) else {
+                continue;
+            };
             let from = positions.partition_point(|&at| at < x.from).saturating_sub(1);
             let to = (positions.partition_point(|&at| at <= x.to) + 1).min(positions.len());
             let extremes = curve.extremes(values, from, to);
@@ -217,7 +255,11 @@ fn padded(min: f64, max: f64, log: bool) -> Span {
     }
     let air = 0.04 * (max - min);
     // A curve that stays near zero stands on it.
-    let from = if min >= 0.0 && min < 0.35 * max { 0.0 } else { min - air };
+    let from = if min >= 0.0 && min < 0.35 * max {
+        0.0
+    } else {
+        min - air
+    };
     Span::new(from, max + air, Scale::Linear)
 }
 
@@ -253,8 +295,13 @@ fn label(metric: &Metric, value: f64) -> String {
 }
 
 fn bars(view: &View, place: Place, bars: &[f64]) -> Vec<f32> {
-    let inside = bars.iter().filter(|&&bar| (view.y.from..=view.y.to).contains(&bar));
-    inside.take(64).map(|&bar| points::css_y(view, place, bar)).collect()
+    let inside = bars
+        .iter()
+        .filter(|&&bar| (view.y.from..=view.y.to).contains(&bar));
+    inside
+        .take(64)
+        .map(|&bar| points::css_y(view, place, bar))
+        .collect()
 }
 
 /// Why there is nothing to see, where there is nothing.
@@ -270,7 +317,9 @@ fn absent(
     }
     let runs: Vec<_> = runs.iter().filter_map(|&id| library.run(id)).collect();
     let names: Vec<&str> = metrics.iter().map(format::name).collect();
-    let has_metric = runs.iter().any(|run| metrics.iter().any(|metric| run.table(metric).is_some()));
+    let has_metric = runs
+        .iter()
+        .any(|run| metrics.iter().any(|metric| run.table(metric).is_some()));
     Some(if runs.is_empty() {
         "No run is shown.".to_owned()
     } else if has_metric {
@@ -303,5 +352,9 @@ fn sentence(run: &crate::RunData, metric: &Metric, axis: Axis, to: f64) -> Optio
         None => "the first value",
     };
     let (name, value) = (format::name(metric), format::value(metric, now));
-    Some(format!("{}: {name} {value} at {}, {trend}.", run.name, format::position(axis, at)))
+    Some(format!(
+        "{}: {name} {value} at {}, {trend}.",
+        run.name,
+        format::position(axis, at)
+    ))
 }

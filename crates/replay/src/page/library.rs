@@ -140,7 +140,10 @@ impl Library {
         let facts = facts(id, &run);
         self.parked.insert(id, run);
         let problems = problems.iter().map(trouble).collect();
-        Ok(Opened { runs: vec![facts], problems })
+        Ok(Opened {
+            runs: vec![facts],
+            problems,
+        })
     }
 
     /// Closes a run.
@@ -155,7 +158,9 @@ impl Library {
     #[must_use]
     pub fn run(&self, id: u32) -> Option<&RunData> {
         let place = self.racing.iter().position(|&racing| racing == id);
-        place.map(|place| &self.race.runs()[place]).or_else(|| self.parked.get(&id))
+        place
+            .map(|place| &self.race.runs()[place])
+            .or_else(|| self.parked.get(&id))
     }
 
     /// The race of these runs with these settings; what is no run is left out.
@@ -164,7 +169,11 @@ impl Library {
         if known != self.racing || settings != *self.race.settings() {
             self.park_all();
             self.racing = known;
-            let runs = self.racing.iter().filter_map(|id| self.parked.remove(id)).collect();
+            let runs = self
+                .racing
+                .iter()
+                .filter_map(|id| self.parked.remove(id))
+                .collect();
             self.race = Race::new(runs, settings);
         }
         (&self.race, &self.racing)
@@ -173,7 +182,9 @@ impl Library {
     /// A metric of a run, smoothed over `span` targets; `None` where the run lacks it.
     pub fn curve(&mut self, id: u32, metric: &Metric, span: f64) -> Option<(&RunData, &Curve)> {
         let place = self.racing.iter().position(|&racing| racing == id);
-        let run = place.map(|place| &self.race.runs()[place]).or_else(|| self.parked.get(&id))?;
+        let run = place
+            .map(|place| &self.race.runs()[place])
+            .or_else(|| self.parked.get(&id))?;
         let resumes = resumes(run);
         let key = (id, metric.clone());
         let rows = run.table(metric)?.rows();
@@ -211,7 +222,10 @@ impl Library {
 }
 
 fn resumes(run: &RunData) -> usize {
-    run.marks.iter().filter(|mark| mark.kind == MarkKind::Resume).count()
+    run.marks
+        .iter()
+        .filter(|mark| mark.kind == MarkKind::Resume)
+        .count()
 }
 
 fn trouble(problem: &blueberry_runlog::import::Problem) -> Trouble {
@@ -225,7 +239,9 @@ fn trouble(problem: &blueberry_runlog::import::Problem) -> Trouble {
 #[must_use]
 pub fn facts(id: u32, run: &RunData) -> Facts {
     let axes: Vec<Axis> = Axis::ALL.into_iter().filter(|&axis| run.has_axis(axis)).collect();
-    let ends = axes.iter().filter_map(|&axis| Some((axis.key(), run.furthest(axis)?)));
+    let ends = axes
+        .iter()
+        .filter_map(|&axis| Some((axis.key(), run.furthest(axis)?)));
     Facts {
         id,
         name: run.name.clone(),
@@ -234,8 +250,17 @@ pub fn facts(id: u32, run: &RunData) -> Facts {
         format: run.format.to_string(),
         ends: ends.collect(),
         axes: axes.into_iter().map(Axis::key).collect(),
-        metrics: run.metrics().into_iter().map(|metric| metric.key().to_owned()).collect(),
-        rows: run.tables.iter().map(crate::Table::rows).max().unwrap_or(0),
+        metrics: run
+            .metrics()
+            .into_iter()
+            .map(|metric| metric.key().to_owned())
+            .collect(),
+        rows: run
+            .tables
+            .iter()
+            .map(blueberry_runlog::import::Table::rows)
+            .max()
+            .unwrap_or(0),
         judged: run.run.is_some(),
     }
 }
@@ -244,7 +269,11 @@ fn about(run: &RunData) -> String {
     match &run.run {
         None => run.format.to_string(),
         Some(first) => {
-            let user = first.user.as_deref().map(|user| format!("{user} · ")).unwrap_or_default();
+            let user = first
+                .user
+                .as_deref()
+                .map(|user| format!("{user} · "))
+                .unwrap_or_default();
             let parameters = crate::format::count(first.model.parameters as f64);
             format!(
                 "{user}{}, seed {}, {parameters} parameters, {}",

@@ -3,12 +3,14 @@
 
 mod answers;
 mod chart;
+mod csv;
 mod library;
 mod points;
 mod verdict;
 
 pub use answers::{RaceRequest, ValuesRequest, ask};
-pub use chart::{ChartRequest, Drawn, Margin, chart};
-pub use library::{Library, OpenError, Opened};
-pub use points::{Kind, Points, Span as PointSpan};
-pub use verdict::{VerdictError, verdict};
+pub use chart::{About, ChartRequest, Drawn, Margin, chart};
+pub use csv::csv;
+pub use library::{Facts, LIMITS, Library, OpenError, Opened, Trouble};
+pub use points::{Kind, PointSpan, Points};
+pub use verdict::{VerdictError, categories, verdict};

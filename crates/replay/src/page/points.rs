@@ -25,7 +25,7 @@ pub enum Kind {
 
 /// Points that are drawn in one way.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Span {
+pub struct PointSpan {
     /// Number of the run.
     pub run: u32,
     /// Key of the metric.
@@ -46,7 +46,7 @@ pub struct Points {
     /// Four numbers a point.
     pub numbers: Vec<f32>,
     /// What they are.
-    pub spans: Vec<Span>,
+    pub spans: Vec<PointSpan>,
 }
 
 /// Where a view lies in the chart and how many of its pixels are one CSS pixel.
@@ -100,7 +100,7 @@ impl Points {
         fill(&mut self.numbers);
         let count = self.numbers.len() / 4 - first;
         if count > 0 {
-            self.spans.push(Span {
+            self.spans.push(PointSpan {
                 run: owner.run,
                 metric: owner.metric.to_owned(),
                 kind,
@@ -180,8 +180,17 @@ pub fn css_x(view: &View, place: Place, position: f64) -> f32 {
 mod tests {
     use super::*;
 
-    const PLACE: Place = Place { left: 50.0, top: 10.0, ratio: 2.0, height: 100.0 };
-    const OWNER: Owner<'static> = Owner { run: 7, metric: "val_loss", raw: true };
+    const PLACE: Place = Place {
+        left: 50.0,
+        top: 10.0,
+        ratio: 2.0,
+        height: 100.0,
+    };
+    const OWNER: Owner<'static> = Owner {
+        run: 7,
+        metric: "val_loss",
+        raw: true,
+    };
 
     #[test]
     fn a_lifted_pen_starts_a_new_line() {
@@ -194,7 +203,14 @@ mod tests {
         points.add(&stroke, PLACE, OWNER, false);
         assert_eq!(points.spans.len(), 1);
         let rows: Vec<&[f32]> = points.numbers.chunks(4).collect();
-        assert_eq!(rows, [[50.0, 10.0, 0.0, 0.0], [53.0, 14.0, 5.0, 1.0], [55.0, 14.0, 5.0, 0.0]]);
+        assert_eq!(
+            rows,
+            [
+                [50.0, 10.0, 0.0, 0.0],
+                [53.0, 14.0, 5.0, 1.0],
+                [55.0, 14.0, 5.0, 0.0]
+            ]
+        );
     }
 
     #[test]

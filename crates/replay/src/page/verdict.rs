@@ -30,7 +30,8 @@ pub enum VerdictError {
 #[must_use]
 pub fn categories() -> Value {
     let rows = Categories::official().categories.into_iter();
-    rows.map(|category| json!({ "id": category.id, "name": category.name })).collect()
+    rows.map(|category| json!({ "id": category.id, "name": category.name }))
+        .collect()
 }
 
 /// The verdict on one run alone. What only a whole submission has (attempts, further seeds, figures) is missing, and
@@ -40,7 +41,9 @@ pub fn categories() -> Value {
 /// [`VerdictError`].
 pub fn verdict(name: &str, input: impl BufRead, category: &str) -> Result<Value, VerdictError> {
     let official = Categories::official();
-    let category = official.get(category).ok_or_else(|| VerdictError::NoCategory(category.to_owned()))?;
+    let category = official
+        .get(category)
+        .ok_or_else(|| VerdictError::NoCategory(category.to_owned()))?;
     let mut bytes = Vec::new();
     let mut input = decompress(input, MOST_BYTES).map_err(VerdictError::Unreadable)?;
     input.read_to_end(&mut bytes).map_err(VerdictError::Unreadable)?;

@@ -35,7 +35,9 @@ impl Read for BlobReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let end = (self.at + buffer.len() as f64).min(self.blob.size());
         let part = self.blob.slice_with_f64_and_f64(self.at, end).map_err(failed)?;
-        let bytes = FileReaderSync::new().and_then(|reader| reader.read(&part)).map_err(failed)?;
+        let bytes = FileReaderSync::new()
+            .and_then(|reader| reader.read(&part))
+            .map_err(failed)?;
         let bytes = Uint8Array::new(&bytes);
         let count = bytes.length() as usize;
         bytes.copy_to(&mut buffer[..count]);
@@ -46,6 +48,8 @@ impl Read for BlobReader {
 
 /// What the browser says, for example of a file that was moved since it was dropped.
 fn failed(error: JsValue) -> io::Error {
-    let words = js_sys::Reflect::get(&error, &"message".into()).ok().and_then(|words| words.as_string());
+    let words = js_sys::Reflect::get(&error, &"message".into())
+        .ok()
+        .and_then(|words| words.as_string());
     io::Error::other(words.unwrap_or_else(|| "the browser could not read the file".to_owned()))
 }

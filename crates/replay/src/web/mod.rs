@@ -73,7 +73,11 @@ impl Session {
     /// # Errors
     /// Where the request is malformed.
     pub fn ask(&mut self, method: &str, request: &str) -> Result<String, JsError> {
-        Ok(serde_json::to_string(&page::ask(&mut self.library, method, request)?)?)
+        Ok(serde_json::to_string(&page::ask(
+            &mut self.library,
+            method,
+            request,
+        )?)?)
     }
 
     /// The judge's verdict on a log, as JSON.
@@ -81,7 +85,11 @@ impl Session {
     /// # Errors
     /// Where it is no own log.
     pub fn verdict(&self, name: &str, blob: Blob, category: &str) -> Result<String, JsError> {
-        Ok(serde_json::to_string(&page::verdict(name, blob::reader(blob), category)?)?)
+        Ok(serde_json::to_string(&page::verdict(
+            name,
+            blob::reader(blob),
+            category,
+        )?)?)
     }
 }
 

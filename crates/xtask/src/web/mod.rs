@@ -8,17 +8,19 @@ mod assemble;
 mod error;
 mod module;
 mod sizes;
+mod tests;
 
 use std::path::PathBuf;
 
 pub use error::Error;
+pub use tests::{missing_for_tests, test};
 
 use crate::wasm::Route;
 use crate::workspace::Workspace;
 use module::Module;
 
 /// What `cargo xtask web` can be told.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct Flags {
     /// Where the page goes; what stood there is replaced [default: web/dist].
     #[arg(long, value_name = "DIR")]
