@@ -227,7 +227,6 @@ impl Follow {
     }
 
     fn step(&mut self, step: &StepLine) -> Result<(), Reason> {
-        let again = self.run.tables[STEPS].rewind(step.at.step.unwrap_or(0.0));
         let values = [
             (&Metric::TrainLoss, Some(step.loss)),
             (&Metric::Lr, Some(step.lr)),
@@ -239,15 +238,14 @@ impl Follow {
         let given = values
             .into_iter()
             .filter_map(|(metric, value)| Some((metric, value?)));
-        self.run.tables[STEPS].push(&step.at, given)?;
-        said_again(&step.at, again, 0)
+        let again = self.run.tables[STEPS].replace(&step.at, given)?;
+        Reason::again(&step.at, again, 0)
     }
 
     fn eval(&mut self, at: &Position, loss: f64) -> Result<(), Reason> {
-        let again = self.run.tables[EVALS].rewind(at.step.unwrap_or(0.0));
-        self.run.tables[EVALS].push(at, [(&Metric::ValLoss, loss)])?;
+        let again = self.run.tables[EVALS].replace(at, [(&Metric::ValLoss, loss)])?;
         // A run that goes on from a checkpoint may measure there once more.
-        said_again(at, again, 1)
+        Reason::again(at, again, 1)
     }
 
     /// Drops what is done again after a checkpoint. An evaluation of the checkpoint's own step stays.
@@ -260,17 +258,6 @@ impl Follow {
             .samples
             .retain(|sample| sample.at.step.is_none_or(|step| step <= from_step));
     }
-}
-
-/// Steps that come again without a `resume` are worth a word.
-fn said_again(at: &Position, rows: usize, allowed: usize) -> Result<(), Reason> {
-    if rows <= allowed {
-        return Ok(());
-    }
-    Err(Reason::Again {
-        step: at.step.unwrap_or(0.0),
-        rows,
-    })
 }
 
 impl From<Step> for StepLine {

@@ -43,11 +43,6 @@ impl<'a, R: BufRead> Lines<'a, R> {
         check(self.number, self.buffer.len(), self.bytes, self.limits)?;
         Ok(Some((self.number, trim_end(&self.buffer))))
     }
-
-    /// Lines that were read.
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
 }
 
 /// Holds a line against the limits; `total` counts the bytes up to its end.

@@ -17,15 +17,25 @@
 //! | W&B and Trackio CSV | what its columns are called |
 
 mod axis;
+mod crc32c;
+mod csv;
+mod csv_record;
+mod detect;
 mod follow;
 mod lines;
+mod llmc;
+mod modded;
 mod problem;
+mod protobuf;
+mod reference;
 mod run_data;
 mod step_line;
 mod table;
+mod tensorboard;
+mod text;
 
 use std::fmt;
-use std::io::BufRead;
+use std::io::{BufRead, Cursor, Read};
 
 pub use axis::{Axis, Metric, Position};
 pub use follow::Follow;
@@ -65,6 +75,9 @@ impl fmt::Display for Format {
     }
 }
 
+/// Bytes that the format is told by.
+const START_BYTES: u64 = 1 << 16;
+
 /// Reads a log of any known kind, plain or packed (see [`decompress`](crate::decompress)).
 ///
 /// `name` is what a run is called whose log does not say. The limits count unpacked bytes.
@@ -75,16 +88,31 @@ impl fmt::Display for Format {
 pub fn import(name: &str, input: impl BufRead, limits: &Limits) -> Result<Imported, ImportError> {
     let io = |cause| ImportError::Io { line: 0, cause };
     let mut input = crate::decompress(input, limits.bytes).map_err(io)?;
-    own(name, &mut input, limits)
+    let mut start = Vec::new();
+    input
+        .by_ref()
+        .take(START_BYTES)
+        .read_to_end(&mut start)
+        .map_err(io)?;
+    let found = detect::detect(&start)?;
+    let input = Cursor::new(start).chain(input);
+    match found {
+        detect::Found::RunLog => own(name, input, limits),
+        detect::Found::TensorBoard => tensorboard::import(name, input, limits),
+        detect::Found::Reference => reference::import(name, input, limits),
+        detect::Found::LlmC => llmc::import(name, input, limits),
+        detect::Found::Csv { delimiter } => csv::import(name, delimiter, input, limits),
+        detect::Found::Text => modded::import(name, input, limits),
+    }
 }
 
-fn own(name: &str, input: &mut impl BufRead, limits: &Limits) -> Result<Imported, ImportError> {
+fn own(name: &str, mut input: impl BufRead, limits: &Limits) -> Result<Imported, ImportError> {
     let mut follow = Follow::new(name, limits);
     loop {
-        let bytes = input.fill_buf().map_err(|cause| ImportError::Io {
-            line: follow.lines(),
-            cause,
-        })?;
+        let line = follow.lines();
+        let bytes = input
+            .fill_buf()
+            .map_err(|cause| ImportError::Io { line, cause })?;
         if bytes.is_empty() {
             return follow.finish();
         }

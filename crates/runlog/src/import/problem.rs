@@ -5,7 +5,7 @@ use std::io;
 
 use thiserror::Error;
 
-use super::Axis;
+use super::{Axis, Position};
 
 /// Something that was left out, and why. The rest of the log is used.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +57,12 @@ pub enum Reason {
         step: f64,
         /// How many rows were dropped.
         rows: usize,
+    },
+    /// The clock begins anew: what was before it stands at 0 seconds.
+    #[error("the clock restarts at step {step}: what is before stands at 0 s, as the log's own times count")]
+    ClockRestarts {
+        /// The step.
+        step: f64,
     },
     /// A field is not a number.
     #[error("`{field}` is not a number: {found:?}")]
@@ -127,6 +133,17 @@ pub enum Reason {
         /// How many.
         count: u64,
     },
+}
+
+impl Reason {
+    /// Steps that come again are worth a word, where those are more than `allowed` rows.
+    pub(super) fn again(at: &Position, rows: usize, allowed: usize) -> Result<(), Self> {
+        if rows <= allowed {
+            return Ok(());
+        }
+        let step = at.step.unwrap_or(0.0);
+        Err(Self::Again { step, rows })
+    }
 }
 
 /// Why a file cannot be read at all.

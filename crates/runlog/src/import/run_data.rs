@@ -107,6 +107,16 @@ impl RunData {
         metrics
     }
 
+    /// The metric for a series of a foreign log: the known one, where no other series is it already.
+    pub(super) fn metric_for(&self, name: &str) -> Metric {
+        let metric = Metric::from_foreign(name);
+        if self.table(&metric).is_none() {
+            metric
+        } else {
+            Metric::Other(name.into())
+        }
+    }
+
     /// Whether any series has this axis.
     #[must_use]
     pub fn has_axis(&self, axis: Axis) -> bool {

@@ -6,6 +6,7 @@ use super::{Axis, Metric, Position, Reason};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     rows: usize,
+    replaced: u64,
     axes: [Option<Vec<f64>>; 4],
     columns: Vec<Column>,
 }
@@ -37,6 +38,12 @@ impl Table {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// How often rows were dropped to be written anew. While it stays, earlier rows stay.
+    #[must_use]
+    pub fn replaced(&self) -> u64 {
+        self.replaced
     }
 
     /// The positions on an axis, where the log has it. They never fall.
@@ -96,6 +103,20 @@ impl Table {
         Ok(())
     }
 
+    /// Appends a row in place of all rows from its step on, and says how many those were.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); the rows are gone then too.
+    pub fn replace<'a>(
+        &mut self,
+        at: &Position,
+        values: impl IntoIterator<Item = (&'a Metric, f64)>,
+    ) -> Result<usize, Reason> {
+        let rows = at.step.map_or(0, |step| self.rewind(step));
+        self.push(at, values)?;
+        Ok(rows)
+    }
+
     /// Drops the rows from `step` on, and says how many those were: they are done again.
     pub fn rewind(&mut self, step: f64) -> usize {
         let Some(steps) = self.axis(Axis::Step) else {
@@ -109,6 +130,7 @@ impl Table {
     pub fn truncate(&mut self, keep: usize) -> usize {
         let dropped = self.rows.saturating_sub(keep);
         self.rows -= dropped;
+        self.replaced += u64::from(dropped > 0);
         let rows = self.rows;
         self.axes
             .iter_mut()
@@ -118,6 +140,21 @@ impl Table {
             .iter_mut()
             .for_each(|column| column.values.truncate(rows));
         dropped
+    }
+
+    /// Sets an axis to 0 in all rows so far: its clock began behind them.
+    pub(super) fn restart(&mut self, axis: Axis) {
+        if let Some(positions) = &mut self.axes[axis as usize] {
+            positions.fill(0.0);
+            self.replaced += 1;
+        }
+    }
+
+    /// Gives the one column of a table its name.
+    pub(super) fn rename(&mut self, metric: Metric) {
+        if let [column] = &mut self.columns[..] {
+            column.metric = metric;
+        }
     }
 
     /// Gives unused memory back.
