@@ -9,10 +9,15 @@ mod case;
 mod category;
 mod config;
 mod digest;
+mod entry;
 mod figure;
+mod leaderboard;
+mod ledger;
 mod pairs;
 mod pin;
 mod plausibility;
+mod ranking;
+mod render;
 mod rules;
 pub mod stats;
 mod summary;
@@ -24,10 +29,22 @@ pub use attempts::{Attempts, AttemptsError, Declared};
 pub use case::{Case, Claim, Facts, LeakScan, LoggedRun, Probe, RecordToBeat, SubmittedSource};
 pub use category::{Band, Categories, Category, CategoryError, Metric, TimeLimit, Tokens, WholeDataset};
 pub use digest::{config_sha256, is_sha256, sha256};
+pub use entry::{Entry, Figures};
 pub use figure::Figure;
+pub use leaderboard::{Leaderboard, leaderboard_json, leaderboard_markdown};
+pub use ledger::{Happening, Kind, Ledger, LedgerEntry, LedgerError, RecordStatus};
 pub use pairs::{Pair, PairsError, challenger_is_below};
 pub use pin::{Pin, PinError};
 pub use plausibility::Plausibility;
+pub use ranking::{Flag, Ranked, flags, progression, rank, record};
+pub use render::render;
 pub use rules::{Check, RULES, Rule};
 pub use summary::{RunFigures, Summary};
 pub use verdict::{Finding, Status, Verdict, judge};
+
+// The tests of the rules share a submission with those in `tests/`, which name the crate.
+#[cfg(test)]
+extern crate self as blueberry_rules;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod testing;

@@ -2,7 +2,42 @@
 
 use crate::{Answer, Case, LoggedRun};
 
+mod attempts;
+mod beats_record;
+mod benchmarks;
+mod claims;
+mod clocks;
+mod code;
+mod completed;
+mod data_passes;
+mod device_checked;
+mod distinct_logs;
+mod eval_schedule;
+mod eval_targets;
+mod final_loss;
+mod hardware;
+mod leak_scan;
+mod loss_bar;
+mod losses;
+mod mean_under_bar;
+mod official_hardware;
+mod one_recipe;
+mod parameter_band;
+mod parameters;
+mod pinned;
+mod plausible_loss;
+mod probe;
+mod rates;
+mod resumes;
 mod seals_whole;
+mod seed;
+mod starts_untrained;
+mod steps_and_tokens;
+mod target_tokens;
+mod time_limit;
+mod token_ledger;
+mod wall_time;
+mod warm_up;
 
 /// A rule of the challenge.
 #[derive(Debug, Clone, Copy)]
@@ -25,4 +60,43 @@ pub enum Check {
 }
 
 /// Every rule, in the order of a verdict.
-pub const RULES: &[Rule] = &[seals_whole::RULE];
+pub const RULES: &[Rule] = &[
+    seals_whole::RULE,
+    completed::RULE,
+    code::RULE,
+    hardware::RULE,
+    device_checked::RULE,
+    seed::RULE,
+    pinned::VALIDATION,
+    pinned::TOKENIZER,
+    pinned::DATASET,
+    parameters::RULE,
+    parameter_band::RULE,
+    warm_up::RULE,
+    starts_untrained::RULE,
+    clocks::RULE,
+    wall_time::RULE,
+    rates::RULE,
+    steps_and_tokens::RULE,
+    token_ledger::RULE,
+    data_passes::RULE,
+    resumes::RULE,
+    eval_schedule::RULE,
+    eval_targets::RULE,
+    losses::RULE,
+    plausible_loss::RULE,
+    final_loss::RULE,
+    target_tokens::RULE,
+    loss_bar::RULE,
+    time_limit::RULE,
+    benchmarks::RULE,
+    official_hardware::RULE,
+    attempts::RULE,
+    one_recipe::RULE,
+    distinct_logs::RULE,
+    mean_under_bar::RULE,
+    beats_record::RULE,
+    claims::RULE,
+    leak_scan::RULE,
+    probe::RULE,
+];

@@ -24,3 +24,49 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
     }
     Answer::pass(format!("{} lines", seals.sealed_lines))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Draft, Submission, logged};
+
+    fn cut(bytes: usize) -> Submission {
+        let mut submission = Submission::valid();
+        let log = Draft::valid(1).bytes();
+        submission.runs[0] = logged("cut", &log[..log.len() - bytes]);
+        submission
+    }
+
+    #[test]
+    fn a_whole_log_passes() {
+        Submission::valid().passes("seals-whole");
+    }
+
+    #[test]
+    fn a_torn_end_is_named_by_its_line() {
+        cut(10).fails_at("seals-whole", 31, "torn");
+    }
+
+    #[test]
+    fn a_log_without_its_last_seal_is_found() {
+        let log = Draft::valid(1).bytes();
+        let seal = log
+            .iter()
+            .rev()
+            .skip(1)
+            .position(|&byte| byte == b'\n')
+            .expect("a line")
+            + 1;
+        cut(seal).fails_at("seals-whole", 30, "behind the last seal");
+    }
+
+    #[test]
+    fn a_changed_line_breaks_the_seal_behind_it() {
+        let log = String::from_utf8(Draft::valid(1).bytes()).expect("text");
+        let mut submission = Submission::valid();
+        submission.runs[0] = logged(
+            "edited",
+            log.replacen("\"seconds\":2.0", "\"seconds\":1.0", 1).as_bytes(),
+        );
+        submission.fails_at("seals-whole", 3, "does not match");
+    }
+}

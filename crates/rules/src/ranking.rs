@@ -1,0 +1,162 @@
+//! Who stands where.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::{Category, Entry, RecordStatus};
+
+/// An entry with its rank.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Ranked<'a> {
+    /// Its rank, from 1; equal figures share one, and the next is as much higher (1, 2, 2, 4).
+    pub rank: usize,
+    /// The entry.
+    pub entry: &'a Entry,
+}
+
+/// What is odd about an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "flag", rename_all = "kebab-case")]
+pub enum Flag {
+    /// It was built, at first hand or further back, on a record that was revoked.
+    BuiltOnRevoked {
+        /// Id of the revoked record.
+        record: String,
+    },
+    /// It was built on a record that is not here.
+    UnknownParent {
+        /// Id of that record.
+        record: String,
+    },
+    /// A log of it stands in an earlier record too.
+    SameLogs {
+        /// Id of the earlier record.
+        record: String,
+    },
+}
+
+/// The ranks of a category: the best verified entry of each author, by the figure as it is shown, then by the mean of
+/// the benchmarks that the category asks for.
+#[must_use]
+pub fn rank<'a>(category: &Category, entries: &'a [Entry]) -> Vec<Ranked<'a>> {
+    let mut best: Vec<(Key, &Entry)> = Vec::new();
+    for (key, entry) in in_order(category, entries) {
+        if best.iter().all(|(_, other)| other.author != entry.author) {
+            best.push((key, entry));
+        }
+    }
+    let place = |key: &Key| 1 + best.iter().filter(|(other, _)| other < key).count();
+    best.iter()
+        .map(|(key, entry)| Ranked {
+            rank: place(key),
+            entry,
+        })
+        .collect()
+}
+
+/// The records of a category in order of time: each was verified and, when it came, better than all before.
+#[must_use]
+pub fn progression<'a>(category: &Category, entries: &'a [Entry]) -> Vec<&'a Entry> {
+    let mut verified = in_order(category, entries);
+    verified.sort_by(|(ka, a), (kb, b)| (&a.date, ka, &a.id).cmp(&(&b.date, kb, &b.id)));
+    let mut records: Vec<(Key, &Entry)> = Vec::new();
+    for (key, entry) in verified {
+        if records.last().is_none_or(|(record, _)| key < *record) {
+            records.push((key, entry));
+        }
+    }
+    records.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// The record of a category that stands.
+#[must_use]
+pub fn record<'a>(category: &Category, entries: &'a [Entry]) -> Option<&'a Entry> {
+    progression(category, entries).pop()
+}
+
+/// What entries are compared by: the figure in units of its last shown decimal, then the benchmarks, better first.
+type Key = (i128, i128);
+
+fn in_order<'a>(category: &Category, entries: &'a [Entry]) -> Vec<(Key, &'a Entry)> {
+    let mut verified: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.category == category.id && entry.status == RecordStatus::Verified)
+        .filter_map(|entry| Some((key(category, entry)?, entry)))
+        .collect();
+    verified.sort_by(|(ka, a), (kb, b)| (ka, &a.date, &a.id).cmp(&(kb, &b.date, &b.id)));
+    verified
+}
+
+fn key(category: &Category, entry: &Entry) -> Option<Key> {
+    let scale = 10_f64.powi(category.metric.decimals() as i32);
+    let mean = entry.mean().filter(|mean| mean.is_finite())?;
+    let results = &entry.standing().benchmarks;
+    let asked: Vec<f64> = category
+        .benchmarks
+        .iter()
+        .filter_map(|name| results.get(name).copied())
+        .collect();
+    // Thousandths of the mean; a higher result is better, and a missing one is worst.
+    let benchmarks = asked.iter().sum::<f64>() / asked.len().max(1) as f64;
+    Some((
+        (mean * scale).round() as i128,
+        -(benchmarks * 1000.0).round() as i128,
+    ))
+}
+
+/// What is odd about entries, by id. Entries without flags are left out.
+#[must_use]
+pub fn flags(entries: &[Entry]) -> BTreeMap<&str, Vec<Flag>> {
+    let by_id: BTreeMap<&str, &Entry> = entries.iter().map(|entry| (entry.id.as_str(), entry)).collect();
+    let mut flags = BTreeMap::new();
+    let mut add = |id, flag| flags.entry(id).or_insert_with(Vec::new).push(flag);
+    for entry in entries {
+        if let Some(flag) = ancestry(entry, &by_id) {
+            add(entry.id.as_str(), flag);
+        }
+    }
+    for (id, earlier) in same_logs(entries) {
+        add(
+            id,
+            Flag::SameLogs {
+                record: earlier.to_owned(),
+            },
+        );
+    }
+    flags
+}
+
+/// Goes up the chain of parents to one that was revoked or is not here. Stops where the chain bites its tail.
+fn ancestry(entry: &Entry, by_id: &BTreeMap<&str, &Entry>) -> Option<Flag> {
+    let mut seen = BTreeSet::new();
+    let mut parent = entry.parent.as_deref();
+    while let Some(id) = parent.filter(|&id| seen.insert(id)) {
+        let record = id.to_owned();
+        match by_id.get(id) {
+            None => return Some(Flag::UnknownParent { record }),
+            Some(found) if found.status == RecordStatus::Revoked => {
+                return Some(Flag::BuiltOnRevoked { record });
+            }
+            Some(found) => parent = found.parent.as_deref(),
+        }
+    }
+    None
+}
+
+/// Entries with a log that an earlier entry has too, with that entry's id, once each.
+fn same_logs(entries: &[Entry]) -> Vec<(&str, &str)> {
+    let mut in_time: Vec<_> = entries.iter().collect();
+    in_time.sort_by_key(|entry| (&entry.date, &entry.id));
+    let mut first: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut twice = BTreeSet::new();
+    for entry in in_time {
+        for log in &entry.logs {
+            let owner = *first.entry(log).or_insert(&entry.id);
+            if owner != entry.id {
+                twice.insert((entry.id.as_str(), owner));
+            }
+        }
+    }
+    twice.into_iter().collect()
+}

@@ -1,0 +1,72 @@
+use super::{Check, Rule};
+use crate::config::model;
+use crate::{Answer, Case, LoggedRun};
+
+pub const RULE: Rule = Rule {
+    id: "parameters",
+    text: "The counts in the log are those of the formula for its settings.",
+    check: Check::Run(check),
+};
+
+fn check(_: &Case, run: &LoggedRun) -> Answer {
+    let log = &run.log.run;
+    let model = match model(&log.config) {
+        Ok(model) => model,
+        Err(missing) => return Answer::cannot_tell(missing),
+    };
+    let counts = model.counts();
+    for (name, logged, formula) in [
+        ("parameters", log.model.parameters, counts.parameters),
+        (
+            "matmul_parameters",
+            log.model.matmul_parameters,
+            counts.matmul_parameters,
+        ),
+        (
+            "table_parameters",
+            log.model.table_parameters,
+            counts.table_parameters,
+        ),
+    ] {
+        if logged != formula {
+            return Answer::fail_at(1, format!("{name} is {logged}, but the settings give {formula}"));
+        }
+    }
+    Answer::pass(format!(
+        "{} parameters, {} in matrix products",
+        counts.parameters, counts.matmul_parameters
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Submission;
+
+    #[test]
+    fn a_count_that_is_not_the_formulas_is_found() {
+        Submission::valid().passes("parameters");
+        Submission::with(|draft| draft.run.model.parameters += 1).fails_at(
+            "parameters",
+            1,
+            "the settings give 1720",
+        );
+        Submission::with(|draft| draft.run.model.matmul_parameters = 1)
+            .fails("parameters", "matmul_parameters");
+    }
+
+    #[test]
+    fn a_model_without_a_formula_here_cannot_be_told() {
+        let submission = Submission::with(|draft| draft.run.config["model"]["experts"] = 8.into());
+        submission.cannot_tell("parameters", "unknown field `experts`");
+    }
+
+    #[test]
+    fn a_monstrous_model_is_not_counted() {
+        let submission = Submission::with(|draft| {
+            for side in ["vocab_size", "d_model"] {
+                draft.run.config["model"][side] = 65_536.into();
+            }
+        });
+        submission.cannot_tell("parameters", "small enough");
+    }
+}
