@@ -1,7 +1,7 @@
 // @ts-check
 // The page: puts its parts together and keeps them in step.
 
-import { connect } from "./core/client.js";
+import { connect, costs } from "./core/client.js";
 import { button, choice, fill, h, refill } from "./core/dom.js";
 import { value, WORDS } from "./core/format.js";
 import { addChart, invalidate, settled, startFrames } from "./core/frame.js";
@@ -243,4 +243,4 @@ function boot() {
 
 boot();
 // For tests and benchmarks: the page says when everything shown is up to date.
-Object.assign(window, { blueberry: { settled, shown, set, renderer: () => renderer.name } });
+Object.assign(window, { blueberry: { settled, shown, set, costs, renderer: () => renderer.name } });

@@ -2,6 +2,7 @@
 // One loop for all drawing: asks the worker for what is out of date, one round at a time, then draws. While an answer
 // is under way, newer wishes replace older ones, so a slow machine drops frames instead of falling behind.
 
+import { costs } from "./client.js";
 import { on, set, shown, visible } from "./store.js";
 
 /** @typedef {{ request: () => (object | null), accept: (drawn: any) => void, draw: () => void }} Drawn */
@@ -50,7 +51,9 @@ async function round() {
     stale.curves = stale.state = stale.picture = false;
     const answers = await Promise.all([state ? askState() : null, ...(curves ? charts.map(askChart) : [])]);
     if (answers[0]) set({ state: answers[0] });
+    const start = performance.now();
     for (const chart of charts) chart.draw();
+    costs.page += performance.now() - start;
   } catch (error) {
     complain(error);
   } finally {

@@ -34,10 +34,13 @@ function call(session, method, args) {
 }
 
 scope.addEventListener("message", async (/** @type {MessageEvent} */ { data: { id, method, args } }) => {
+  const ready = await session.catch((/** @type {unknown} */ error) => error);
+  const start = performance.now();
   try {
-    const value = await call(await session, method, args);
-    scope.postMessage({ id, value }, value?.points ? [value.points.buffer] : []);
+    if (ready instanceof Error) throw ready;
+    const value = await call(ready, method, args);
+    scope.postMessage({ id, value, took: performance.now() - start }, value?.points ? [value.points.buffer] : []);
   } catch (error) {
-    scope.postMessage({ id, error: String(error instanceof Error ? error.message : error) });
+    scope.postMessage({ id, error: String(error instanceof Error ? error.message : error), took: performance.now() - start });
   }
 });

@@ -97,7 +97,7 @@ fn settings(library: &Library, request: &RaceRequest) -> Settings {
         .against
         .parse()
         .ok()
-        .and_then(|id| request.runs.iter().position(|&run| run == id));
+        .and_then(|id: u32| request.runs.iter().position(|&run| run == id));
     let mut settings = Settings {
         axis: clock,
         // Seconds of training count, unless the playhead counts others or no log has them.

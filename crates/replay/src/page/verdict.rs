@@ -29,7 +29,7 @@ pub enum VerdictError {
 /// The official categories, by id and name.
 #[must_use]
 pub fn categories() -> Value {
-    let rows = Categories::official().categories.into_iter();
+    let rows = Categories::official().list.into_iter();
     rows.map(|category| json!({ "id": category.id, "name": category.name }))
         .collect()
 }

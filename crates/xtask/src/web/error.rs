@@ -31,6 +31,8 @@ pub enum Error {
     UnknownName { file: PathBuf, name: String },
     #[error("{} exists and is no page that this command built; choose another --out", path.display())]
     NotOurs { path: PathBuf },
+    #[error("the page's tests: {0}")]
+    Tests(process::Error),
     #[error(
         "the first view weighs {first_view} bytes compressed, more than {BUDGET_BYTES}: the table above says what"
     )]
