@@ -6,7 +6,7 @@ const FOLDER = "app/";
 /** @type {string[]} */
 const FILES = [/* files */];
 const CACHE = `page ${FOLDER}`;
-const ASKED_FIRST = ["", "index.html", "leaderboard.json"];
+const ASKED_FIRST = ["", "index.html", "leaderboard.json", "records.json"];
 
 const worker = /** @type {any} */ (self);
 const base = new URL("./", worker.location.href).href;
@@ -34,7 +34,7 @@ function nameOf(url) {
 
 async function fill() {
   const cache = await caches.open(CACHE);
-  await cache.addAll(["./", "leaderboard.json", ...FILES].map((name) => new URL(name, base).href));
+  await cache.addAll(["./", "leaderboard.json", "records.json", ...FILES].map((name) => new URL(name, base).href));
 }
 
 async function forgetOlder() {

@@ -28,7 +28,8 @@ const query = new URLSearchParams(location.search);
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const status = /** @type {HTMLElement} */ (document.getElementById("status"));
 
-const call = connect();
+const call = connect(() => void opener.reopen());
+/** @type {Opener} */
 const opener = new Opener(call, say);
 const { renderer: chosen, why } = await choose(query.get("renderer"));
 let renderer = chosen;

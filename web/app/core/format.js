@@ -44,10 +44,10 @@ export function onAxis(axis, value) {
   return axis === "train_s" || axis === "wall_s" ? time(value) : axis === "step" ? GROUPED.format(value) : short(value);
 }
 
-/** A metric's value, exact enough to tell runs apart. @param {string} metric @param {number | null | undefined} value */
+/** A metric's value, exact enough to tell runs apart. @param {string} metric @param {number | string | null | undefined} value */
 export function value(metric, value) {
   if (value === null || value === undefined) return "–";
-  if (!Number.isFinite(value)) return "not a number";
+  if (typeof value === "string") return value;
   if (metric.endsWith("loss")) return value.toFixed(4);
   if (metric === "mfu") return `${(value * 100).toFixed(1)} %`;
   if (metric === "memory_bytes") return `${(value / 2 ** 30).toFixed(2)} GiB`;

@@ -106,6 +106,15 @@ export class Opener {
     await this.call("close", id);
   }
 
+  /** Opens everything again, after the worker broke down. What broke it was not open yet. */
+  async reopen() {
+    const sources = [...new Set(this.sources.values())];
+    this.sources.clear();
+    set({ runs: [], state: null });
+    for (const source of sources) await this.open(source);
+    this.done();
+  }
+
   /** @param {string} file @param {number | null} line @param {string} text */
   trouble(file, line, text) {
     set({ problems: [...shown.problems, { file, line, text }] });

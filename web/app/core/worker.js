@@ -8,6 +8,19 @@ const scope = /** @type {any} */ (self);
 /** @type {Promise<any>} */
 const session = init({ module_or_path: new URL("../replay_bg.wasm", import.meta.url) }).then(() => new Session());
 
+const MOST_JUDGED_BYTES = 256 * 2 ** 20;
+/** @type {Promise<any> | null} */
+let judging = null;
+
+/** The judge is a module of its own, loaded when it is asked. */
+function judge() {
+  judging ??= import("../judge.js").then(async (module) => {
+    await module.default({ module_or_path: new URL("../judge_bg.wasm", import.meta.url) });
+    return module;
+  });
+  return judging;
+}
+
 /** What is more than one call of the session. @type {Record<string, (session: any, ...args: any[]) => any>} */
 const METHODS = {
   async open(session, name, blob) {
@@ -24,7 +37,11 @@ const METHODS = {
   },
   close: (session, id) => session.close(id),
   digest: (session, blob) => digest(blob),
-  verdict: (session, name, blob, category) => JSON.parse(session.verdict(name, blob, category)),
+  categories: async () => JSON.parse((await judge()).categories()),
+  async verdict(session, name, blob, category) {
+    if (blob.size > MOST_JUDGED_BYTES) throw new Error(`${name} is too long to be judged in a page; use \`blueberry check\``);
+    return JSON.parse((await judge()).verdict(name, new Uint8Array(await blob.arrayBuffer()), category));
+  },
 };
 
 /** @param {any} session @param {string} method @param {unknown[]} args */
@@ -41,6 +58,8 @@ scope.addEventListener("message", async (/** @type {MessageEvent} */ { data: { i
     const value = await call(ready, method, args);
     scope.postMessage({ id, value, took: performance.now() - start }, value?.points ? [value.points.buffer] : []);
   } catch (error) {
-    scope.postMessage({ id, error: String(error instanceof Error ? error.message : error), took: performance.now() - start });
+    // After a trap (memory ran out) nothing in the module can be trusted: the page starts another worker.
+    const fatal = error instanceof WebAssembly.RuntimeError;
+    scope.postMessage({ id, error: String(error instanceof Error ? error.message : error), fatal, took: performance.now() - start });
   }
 });

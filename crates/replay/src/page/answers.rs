@@ -52,7 +52,6 @@ pub fn ask(library: &mut Library, method: &str, request: &str) -> serde_json::Re
         "samples" => samples(library, &serde_json::from_str(request)?),
         "compare" => compare(library, &serde_json::from_str::<RunsRequest>(request)?.runs),
         "csv" => Value::String(super::csv(library, &serde_json::from_str(request)?)),
-        "categories" => super::verdict::categories(),
         _ => Value::Null,
     })
 }

@@ -73,7 +73,8 @@ pub struct Drawn {
 /// What is around the curves.
 #[derive(Debug, Serialize)]
 pub struct About {
-    spans: Vec<PointSpan>,
+    /// What the points are.
+    pub spans: Vec<PointSpan>,
     x_ticks: Vec<Tick>,
     y_ticks: Vec<Tick>,
     bars: Vec<f32>,

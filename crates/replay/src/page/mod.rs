@@ -6,11 +6,9 @@ mod chart;
 mod csv;
 mod library;
 mod points;
-mod verdict;
 
 pub use answers::{RaceRequest, ValuesRequest, ask};
 pub use chart::{About, ChartRequest, Drawn, Margin, chart};
 pub use csv::csv;
 pub use library::{Facts, LIMITS, Library, OpenError, Opened, Trouble};
 pub use points::{Kind, PointSpan, Points};
-pub use verdict::{VerdictError, categories, verdict};

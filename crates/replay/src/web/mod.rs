@@ -79,18 +79,6 @@ impl Session {
             request,
         )?)?)
     }
-
-    /// The judge's verdict on a log, as JSON.
-    ///
-    /// # Errors
-    /// Where it is no own log.
-    pub fn verdict(&self, name: &str, blob: Blob, category: &str) -> Result<String, JsError> {
-        Ok(serde_json::to_string(&page::verdict(
-            name,
-            blob::reader(blob),
-            category,
-        )?)?)
-    }
 }
 
 #[wasm_bindgen]

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::Error;
+use super::{Error, records};
 
 /// A page or a folder of it: names with `/` between folders, and bytes. In order, so that the digest is one.
-type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// What a browser asks for by name. They name the folder of the rest and must not be kept without asking.
 const BY_NAME: &[&str] = &["index.html", "sw.js"];
@@ -40,6 +40,9 @@ pub fn assemble(root: &Path, modules: &Path, out: &Path) -> Result<(), Error> {
         );
     }
     page.insert("leaderboard.json".to_owned(), leaderboard(root)?);
+    let logs = records::logs(root)?;
+    page.insert("records.json".to_owned(), records::index(logs.keys()));
+    page.extend(logs);
     page.extend(app);
     replace(out, &page)
 }
@@ -49,7 +52,7 @@ pub fn files(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(read_folder(folder)?.into_keys().collect())
 }
 
-fn read_folder(folder: &Path) -> Result<Files, Error> {
+pub fn read_folder(folder: &Path) -> Result<Files, Error> {
     let mut files = Files::new();
     let mut left = vec![(folder.to_owned(), String::new())];
     while let Some((place, prefix)) = left.pop() {
@@ -145,6 +148,8 @@ mod tests {
             ("web/app/main.js", "run();"),
             ("web/app/css/page.css", "a{}"),
             ("modules/replay_bg.wasm", "wasm"),
+            ("records/dash/a/runs/1.jsonl.zst", "log"),
+            ("records/dash/a/README.md", "# a"),
         ] {
             let path = root.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -172,6 +177,8 @@ mod tests {
         let worker = fs::read_to_string(root.path().join("dist/sw.js")).unwrap();
         assert!(worker.contains(&format!("\"{folder}/css/page.css\"")), "{worker}");
         assert!(names.contains(&"leaderboard.json".to_owned()));
+        assert!(names.contains(&"records/dash/a/runs/1.jsonl.zst".to_owned()), "{names:?}");
+        assert!(!names.iter().any(|name| name.ends_with("README.md")), "{names:?}");
 
         fs::write(root.path().join("web/app/main.js"), "walk();").unwrap();
         let after = build(root.path()).unwrap();

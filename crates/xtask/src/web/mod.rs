@@ -1,12 +1,13 @@
 //! `cargo xtask web`: the web page as a static folder that any host serves.
 //!
-//! Two modules are compiled for the browser (see [`MODULES`]), `web/` is copied beside them, and everything but
+//! Its modules are compiled for the browser (see [`MODULES`]), `web/` is copied beside them, and everything but
 //! the three files that a browser asks for by name goes into a folder named by the digest of its content, so
 //! that a cache never holds half of an old page.
 
 mod assemble;
 mod error;
 mod module;
+mod records;
 mod sizes;
 mod tests;
 
@@ -27,7 +28,8 @@ pub struct Flags {
     out: Option<PathBuf>,
 }
 
-/// The crates that the page runs. The second is only loaded where the browser has WebGPU.
+/// The crates that the page runs. The second is only loaded where the browser has WebGPU, the third when somebody
+/// asks for a verdict.
 const MODULES: &[Module] = &[
     Module {
         package: "blueberry-replay",
@@ -36,6 +38,10 @@ const MODULES: &[Module] = &[
     Module {
         package: "blueberry-curves",
         name: "curves",
+    },
+    Module {
+        package: "blueberry-judge",
+        name: "judge",
     },
 ];
 

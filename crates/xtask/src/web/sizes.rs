@@ -19,10 +19,11 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// Whether the file is loaded only when it is used: the WebGPU renderer, and what works behind the page.
+    /// Whether the file is loaded only when it is used: the WebGPU renderer, the judge, records, and what works
+    /// behind the page.
     fn is_later(&self) -> bool {
         let name = self.name.rsplit('/').next().unwrap_or(&self.name);
-        name.starts_with("curves") || name == "sw.js"
+        name.starts_with("curves") || name.starts_with("judge") || name == "sw.js" || self.name.starts_with("records/")
     }
 }
 
