@@ -7,7 +7,7 @@ import { value, WORDS } from "./core/format.js";
 import { addChart, invalidate, settled, startFrames } from "./core/frame.js";
 import { applyView, linkedRuns, wantedFiles } from "./core/link.js";
 import { message, Opener } from "./core/opening.js";
-import { on, set, shown, visible } from "./core/store.js";
+import { furthest, on, set, shown, visible } from "./core/store.js";
 import { Canvas2D } from "./draw/canvas2d.js";
 import { choose } from "./draw/renderer.js";
 import { applyTheme } from "./draw/theme.js";
@@ -124,6 +124,7 @@ function work() {
   for (const chart of charts) addChart(chart);
   return h(
     "div", {},
+    h("h1", { class: "unseen" }, "Training runs as a race"),
     h(
       "div", { class: "work" },
       h("div", { class: "side" }, runsPanel({ close: (id) => void opener.close(id), open: acts.open }), splitsPanel()),
@@ -197,8 +198,7 @@ function suit() {
     const power = Math.floor(Math.log(Math.max(1, tokens * 0.01) / 16_384) / Math.log(4));
     set({ smooth: run.rows < 200 || power < 0 ? 0 : 16_384 * 4 ** Math.min(6, power) });
   }
-  set({ t: query.has("t") ? Number(query.get("t")) || 0 : Infinity });
-  set({ t: Math.min(shown.t, Math.max(0, ...visible().map((one) => one.ends[shown.clock] ?? 0))) });
+  set({ t: furthest() });
 }
 
 function listenToDrops() {
@@ -238,7 +238,8 @@ function boot() {
   on(["state"], watchDevice);
   const { runs, refused } = linkedRuns(query, document.baseURI);
   for (const { name, why } of refused) opener.trouble(name, null, why);
-  if (runs.length > 0) void opener.links(runs);
+  // Once more when all are open: only then is a playhead near the end of the longest within reach.
+  if (runs.length > 0) void opener.links(runs).then(() => applyView(query));
   if ("serviceWorker" in navigator) void navigator.serviceWorker.register("sw.js").catch(() => {});
 }
 

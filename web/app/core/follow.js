@@ -22,7 +22,8 @@ export async function follow(opener, run, begin) {
 async function poll(opener, run, id, at) {
   let [reported, misses] = [0, 0];
   while (shown.runs.some((one) => one.id === id)) {
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS * Math.min(8, 1 + misses)));
+    const calm = shown.runs.find((one) => one.id === id)?.live ? Math.min(8, 1 + misses) : 8;
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MS * calm));
     try {
       const bytes = await newLines(run.url, at);
       misses = 0;

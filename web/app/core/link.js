@@ -4,6 +4,7 @@
 import { set, shown } from "./store.js";
 
 const MOST_RUNS = 100;
+const METRICS = ["train_loss", "lr", "tokens_per_s", "mfu", "grad_norm", "memory_bytes"];
 const AXES = ["tokens", "step", "train_s", "wall_s"];
 
 /** @typedef {{ name: string, url: string }} Linked */
@@ -52,7 +53,7 @@ export function applyView(query) {
     axis: one("axis", AXES),
     clock: one("clock", AXES),
     xlog: query.has("xlog") ? query.get("xlog") === "1" : undefined,
-    ylog: query.has("ylog") ? (query.get("ylog") ?? "").split("_").slice(0, 20) : undefined,
+    ylog: query.has("ylog") ? (query.get("ylog") ?? "").split(",").filter((metric) => METRICS.includes(metric)) : undefined,
     smooth: number("smooth", 0),
     zoom: zoom.length === 2 && zoom.every(Number.isFinite) && zoom[0] < zoom[1] ? /** @type {[number, number]} */ (zoom) : undefined,
     t: number("t", 0),
@@ -71,7 +72,7 @@ export function linkOf() {
   const parts = [
     ["runs", urls.join(",")],
     ["files", local.join(",")],
-    ["axis", axis], ["clock", clock], ["xlog", xlog ? "1" : ""], ["ylog", ylog.join("_") || "none"],
+    ["axis", axis], ["clock", clock], ["xlog", xlog ? "1" : ""], ["ylog", ylog.join(",") || "none"],
     ["smooth", String(smooth)], ["zoom", zoom ? zoom.join("_") : ""], ["t", String(t)],
     ["splits", targets.join("_")], ["against", ["best", "segments"].includes(against) ? against : ""],
   ];

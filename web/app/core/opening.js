@@ -57,10 +57,8 @@ export class Opener {
   /** @param {{ name: string, url: string }} run */
   async link(run) {
     this.say(`Loading ${run.name}…`);
-    const response = await fetch(run.url, { redirect: "error" });
-    if (!response.ok) throw new Error(`the server answers ${response.status} ${response.statusText}`);
-    const blob = await response.blob();
-    if (response.headers.get("blueberry-follow") && isOwn(await blob.slice(0, 64).text())) {
+    const { blob, grows } = await whole(run.url);
+    if (grows && isOwn(await blob.slice(0, 64).text())) {
       await follow(this, run, blob);
       return;
     }
@@ -126,6 +124,25 @@ export class Opener {
     if (!document.getElementById("status")?.classList.contains("bad")) {
       this.say(`${runs.length} ${runs.length === 1 ? "run" : "runs"} open${problems.length > 0 ? `, ${problems.length} remarks` : ""}`);
     }
+  }
+}
+
+/**
+ * A log that may come in parts, and whether its server says that it may grow.
+ * @param {string} url @returns {Promise<{ blob: Blob, grows: boolean }>}
+ */
+async function whole(url) {
+  /** @type {Blob[]} */
+  const parts = [];
+  for (let at = 0; ; ) {
+    const response = await fetch(url, { redirect: "error", cache: "no-store", headers: at > 0 ? { Range: `bytes=${at}-` } : {} });
+    if (!response.ok) throw new Error(`the server answers ${response.status} ${response.statusText}`);
+    const part = await response.blob();
+    parts.push(part);
+    at += part.size;
+    const all = Number(response.headers.get("content-range")?.split("/")[1]);
+    if (at > MOST_BYTES) throw new Error("the log is longer than this page reads (1.5 GiB)");
+    if (response.status === 200 || part.size === 0 || !(at < all)) return { blob: new Blob(parts), grows: response.headers.has("blueberry-follow") };
   }
 }
 

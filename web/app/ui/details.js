@@ -71,7 +71,7 @@ async function compareView(call) {
   if (rows.length === 0) return h("p", { class: "note body" }, "No setting differs, as far as these logs say.");
   const head = runs.map((id) => h("th", { scope: "col" }, swatch(runOf(id)?.color ?? 0), runOf(id)?.name));
   return h(
-    "div", { class: "scroll" },
+    "div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Settings that differ, by run" },
     h(
       "table", { class: "differs" },
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Setting"), head)),

@@ -15,7 +15,7 @@ const PACES = /** @type {Record<string, [string, string, string]>} */ ({
 export function splitsPanel() {
   const against = h("select", { "aria-label": "Compare with", onchange: () => set({ against: against.value }) });
   const title = h("h2", {}, "Splits");
-  const body = h("div", { class: "scroll" });
+  const body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of splits" });
   const totals = h("dl", { class: "totals" });
   const panel = h(
     "section", { class: "panel", "aria-label": "Splits" },
