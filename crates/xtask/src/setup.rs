@@ -36,7 +36,7 @@ const NEEDS: &[Need] = &[
     },
 ];
 
-/// What the page's tests and a smaller page want; without them, those tests are skipped and the page is larger.
+/// What the page's tests want; without them, those tests are skipped.
 const WISHES: &[Need] = &[
     Need {
         what: "a browser (Chromium), in which the page is tested",
@@ -49,12 +49,6 @@ const WISHES: &[Need] = &[
         found: web::has_node,
         debian: &["nodejs", "npm"],
         elsewhere: "install Node.js 20 or later (<https://nodejs.org>)",
-    },
-    Need {
-        what: "wasm-opt, which makes the page smaller",
-        found: web::has_wasm_opt,
-        debian: &["binaryen"],
-        elsewhere: "install Binaryen",
     },
 ];
 

@@ -14,7 +14,7 @@ mod tests;
 use std::path::PathBuf;
 
 pub use error::Error;
-pub use tests::{browser, has_node, has_wasm_opt, missing_for_tests, test};
+pub use tests::{browser, has_node, missing_for_tests, test};
 
 use crate::wasm::Route;
 use crate::workspace::Workspace;

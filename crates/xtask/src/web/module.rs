@@ -19,18 +19,12 @@ pub struct Module {
 }
 
 /// The profile, by variables: a profile of its own in Cargo.toml would have every crate of the workspace built
-/// twice.
+/// twice. For size: what a person waits for is a hand-written parser, and it is fast enough so (`bench/page`).
 const PROFILE: &[(&str, &str)] = &[
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
     ("CARGO_PROFILE_RELEASE_LTO", "fat"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
     ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
-];
-
-/// Where speed counts more than size: a log of a million rows is read while a person waits.
-const FAST: &[&str] = &[
-    "profile.release.package.blueberry-runlog.opt-level=3",
-    "profile.release.package.blueberry-replay.opt-level=3",
 ];
 
 /// What every browser with WebAssembly of 2023 has, which `wasm-opt` must be told.
@@ -43,6 +37,20 @@ const FEATURES: &[&str] = &[
     "--enable-sign-ext",
 ];
 
+/// The first `wasm-opt` that is right about a module with two tables: 108, which Debian 12 has, exports the wrong one.
+const WASM_OPT_VERSION: u32 = 112;
+
+/// Whether a `wasm-opt` is installed that can be trusted.
+fn has_good_wasm_opt() -> bool {
+    let said = process::output(Command::new("wasm-opt").arg("--version"));
+    said.and_then(|words| wasm_opt_version(&words)).is_some_and(|version| version >= WASM_OPT_VERSION)
+}
+
+/// The version in `wasm-opt version 108 (version_108)`.
+fn wasm_opt_version(words: &str) -> Option<u32> {
+    words.split_whitespace().find_map(|word| word.parse().ok())
+}
+
 impl Module {
     /// Writes the module's two files into `out`.
     pub fn build(&self, workspace: &Workspace, route: Route, out: &Path) -> Result<(), Error> {
@@ -54,7 +62,6 @@ impl Module {
 
     fn compile(&self, workspace: &Workspace, route: Route) -> Result<PathBuf, Error> {
         let mut cargo = route.cargo(workspace, "build");
-        cargo.args(FAST.iter().flat_map(|setting| ["--config", setting]));
         cargo
             .args(["--package", self.package, "--lib"])
             .envs(PROFILE.iter().copied());
@@ -82,18 +89,30 @@ impl Module {
         })
     }
 
-    /// `wasm-opt`, where it is installed; the page works without.
+    /// `wasm-opt`, where a good one is installed; the page works without.
     fn optimise(&self, out: &Path) -> Result<(), Error> {
-        let wasm = out.join(format!("{}_bg.wasm", self.name));
-        if process::output(Command::new("wasm-opt").arg("--version")).is_none() {
-            println!("-- `wasm-opt` is not installed (package `binaryen`): the page will be somewhat larger");
+        if !has_good_wasm_opt() {
+            println!("-- no `wasm-opt` of version {WASM_OPT_VERSION} or later: the page will be somewhat larger");
             return Ok(());
         }
+        let wasm = out.join(format!("{}_bg.wasm", self.name));
         let mut optimise = Command::new("wasm-opt");
-        optimise.arg("-O3").args(FEATURES).arg(&wasm).arg("-o").arg(&wasm);
+        optimise.arg("-Os").args(FEATURES).arg(&wasm).arg("-o").arg(&wasm);
         process::run(&mut optimise).map_err(|source| Error::Optimise {
             package: self.package,
             source,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_wasm_opt_is_read() {
+        assert_eq!(wasm_opt_version("wasm-opt version 108"), Some(108));
+        assert_eq!(wasm_opt_version("wasm-opt version 123 (version_123)"), Some(123));
+        assert_eq!(wasm_opt_version("no such program"), None);
     }
 }

@@ -25,11 +25,6 @@ pub fn has_node() -> bool {
     ["node", "npm"].iter().all(|program| has(program))
 }
 
-/// Whether `wasm-opt` is installed.
-pub fn has_wasm_opt() -> bool {
-    has("wasm-opt")
-}
-
 fn has(program: &str) -> bool {
     process::output(Command::new(program).arg("--version")).is_some()
 }
