@@ -50,9 +50,11 @@ fn corner(@builtin(vertex_index) index: u32, @builtin(instance_index) instance: 
         return emit(at, vec4f(p.xy, q.xy), p.z);
     }
     if style.kind == BAND {
-        let low = vec2f(p.x, p.z) - 0.5;
-        let high = vec2f(p.y, p.w) + 0.5;
-        return emit(mix(low, high, side * 0.5 + 0.5), p, 0.0);
+        // A line thin even where a column holds one value. One pixel of room for the soft edge.
+        let box = vec4f(p.x, p.y, p.z - 0.5, p.w + 0.5);
+        let centre = vec2f(box.x + box.y, box.z + box.w) * 0.5;
+        let half = vec2f(box.y - box.x, box.w - box.z) * 0.5 + 1.0;
+        return emit(centre + side * half, box, 0.0);
     }
     return emit(p.xy + side * (p.z + 1.0), vec4f(p.xyz, 0.0), 0.0);
 }

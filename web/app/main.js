@@ -130,7 +130,7 @@ function work() {
       h("div", { class: "side" }, runsPanel({ close: (id) => void opener.close(id), open: acts.open }), splitsPanel()),
       h(
         "div", { class: "stage" },
-        h("section", { class: "panel large", "aria-label": "Loss" }, lossHeader(), loss.element, readout(call, complain), h("p", { class: "note body", id: "drawn-by" }, drawnBy)),
+        h("section", { class: "panel large", "aria-label": "Loss" }, lossHeader(), loss.element, readout(call, complain), h("p", { class: "note drawn-by", id: "drawn-by" }, drawnBy)),
         h("div", { class: "small" }, small),
         details(opener),
       ),

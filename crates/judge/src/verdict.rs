@@ -7,7 +7,6 @@ use blueberry_runlog::{Limits, ReadError, decompress, read};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-
 /// Most bytes of a log that is judged in the page, unpacked: the judge keeps every line.
 const MOST_BYTES: u64 = 256 << 20;
 
@@ -73,16 +72,32 @@ mod tests {
         for category in categories.as_array().unwrap() {
             let verdict = verdict("small", SMALL, category["id"].as_str().unwrap()).unwrap();
             assert_eq!(verdict["status"], "ineligible", "3 steps are no record");
-            assert!(verdict["findings"].as_array().unwrap().iter().all(|finding| finding["answer"].is_string()));
+            assert!(
+                verdict["findings"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .all(|finding| finding["answer"].is_string())
+            );
         }
     }
 
     #[test]
     fn what_is_no_log_or_no_category_is_said() {
-        let error = verdict("x", &b"s:0 tel:11.0\n"[..], "fastest").unwrap_err().to_string();
-        assert!(error.contains("no category") || error.contains("run.jsonl only"), "{error}");
+        let error = verdict("x", &b"s:0 tel:11.0\n"[..], "fastest")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("no category") || error.contains("run.jsonl only"),
+            "{error}"
+        );
         let known = categories()[0]["id"].as_str().unwrap().to_owned();
-        let error = verdict("x", &b"s:0 tel:11.0\n"[..], &known).unwrap_err().to_string();
-        assert!(error.starts_with("the judge reads run.jsonl only: line 1"), "{error}");
+        let error = verdict("x", &b"s:0 tel:11.0\n"[..], &known)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("the judge reads run.jsonl only: line 1"),
+            "{error}"
+        );
     }
 }

@@ -24,7 +24,10 @@ fn request(runs: &[u32], more: Value) -> ChartRequest {
         "metrics": ["train_loss", "val_loss"], "runs": runs, "axis": "step", "width": 460, "height": 232,
         "margin": { "left": 50, "right": 10, "top": 10, "bottom": 22 },
     });
-    request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    request
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     serde_json::from_value(request).unwrap()
 }
 
@@ -44,10 +47,22 @@ fn a_chart_lies_within_its_margins_and_is_whole() {
     };
     let line = spans.iter().find(is_line).unwrap();
     let points: Vec<&[f32]> = drawn.points.numbers.chunks(4).skip(line.first).take(5).collect();
-    assert!((points[0][0] - 50.0).abs() < 0.01, "step 0 stands at the left margin: {points:?}");
-    assert!((points[4][0] - 370.0).abs() < 0.01, "step 4 of 5 at four fifths: {points:?}");
-    assert!(points.iter().all(|point| (10.0..=210.0).contains(&point[1])), "{points:?}");
-    assert!(points.windows(2).all(|pair| pair[0][1] < pair[1][1]), "a loss that falls goes down: {points:?}");
+    assert!(
+        (points[0][0] - 50.0).abs() < 0.01,
+        "step 0 stands at the left margin: {points:?}"
+    );
+    assert!(
+        (points[4][0] - 370.0).abs() < 0.01,
+        "step 4 of 5 at four fifths: {points:?}"
+    );
+    assert!(
+        points.iter().all(|point| (10.0..=210.0).contains(&point[1])),
+        "{points:?}"
+    );
+    assert!(
+        points.windows(2).all(|pair| pair[0][1] < pair[1][1]),
+        "a loss that falls goes down: {points:?}"
+    );
 }
 
 #[test]
@@ -62,8 +77,14 @@ fn a_zoom_shows_its_part_and_the_whole_is_still_known() {
 fn a_chart_without_curves_says_why() {
     let (mut library, runs) = library(&[FALLING]);
     let mut reason = |runs: &[u32], more| about(&mut library, &request(runs, more))["absent"].clone();
-    assert_eq!(reason(&runs, json!({ "metrics": ["mfu"] })), "Not in these logs: model flop utilisation.");
-    assert_eq!(reason(&runs, json!({ "axis": "tokens" })), "These logs have no axis \"Tokens\".");
+    assert_eq!(
+        reason(&runs, json!({ "metrics": ["mfu"] })),
+        "Not in these logs: model flop utilisation."
+    );
+    assert_eq!(
+        reason(&runs, json!({ "axis": "tokens" })),
+        "These logs have no axis \"Tokens\"."
+    );
     assert_eq!(reason(&[], json!({})), "No run is shown.");
     assert_eq!(reason(&[99], json!({})), "No run is shown.");
     assert_eq!(reason(&runs, json!({})), Value::Null);
@@ -91,7 +112,10 @@ fn absurd_requests_are_drawn_without_harm() {
         json!({ "metrics": [] }),
     ] {
         let drawn = chart(&mut library, &request(&runs, more.clone()));
-        assert!(drawn.points.numbers.iter().all(|number| number.is_finite()), "{more}");
+        assert!(
+            drawn.points.numbers.iter().all(|number| number.is_finite()),
+            "{more}"
+        );
     }
 }
 
@@ -99,9 +123,15 @@ fn absurd_requests_are_drawn_without_harm() {
 fn the_state_names_runs_by_number_also_when_some_are_hidden() {
     let (mut library, runs) = library(&[FALLING, FALLING, FALLING]);
     let shown = [runs[2], runs[0]];
-    let question = json!({ "runs": shown, "clock": "step", "t": 2.0, "against": "segments", "targets": [4.0] });
+    let question =
+        json!({ "runs": shown, "clock": "step", "t": 2.0, "against": "segments", "targets": [4.0] });
     let state = ask(&mut library, "state", &question.to_string()).unwrap();
-    let ids: Vec<&Value> = state["runs"].as_array().unwrap().iter().map(|run| &run["id"]).collect();
+    let ids: Vec<&Value> = state["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| &run["id"])
+        .collect();
     assert_eq!(ids, [&json!(runs[2]), &json!(runs[0])]);
     assert_eq!(state["leader"], json!(runs[2]), "at a tie, the first");
     library.close(runs[2]);
@@ -113,7 +143,10 @@ fn the_state_names_runs_by_number_also_when_some_are_hidden() {
 #[test]
 fn the_table_has_every_value_in_view() {
     let (library, runs) = library(&[FALLING]);
-    let table = csv(&library, &request(&runs, json!({ "zoom": [1.0, 3.0], "metrics": ["train_loss"] })));
+    let table = csv(
+        &library,
+        &request(&runs, json!({ "zoom": [1.0, 3.0], "metrics": ["train_loss"] })),
+    );
     let rows: Vec<&str> = table.lines().collect();
     assert_eq!(rows.len(), 4);
     assert_eq!(rows[1], "\"llm.log\",\"train_loss\",1,,,,8");

@@ -7,6 +7,9 @@ import { CHROMIUM } from "./paths.js";
 
 const WEBGPU = ["--enable-unsafe-webgpu", "--enable-features=Vulkan", "--use-vulkan=swiftshader", "--use-angle=swiftshader"];
 
+/** What Chromium says of itself when it is asked for a device that it has not. */
+const EXPECTED = /^No available adapters\.$/;
+
 /** @typedef {"webgpu" | "2d"} Mode */
 /** @type {Mode[]} */
 export const MODES = process.env.BLUEBERRY_PAGE_MODE ? [/** @type {Mode} */ (process.env.BLUEBERRY_PAGE_MODE)] : ["webgpu", "2d"];
@@ -24,13 +27,13 @@ export function launch(mode) {
  * @param {import("playwright-core").BrowserContextOptions & { query?: string, forgive?: RegExp, init?: string }} [options]
  */
 export async function withPage(browser, site, act, { query = "", forgive, init, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, acceptDownloads: true, serviceWorkers: "block", ...options });
+  const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, acceptDownloads: true, ...options });
   if (init) await context.addInitScript({ path: init });
   const page = await context.newPage();
   /** @type {string[]} */
   const complaints = [];
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type()) && !forgive?.test(message.text())) complaints.push(message.text());
+    if (["error", "warning"].includes(message.type()) && !forgive?.test(message.text()) && !EXPECTED.test(message.text())) complaints.push(message.text());
   });
   page.on("pageerror", (error) => complaints.push(String(error.stack ?? error)));
   context.on("request", (request) => {

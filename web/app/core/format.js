@@ -35,7 +35,7 @@ function digits(value) {
 /** A difference with its sign. @param {number | null | undefined} delta @param {(size: number) => string} words */
 export function signed(delta, words) {
   if (delta === null || delta === undefined || !Number.isFinite(delta)) return "";
-  return (delta < 0 ? "−" : "+") + words(Math.abs(delta));
+  return (delta < 0 ? "−" : delta > 0 ? "+" : "±") + words(Math.abs(delta));
 }
 
 /** @param {string} axis @param {number | null | undefined} value */

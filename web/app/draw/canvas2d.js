@@ -101,7 +101,7 @@ function trace(points, item) {
     const [a, b, c, d] = [points[at], points[at + 1], points[at + 2], points[at + 3]];
     if (kind === LINE && d > 0.5) path.lineTo(a, b);
     else if (kind === LINE) path.moveTo(a, b);
-    else if (kind === BAND) path.rect(a - 0.5, c - 0.5, b - a + 1, d - c + 1);
+    else if (kind === BAND) path.rect(a, c - 0.5, b - a, d - c + 1);
     else {
       path.moveTo(a + c, b);
       path.arc(a, b, c, 0, 2 * Math.PI);

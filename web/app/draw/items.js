@@ -46,11 +46,13 @@ function order(span) {
 
 /** @param {Span} span @param {number[]} color @param {number[]} dash @param {number} reach @param {number[]} ground */
 function item(span, color, dash, reach, ground) {
-  // What is ahead is mixed with the ground instead of being transparent: joints of a line overlap.
-  const ahead = color.map((part, index) => ground[index] + (part - ground[index]) * 0.22);
+  const mixed = (/** @type {number} */ share) => color.map((part, index) => ground[index] + (part - ground[index]) * share);
+  // Mixed with the ground instead of transparent: joints of a line overlap.
+  const ahead = mixed(0.22);
   const { first, count } = span;
-  if (span.kind === "band") return [BAND, first, count, 1, reach, ...color, 0.26, ...color, 0.07, 0, 0, 0, 0];
+  if (span.kind === "band") return [BAND, first, count, 1, reach, ...color, 0.2, ...color, 0.05, 0, 0, 0, 0];
   if (span.kind === "mark") return [MARK, first, count, 0, reach, ...color, 1, ...ahead, 1, 0, 0, 0, 0];
-  const isMain = span.metric === "val_loss" || !span.raw;
-  return [LINE, first, count, isMain ? 2 : 1.4, reach, ...color, 1, ...ahead, 1, ...dash];
+  // Evaluations are what is raced for: the training loss behind them is thinner and paler.
+  if (span.metric === "train_loss") return [LINE, first, count, 1.3, reach, ...mixed(0.62), 1, ...mixed(0.16), 1, ...dash];
+  return [LINE, first, count, span.metric === "val_loss" ? 2 : 1.6, reach, ...color, 1, ...ahead, 1, ...dash];
 }

@@ -29,5 +29,5 @@ export async function choose(wanted) {
 
 /** @param {unknown} error */
 function reason(error) {
-  return String(error instanceof Error ? error.message : error).split("\n")[0];
+  return String(error instanceof Error ? error.message : error).split(/[\n;]/)[0];
 }

@@ -31,7 +31,7 @@ export class Chart {
     this.plot = h(
       "div",
       { class: "plot", tabindex: "0", role: "application", "aria-roledescription": "chart", "aria-label": `${name}. Arrow keys move the crosshair, plus and minus zoom, 0 shows all.` },
-      this.canvas, this.axes, this.head, this.cross, this.brush, this.absent,
+      this.axes, this.canvas, this.head, this.cross, this.brush, this.absent,
     );
     this.element = h("div", { class: "chart" }, this.plot, this.words);
     this.pane = renderer().addCanvas(this.canvas);

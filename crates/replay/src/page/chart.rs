@@ -275,7 +275,7 @@ fn x_ticks(view: &View, place: Place, inner: f32) -> Vec<Tick> {
 }
 
 fn y_ticks(view: &View, place: Place, metrics: &[Metric]) -> Vec<Tick> {
-    let count = (place.height / 42.0).max(2.0) as usize;
+    let count = (place.height / 34.0).max(2.0) as usize;
     let metric = metrics.first().unwrap_or(&Metric::ValLoss);
     let at = ticks(&view.y, count, false);
     let tick = |&value: &f64| Tick {

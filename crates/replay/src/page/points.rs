@@ -8,6 +8,8 @@ use crate::{Stroke, View};
 const DOT: f32 = 2.6;
 /// Radius of the mark of a value that is no number.
 const GAP: f32 = 1.8;
+/// Most device pixels between two columns of one band.
+const MOST_GAP: f32 = 12.0;
 /// Most dots of a curve; more would be a line of their own.
 const MOST_DOTS: usize = 80;
 
@@ -118,11 +120,16 @@ pub fn is_dotted(stroke: &Stroke) -> bool {
     stroke.line.len() <= MOST_DOTS
 }
 
+/// Columns reach half-way to their neighbours, so that a log with fewer rows than pixels has a band and no bars.
 fn band(numbers: &mut Vec<f32>, stroke: &Stroke, place: Place) {
-    let half = 0.5 / place.ratio;
-    for &[x, top, bottom] in &stroke.envelope {
-        let x = place.x(x);
-        numbers.extend([x - half, x + half, place.y(top), place.y(bottom)]);
+    let reach = |from: f32, to: Option<&[f32; 3]>| {
+        let gap = to.map_or(1.0, |to| (to[0] - from).abs());
+        if gap <= MOST_GAP { gap / 2.0 } else { 0.5 }
+    };
+    for (column, &[x, top, bottom]) in stroke.envelope.iter().enumerate() {
+        let before = column.checked_sub(1).and_then(|before| stroke.envelope.get(before));
+        let (left, right) = (x - reach(x, before), x + reach(x, stroke.envelope.get(column + 1)));
+        numbers.extend([place.x(left), place.x(right), place.y(top), place.y(bottom)]);
     }
 }
 

@@ -177,7 +177,10 @@ mod tests {
         let worker = fs::read_to_string(root.path().join("dist/sw.js")).unwrap();
         assert!(worker.contains(&format!("\"{folder}/css/page.css\"")), "{worker}");
         assert!(names.contains(&"leaderboard.json".to_owned()));
-        assert!(names.contains(&"records/dash/a/runs/1.jsonl.zst".to_owned()), "{names:?}");
+        assert!(
+            names.contains(&"records/dash/a/runs/1.jsonl.zst".to_owned()),
+            "{names:?}"
+        );
         assert!(!names.iter().any(|name| name.ends_with("README.md")), "{names:?}");
 
         fs::write(root.path().join("web/app/main.js"), "walk();").unwrap();

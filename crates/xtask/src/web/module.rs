@@ -21,7 +21,7 @@ pub struct Module {
 /// The profile, by variables: a profile of its own in Cargo.toml would have every crate of the workspace built
 /// twice. For size: what a person waits for is a hand-written parser, and it is fast enough so (`bench/page`).
 const PROFILE: &[(&str, &str)] = &[
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "z"),
     ("CARGO_PROFILE_RELEASE_LTO", "fat"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
     ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
@@ -43,7 +43,8 @@ const WASM_OPT_VERSION: u32 = 112;
 /// Whether a `wasm-opt` is installed that can be trusted.
 fn has_good_wasm_opt() -> bool {
     let said = process::output(Command::new("wasm-opt").arg("--version"));
-    said.and_then(|words| wasm_opt_version(&words)).is_some_and(|version| version >= WASM_OPT_VERSION)
+    said.and_then(|words| wasm_opt_version(&words))
+        .is_some_and(|version| version >= WASM_OPT_VERSION)
 }
 
 /// The version in `wasm-opt version 108 (version_108)`.
@@ -92,7 +93,9 @@ impl Module {
     /// `wasm-opt`, where a good one is installed; the page works without.
     fn optimise(&self, out: &Path) -> Result<(), Error> {
         if !has_good_wasm_opt() {
-            println!("-- no `wasm-opt` of version {WASM_OPT_VERSION} or later: the page will be somewhat larger");
+            println!(
+                "-- no `wasm-opt` of version {WASM_OPT_VERSION} or later: the page will be somewhat larger"
+            );
             return Ok(());
         }
         let wasm = out.join(format!("{}_bg.wasm", self.name));

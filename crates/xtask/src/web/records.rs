@@ -14,7 +14,9 @@ pub fn logs(root: &Path) -> Result<Files, Error> {
     }
     let files = read_folder(&folder)?.into_iter();
     let logs = files.filter(|(name, _)| record(name).is_some());
-    Ok(logs.map(|(name, bytes)| (format!("records/{name}"), bytes)).collect())
+    Ok(logs
+        .map(|(name, bytes)| (format!("records/{name}"), bytes))
+        .collect())
 }
 
 /// The logs of each record by its id, as JSON.
@@ -40,7 +42,11 @@ mod tests {
 
     #[test]
     fn logs_are_listed_by_record() {
-        let logs = ["records/dash/a/runs/1.jsonl.zst", "records/dash/a/runs/2.jsonl.zst", "records/full/b/runs/1.jsonl"];
+        let logs = [
+            "records/dash/a/runs/1.jsonl.zst",
+            "records/dash/a/runs/2.jsonl.zst",
+            "records/full/b/runs/1.jsonl",
+        ];
         let logs: Vec<String> = logs.iter().map(|&log| log.to_owned()).collect();
         let index: serde_json::Value = serde_json::from_slice(&index(logs.iter())).unwrap();
         assert_eq!(index["dash/a"].as_array().map(Vec::len), Some(2));

@@ -23,7 +23,10 @@ impl Weight {
     /// behind the page.
     fn is_later(&self) -> bool {
         let name = self.name.rsplit('/').next().unwrap_or(&self.name);
-        name.starts_with("curves") || name.starts_with("judge") || name == "sw.js" || self.name.starts_with("records/")
+        name.starts_with("curves")
+            || name.starts_with("judge")
+            || name == "sw.js"
+            || self.name.starts_with("records/")
     }
 }
 
