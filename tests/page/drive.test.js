@@ -226,6 +226,13 @@ for (const mode of MODES) {
       assert.deepEqual(restored.runs.map((/** @type {any} */ run) => run.digest), before.runs.map((/** @type {any} */ run) => run.digest));
     }));
 
+    test("a link says when a log is no longer the same, and names files that it cannot bring", () => onRuns(async (page) => {
+      const { problems } = await shown(page);
+      assert.deepEqual(problems.map((/** @type {any} */ { file }) => file), ["mine.jsonl", "slow.jsonl"]);
+      assert.match(problems[0].text, /drop it here \(digest 0123456789abcdef\)/);
+      assert.match(problems[1].text, /not the one that this link was made from/);
+    }, { query: `${QUERY}&digests=0000000000000000,&files=0123456789abcdef~mine.jsonl` }));
+
     test("an embedded view has the chart and the transport only", () => withPage(browser, site.url, async (page) => {
       await runsOpen(page, 2);
       assert.equal(await page.locator(".top, .side, .details").filter({ visible: true }).count(), 0);

@@ -238,6 +238,7 @@ function boot() {
   on(["state"], watchDevice);
   const { runs, refused } = linkedRuns(query, document.baseURI);
   for (const { name, why } of refused) opener.trouble(name, null, why);
+  if (runs.length > 0) for (const { digest, name } of opener.wanted) opener.trouble(name, null, `this link shows it too, but it is not on this host: drop it here (digest ${digest})`);
   // Once more when all are open: only then is a playhead near the end of the longest within reach.
   if (runs.length > 0) void opener.links(runs).then(() => applyView(query));
   if ("serviceWorker" in navigator) void navigator.serviceWorker.register("sw.js").catch(() => {});

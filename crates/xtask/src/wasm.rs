@@ -25,6 +25,14 @@ const PACKAGES: &[Package] = &[
         features: "",
     },
     Package {
+        name: "blueberry-judge",
+        features: "",
+    },
+    Package {
+        name: "blueberry-curves",
+        features: "",
+    },
+    Package {
         name: "blueberry-kernels",
         features: "web",
     },

@@ -7,7 +7,7 @@ const MOST_RUNS = 100;
 const METRICS = ["train_loss", "lr", "tokens_per_s", "mfu", "grad_norm", "memory_bytes"];
 const AXES = ["tokens", "step", "train_s", "wall_s"];
 
-/** @typedef {{ name: string, url: string }} Linked */
+/** @typedef {{ name: string, url: string, digest?: string }} Linked `digest` is that of the log when the link was made */
 
 /**
  * The logs that an address names, as far as they may be loaded.
@@ -15,14 +15,15 @@ const AXES = ["tokens", "step", "train_s", "wall_s"];
  */
 export function linkedRuns(query, base) {
   const names = (query.get("runs") ?? "").split(",").filter(Boolean);
+  const digests = (query.get("digests") ?? "").split(",");
   /** @type {Linked[]} */
   const runs = [];
   /** @type {{ name: string, why: string }[]} */
   const refused = [];
-  for (const name of names.slice(0, MOST_RUNS)) {
+  for (const [index, name] of names.slice(0, MOST_RUNS).entries()) {
     const why = refusal(name, base);
     if (why) refused.push({ name, why });
-    else runs.push({ name: decodeURIComponent(name.split(/[?#]/)[0].split("/").pop() || name), url: new URL(name, base).href });
+    else runs.push({ name: decodeURIComponent(name.split(/[?#]/)[0].split("/").pop() || name), url: new URL(name, base).href, digest: digests[index] });
   }
   if (names.length > MOST_RUNS) refused.push({ name: `${names.length - MOST_RUNS} more`, why: `a link may name ${MOST_RUNS} runs` });
   return { runs, refused };
@@ -67,10 +68,12 @@ export function applyView(query) {
 export function linkOf() {
   const { runs, axis, clock, xlog, ylog, smooth, zoom, t, targets, against } = shown;
   const base = document.baseURI.split(/[?#]/)[0];
-  const urls = [...new Set(runs.flatMap((run) => (run.url ? [relative(run.url, base)] : [])))];
+  /** @type {Map<string, string>} a log may hold several runs */
+  const urls = new Map(runs.flatMap((run) => (run.url ? [[relative(run.url, base), run.live ? "" : run.digest]] : [])));
   const local = [...new Set(runs.flatMap((run) => (run.url ? [] : [`${run.digest}~${encodeURIComponent(run.name)}`])))];
   const parts = [
-    ["runs", urls.join(",")],
+    ["runs", [...urls.keys()].join(",")],
+    ["digests", [...urls.values()].join(",")],
     ["files", local.join(",")],
     ["axis", axis], ["clock", clock], ["xlog", xlog ? "1" : ""], ["ylog", ylog.join(",") || "none"],
     ["smooth", String(smooth)], ["zoom", zoom ? zoom.join("_") : ""], ["t", String(t)],

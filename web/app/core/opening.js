@@ -42,7 +42,7 @@ export class Opener {
     await this.files([...loose.filter((file) => !folders.has(file.name)), ...files]);
   }
 
-  /** Logs of this host. @param {{ name: string, url: string }[]} runs */
+  /** Logs of this host. @param {import("./link.js").Linked[]} runs */
   async links(runs) {
     for (const run of runs) {
       try {
@@ -54,7 +54,7 @@ export class Opener {
     this.done();
   }
 
-  /** @param {{ name: string, url: string }} run */
+  /** @param {import("./link.js").Linked} run */
   async link(run) {
     this.say(`Loading ${run.name}…`);
     const { blob, grows } = await whole(run.url);
@@ -63,6 +63,9 @@ export class Opener {
       return;
     }
     await this.open({ name: run.name, blob, url: run.url });
+    if (run.digest && run.digest !== (await this.call("digest", blob))) {
+      this.trouble(run.name, null, "the log is not the one that this link was made from");
+    }
   }
 
   /** @param {Source} source */
