@@ -22,7 +22,7 @@ describe("without a network", () => {
   });
 
   test("the page opens again and reads a log", () => withPage(browser, site.url, async (page) => {
-    await page.evaluate(() => navigator.serviceWorker.ready);
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
     await page.waitForFunction(async () => (await caches.keys()).length === 1);
     await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     await site.close();

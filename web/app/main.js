@@ -240,10 +240,11 @@ function boot() {
   for (const { name, why } of refused) opener.trouble(name, null, why);
   if (runs.length > 0) for (const { digest, name } of opener.wanted) opener.trouble(name, null, `this link shows it too, but it is not on this host: drop it here (digest ${digest})`);
   // Once more when all are open: only then is a playhead near the end of the longest within reach.
-  if (runs.length > 0) void opener.links(runs).then(() => applyView(query));
+  const ready = runs.length > 0 ? opener.links(runs).then(() => applyView(query)) : Promise.resolve();
   if ("serviceWorker" in navigator) void navigator.serviceWorker.register("sw.js").catch(() => {});
+  return ready;
 }
 
-boot();
+const ready = boot();
 // For tests and benchmarks: the page says when everything shown is up to date.
-Object.assign(window, { blueberry: { settled, shown, set, costs, renderer: () => renderer.name } });
+Object.assign(window, { blueberry: { ready, settled, shown, set, costs, renderer: () => renderer.name } });

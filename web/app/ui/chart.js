@@ -121,20 +121,25 @@ export class Chart {
 
   /** @param {number} x */
   scale(x) {
-    return this.drawn?.xlog ? Math.log(Math.max(x, this.drawn.domain.x[0] / 1e3)) : x;
+    return this.drawn?.xlog ? Math.log(Math.max(x, this.drawn.whole[0] / 1e3)) : x;
+  }
+
+  /** What is to be shown, which may be newer than what is drawn: one move of the hand builds on the other. */
+  get ends() {
+    return (shown.zoom ?? this.drawn.whole).map((/** @type {number} */ end) => this.scale(end));
   }
 
   /** Pixels of a position on the charts' axis. @param {number} x */
   toPixel(x) {
     if (!this.drawn) return 0;
-    const [from, to] = this.drawn.domain.x.map((/** @type {number} */ end) => this.scale(end));
+    const [from, to] = this.ends;
     return MARGIN.left + ((this.scale(x) - from) / (to - from || 1)) * this.inner;
   }
 
   /** The position at a pixel. @param {number} px */
   toAxis(px) {
     if (!this.drawn) return 0;
-    const [from, to] = this.drawn.domain.x.map((/** @type {number} */ end) => this.scale(end));
+    const [from, to] = this.ends;
     const at = from + ((px - MARGIN.left) / this.inner) * (to - from);
     return this.drawn.xlog ? Math.exp(at) : at;
   }
