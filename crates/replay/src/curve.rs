@@ -8,6 +8,9 @@ use crate::smooth::{STEP_TOKENS, Smoother};
 /// A metric of a run: its raw extremes and its smoothed values, of all rows, whatever is in view.
 #[derive(Debug, Clone)]
 pub struct Curve {
+    span: f64,
+    /// [`Table::replaced`] when it was prepared.
+    replaced: u64,
     smoother: Smoother,
     smoothed: Vec<f64>,
     raw: Pyramid,
@@ -35,6 +38,8 @@ impl Curve {
     pub fn new(run: &RunData, metric: &Metric, span: f64) -> Option<Self> {
         let table = run.table(metric)?;
         let mut curve = Self {
+            span,
+            replaced: table.replaced(),
             smoother: Smoother::new(span),
             smoothed: Vec::new(),
             raw: Pyramid::default(),
@@ -44,20 +49,18 @@ impl Curve {
         Some(curve)
     }
 
-    /// Takes what a followed run appended. Where rows were replaced ([`Table::rewind`]), prepare anew.
+    /// Takes what a followed run appended. Where rows were replaced, everything is prepared anew.
     ///
-    /// Says `false` and changes nothing where the run lacks the metric or has fewer rows than before.
+    /// Says `false` and changes nothing where the run lacks the metric.
     pub fn append(&mut self, run: &RunData, metric: &Metric) -> bool {
-        let Some(table) = run
-            .table(metric)
-            .filter(|table| table.rows() >= self.smoothed.len())
-        else {
+        let Some(table) = run.table(metric) else {
             return false;
         };
-        let Some(values) = table.column(metric) else {
-            return false;
-        };
-        self.extend(table, values);
+        if table.replaced() == self.replaced && table.rows() >= self.smoothed.len() {
+            self.extend(table, table.column(metric).unwrap_or_default());
+        } else if let Some(anew) = Self::new(run, metric, self.span) {
+            *self = anew;
+        }
         true
     }
 
@@ -87,7 +90,7 @@ impl Curve {
 
     fn extend(&mut self, table: &Table, values: &[f64]) {
         let before = self.smoothed.len();
-        self.smoothed.reserve(values.len() - before);
+        self.smoothed.reserve(values.len().saturating_sub(before));
         let places = places(table);
         for (row, &value) in values.iter().enumerate().skip(before) {
             let smoothed = match places {

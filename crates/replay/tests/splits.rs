@@ -1,0 +1,256 @@
+//! The splits against an oracle that was written apart: it looks at every way, bar by bar.
+
+mod common;
+
+use blueberry_replay::{Axis, Comparison, DEFAULT_BARS, Pace, Race, Settings, Splits};
+use common::{Chance, Eval, evaluated, learning};
+
+/// The first evaluation at or under a bar: its index.
+fn reaches(evals: &[Eval], bar: f64) -> Option<usize> {
+    (0..evals.len()).find(|&index| evals[index].2 <= bar)
+}
+
+/// The splits of a run as (node, seconds): the start is node 0, bar `i` is `i + 1`; of bars that fall together, the
+/// last.
+fn way(evals: &[Eval]) -> Vec<(usize, f64)> {
+    let mut way = vec![(0, 0.0)];
+    for (bar, loss) in DEFAULT_BARS.iter().enumerate() {
+        let Some(here) = reaches(evals, *loss) else { break };
+        let together = DEFAULT_BARS.get(bar + 1).and_then(|next| reaches(evals, *next)) == Some(here);
+        if !together {
+            way.push((bar + 1, evals[here].1));
+        }
+    }
+    way
+}
+
+/// The shortest segment between two nodes over all runs.
+fn gold(runs: &[Vec<Eval>], from: usize, to: usize) -> Option<f64> {
+    let segments = runs.iter().flat_map(|evals| {
+        let way = way(evals);
+        let pairs: Vec<_> = way.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        pairs
+            .into_iter()
+            .filter(|(a, b)| (a.0, b.0) == (from, to))
+            .map(|(a, b)| b.1 - a.1)
+    });
+    segments.min_by(f64::total_cmp)
+}
+
+/// The shortest way between two nodes: every choice of nodes between them is tried.
+fn shortest(golds: &[Vec<Option<f64>>], from: usize, to: usize) -> Option<f64> {
+    let between: Vec<usize> = (from + 1..to).collect();
+    let lengths = (0..1u32 << between.len()).filter_map(|choice| {
+        let chosen = between
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| choice >> bit & 1 == 1)
+            .map(|(_, node)| *node);
+        let mut nodes = vec![from];
+        nodes.extend(chosen);
+        nodes.push(to);
+        nodes
+            .windows(2)
+            .map(|pair| golds[pair[0]][pair[1]])
+            .sum::<Option<f64>>()
+    });
+    lengths.min_by(f64::total_cmp)
+}
+
+fn close(a: Option<f64>, b: Option<f64>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => (a - b).abs() <= 1e-9 * (1.0 + a.abs()),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+fn runs(seed: u64, count: usize) -> Vec<Vec<Eval>> {
+    let mut chance = Chance::new(seed);
+    (0..count).map(|_| learning(&mut chance)).collect()
+}
+
+fn race(runs: &[Vec<Eval>], comparison: Comparison, axis: Axis) -> Race {
+    let runs = runs.iter().map(|evals| evaluated("run", evals)).collect();
+    Race::new(
+        runs,
+        Settings {
+            comparison,
+            axis,
+            ..Settings::default()
+        },
+    )
+}
+
+fn all_golds(runs: &[Vec<Eval>]) -> Vec<Vec<Option<f64>>> {
+    let nodes = DEFAULT_BARS.len() + 1;
+    (0..nodes)
+        .map(|from| (0..nodes).map(|to| gold(runs, from, to)).collect())
+        .collect()
+}
+
+/// Against which seconds and tokens a run is compared at each bar.
+fn against(
+    runs: &[Vec<Eval>],
+    golds: &[Vec<Option<f64>>],
+    run: usize,
+    comparison: Comparison,
+) -> Vec<Option<f64>> {
+    let of = |evals: &[Eval], bar| Some(evals[reaches(evals, bar)?].1);
+    let best = |run: usize| {
+        let count = DEFAULT_BARS
+            .iter()
+            .filter(|bar| reaches(&runs[run], **bar).is_some())
+            .count();
+        let last = of(&runs[run], DEFAULT_BARS[count.checked_sub(1)?])?;
+        Some((-(count as i64), last))
+    };
+    let rivals = (0..runs.len()).filter(|other| *other != run && best(*other).is_some());
+    let personal = rivals.min_by(|a, b| best(*a).partial_cmp(&best(*b)).unwrap());
+    DEFAULT_BARS
+        .iter()
+        .enumerate()
+        .map(|(bar, loss)| match comparison {
+            Comparison::Run(other) => of(&runs[other], *loss),
+            Comparison::PersonalBest => of(&runs[personal?], *loss),
+            Comparison::BestSegments => shortest(golds, 0, bar + 1),
+        })
+        .collect()
+}
+
+fn check(runs: &[Vec<Eval>], comparison: Comparison, splits: &Splits, until_s: f64) {
+    let golds = all_golds(runs);
+    let last = DEFAULT_BARS.len();
+    assert!(close(splits.sum_of_best_s, shortest(&golds, 0, last)));
+    for (run, evals) in runs.iter().enumerate() {
+        let found = &splits.runs[run];
+        let against = against(runs, &golds, run, comparison);
+        let seen: Vec<Eval> = evals.iter().copied().filter(|eval| eval.1 <= until_s).collect();
+        let way = way(&seen);
+        let mut before = None;
+        for (bar, row) in found.rows.iter().enumerate() {
+            let place = reaches(&seen, DEFAULT_BARS[bar]);
+            let seconds = place.map(|index| seen[index].1);
+            assert_eq!(row.time_s, seconds);
+            assert_eq!(row.tokens, place.map(|index| seen[index].0));
+            let delta = seconds.zip(against[bar]).map(|(mine, other)| mine - other);
+            assert!(
+                close(row.delta_s, delta),
+                "run {run} bar {bar}: {:?} {delta:?}",
+                row.delta_s
+            );
+            let node = way.iter().position(|(node, _)| *node == bar + 1);
+            let segment = node.map(|node| way[node].1 - way[node - 1].1);
+            assert!(close(row.segment_s, segment));
+            let is_gold = node.is_some_and(|node| segment <= golds[way[node - 1].0][bar + 1]);
+            assert_eq!(row.is_gold, is_gold);
+            let pace = delta.map(|delta| match (delta < 0.0, before) {
+                (true, Some(before)) if delta > before => Pace::AheadLosing,
+                (true, _) => Pace::AheadGaining,
+                (false, Some(before)) if delta < before => Pace::BehindGaining,
+                (false, _) => Pace::BehindLosing,
+            });
+            assert_eq!(row.pace, pace);
+            before = delta.or(before);
+        }
+        let (node, seconds) = way[way.len() - 1];
+        let rest = if node == last {
+            Some(0.0)
+        } else {
+            shortest(&golds, node, last)
+        };
+        assert!(
+            close(found.best_possible_s, rest.map(|rest| seconds + rest)),
+            "run {run}"
+        );
+    }
+}
+
+#[test]
+fn a_hundred_runs_equal_the_oracle() {
+    let runs = runs(1, 100);
+    let finished = runs.iter().filter(|evals| reaches(evals, 3.0).is_some()).count();
+    assert!(
+        (10..90).contains(&finished),
+        "{finished} runs should finish, others not"
+    );
+    for comparison in [
+        Comparison::BestSegments,
+        Comparison::PersonalBest,
+        Comparison::Run(17),
+    ] {
+        let race = race(&runs, comparison, Axis::TrainS);
+        for at in [f64::INFINITY, 0.0, 200.0, 555.5] {
+            check(&runs, comparison, &race.state(at).splits, at);
+        }
+    }
+}
+
+#[test]
+fn small_races_equal_the_oracle() {
+    for seed in 2..80 {
+        let runs = runs(seed, 1 + seed as usize % 4);
+        let race = race(&runs, Comparison::BestSegments, Axis::TrainS);
+        check(
+            &runs,
+            Comparison::BestSegments,
+            &race.state(f64::INFINITY).splits,
+            f64::INFINITY,
+        );
+    }
+}
+
+#[test]
+fn a_playhead_in_tokens_shows_the_splits_up_to_its_tokens() {
+    let runs = runs(5, 8);
+    let race = race(&runs, Comparison::BestSegments, Axis::Tokens);
+    let splits = race.state(5e6).splits;
+    for (evals, found) in runs.iter().zip(&splits.runs) {
+        for (bar, row) in found.rows.iter().enumerate() {
+            let expected = reaches(evals, DEFAULT_BARS[bar])
+                .map(|index| evals[index].0)
+                .filter(|at| *at <= 5e6);
+            assert_eq!(row.tokens, expected);
+        }
+        assert_eq!(found.live_delta_s, None, "tokens do not say how late it is");
+    }
+}
+
+/// Two runs whose splits can be done on paper.
+fn by_hand() -> Vec<Vec<Eval>> {
+    let fast_start = vec![(1.0, 10.0, 6.0), (2.0, 20.0, 5.0), (3.0, 40.0, 4.5)];
+    let fast_end = vec![(1.0, 15.0, 5.9), (2.0, 27.0, 4.9), (3.0, 35.0, 4.4)];
+    vec![fast_start, fast_end]
+}
+
+#[test]
+fn splits_on_paper() {
+    let race = race(&by_hand(), Comparison::Run(0), Axis::TrainS);
+    let splits = race.state(100.0).splits;
+    let rows = &splits.runs[1].rows;
+    let deltas: Vec<_> = rows.iter().map(|row| row.delta_s).collect();
+    assert_eq!(deltas, [Some(5.0), Some(7.0), Some(-5.0), None, None, None]);
+    let paces: Vec<_> = rows.iter().filter_map(|row| row.pace).collect();
+    assert_eq!(
+        paces,
+        [Pace::BehindLosing, Pace::BehindLosing, Pace::AheadGaining]
+    );
+    let golds: Vec<_> = splits
+        .runs
+        .iter()
+        .map(|run| run.rows.iter().filter(|row| row.is_gold).count())
+        .collect();
+    assert_eq!(golds, [2, 1]); // 10 and 10 of the first, 8 of the second
+    let saves: Vec<_> = rows.iter().map(|row| row.possible_save_s).collect();
+    assert_eq!(saves[..3], [Some(0.0), Some(0.0), Some(12.0)]);
+    assert_eq!(splits.runs[1].possible_save_s, Some(12.0));
+}
+
+#[test]
+fn the_next_split_is_late_before_it_is_there() {
+    let race = race(&by_hand(), Comparison::Run(0), Axis::TrainS);
+    let live = |at: f64| race.state(at).splits.runs[1].live_delta_s;
+    assert_eq!(live(9.0), None);
+    assert_eq!(live(12.0), Some(2.0));
+    assert_eq!(live(16.0), None, "the split is there");
+    assert_eq!(live(26.0), Some(6.0), "worse than the 5 s so far");
+}
