@@ -26,6 +26,8 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Say what a run holds.
     Info(InfoArgs),
+    /// Show runs in the web page, served on this machine only; a run that is still training is followed.
+    View(ViewArgs),
     /// Time the steps of a preset on made-up tokens, each operation in them, and what the device can do at best.
     Bench(BenchArgs),
     /// Turn text into token shards.
@@ -108,6 +110,21 @@ pub struct InfoArgs {
     /// For machines.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ViewArgs {
+    /// Runs' folders, or logs of any kind that the page reads.
+    pub runs: Vec<PathBuf>,
+    /// Port of 127.0.0.1; 0 takes any that is free.
+    #[arg(long, value_name = "N", default_value_t = blueberry_view::DEFAULT_PORT)]
+    pub port: u16,
+    /// Open the browser.
+    #[arg(long)]
+    pub open: bool,
+    /// The built page [default: what `cargo xtask web` built].
+    #[arg(long, value_name = "DIR")]
+    pub page: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

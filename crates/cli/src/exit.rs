@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use blueberry_records::CommandError;
 use blueberry_data::{DataError, PrepareError, ScanError, TokenizerError};
+use blueberry_records::CommandError;
 use blueberry_records::sign::SignError;
 use blueberry_records::verify::VerifyError;
 use blueberry_rules::CategoryError;
@@ -44,6 +44,9 @@ pub fn code(result: anyhow::Result<Done>) -> ExitCode {
 fn is_bad_input(error: &anyhow::Error) -> bool {
     if let Some(run) = error.downcast_ref::<RunError>() {
         return run.is_bad_input();
+    }
+    if let Some(view) = error.downcast_ref::<blueberry_view::Error>() {
+        return view.is_bad_input();
     }
     error.is::<Usage>()
         || error.is::<CommandError>()

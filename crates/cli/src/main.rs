@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Devices(args) => commands::devices::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Info(args) => commands::info::run(&args),
+        Command::View(args) => commands::view::run(&args),
         Command::Data(DataCommand::Prepare(args)) => commands::data::prepare(&args),
         Command::Data(DataCommand::Verify(args)) => commands::data::verify(&args),
         Command::Attempts(flags) => commands::attempts::run(flags),

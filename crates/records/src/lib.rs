@@ -25,8 +25,8 @@ pub mod submit;
 #[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod testing;
-pub mod write;
 pub mod verify;
+pub mod write;
 
 pub use commands::{CommandError, Outcome};
 pub use limits::{Limits, LogLimits};

@@ -16,6 +16,7 @@ mod diff;
 mod draw;
 pub mod format;
 mod lead;
+pub mod page;
 mod player;
 mod pyramid;
 mod race;
@@ -25,6 +26,8 @@ mod settings;
 mod smooth;
 mod splits;
 mod ticks;
+#[cfg(target_family = "wasm")]
+mod web;
 
 pub use blueberry_runlog::import::{Axis, Metric, Position, RunData};
 pub use crosshair::{Reading, readings};

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::workspace::{self, Workspace};
-use crate::{process, setup, wasm, workflows};
+use crate::{process, setup, wasm, web, workflows};
 
 /// One check.
 pub struct Step {
@@ -35,6 +35,8 @@ pub enum Error {
     Wasm(#[from] wasm::Error),
     #[error(transparent)]
     Workflows(#[from] workflows::Error),
+    #[error(transparent)]
+    Web(#[from] web::Error),
     #[error("step `{step}` failed: {source}\nRun it alone with `cargo xtask ci --only {step}`.")]
     Step { step: &'static str, source: Box<Error> },
 }
@@ -88,6 +90,11 @@ pub const STEPS: &[Step] = &[
         name: "wasm",
         about: "the web page's crates compile for the browser",
         run: |workspace| passed(wasm::check(workspace)),
+    },
+    Step {
+        name: "page",
+        about: "the web page, built and driven in a real browser",
+        run: page,
     },
     Step {
         name: "deny",
@@ -168,6 +175,26 @@ impl Summary {
 
 fn passed<E: Into<Error>>(result: Result<(), E>) -> Result<Outcome, Error> {
     result.map(|()| Outcome::Passed).map_err(Into::into)
+}
+
+/// Builds the page, then runs its tests where there is a browser to run them in.
+fn page(workspace: &Workspace) -> Result<Outcome, Error> {
+    web::run(workspace, &web::Flags::default())?;
+    if let Some(missing) = web::missing_for_tests() {
+        return Ok(Outcome::Skipped(missing));
+    }
+    cargo(
+        workspace,
+        &[
+            "build",
+            "--release",
+            "--package",
+            "blueberry-view",
+            "--example",
+            "view",
+        ],
+    )?;
+    passed(web::test(workspace))
 }
 
 fn cargo(workspace: &Workspace, args: &[&str]) -> Result<Outcome, Error> {

@@ -5,6 +5,7 @@ mod ci;
 mod process;
 mod setup;
 mod wasm;
+mod web;
 mod workflows;
 mod workspace;
 
@@ -36,6 +37,8 @@ enum Task {
     },
     /// Measure training, tokenising, loading, start-up and memory, beside PyTorch and Hugging Face tokenizers.
     Bench(bench::Flags),
+    /// Build the web page: a static folder that any host serves.
+    Web(web::Flags),
     /// Say what this machine lacks and how to get it; installs nothing.
     Doctor,
 }
@@ -49,6 +52,8 @@ enum Error {
     Ci(#[from] ci::Error),
     #[error(transparent)]
     Bench(#[from] bench::Error),
+    #[error(transparent)]
+    Web(#[from] web::Error),
     #[error(transparent)]
     Setup(#[from] setup::Error),
 }
@@ -68,6 +73,7 @@ fn run(task: Task) -> Result<(), Error> {
         Task::Ci { list: true, .. } => ci::list(),
         Task::Ci { only, .. } => ci::run(&Workspace::find()?, &only)?,
         Task::Bench(flags) => bench::run(Workspace::find()?, &flags)?,
+        Task::Web(flags) => web::run(&Workspace::find()?, &flags)?,
         Task::Doctor => setup::doctor()?,
     }
     Ok(())

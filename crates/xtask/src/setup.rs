@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{process, wasm};
+use crate::{process, wasm, web};
 
 /// Something that a build or a test cannot do without.
 struct Need {
@@ -36,6 +36,22 @@ const NEEDS: &[Need] = &[
     },
 ];
 
+/// What the page's tests want; without them, those tests are skipped.
+const WISHES: &[Need] = &[
+    Need {
+        what: "a browser (Chromium), in which the page is tested",
+        found: || web::browser().is_some(),
+        debian: &["chromium"],
+        elsewhere: "install Chromium or Chrome, and name it in CHROMIUM where it is in no usual place",
+    },
+    Need {
+        what: "node and npm, which drive the browser in tests",
+        found: web::has_node,
+        debian: &["nodejs", "npm"],
+        elsewhere: "install Node.js 20 or later (<https://nodejs.org>)",
+    },
+];
+
 const VULKAN_FOLDERS: &[&str] = &["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
 
 /// The machine lacks something.
@@ -49,8 +65,8 @@ pub enum Error {
 
 /// Prints what is there and what is missing; anything missing is an error.
 pub fn doctor() -> Result<(), Error> {
-    NEEDS.iter().for_each(report);
-    match missing().len() {
+    NEEDS.iter().chain(WISHES).for_each(report);
+    match missing(NEEDS).len() {
         0 => Ok(()),
         count => Err(Error::Missing { count }),
     }
@@ -61,13 +77,16 @@ pub fn doctor() -> Result<(), Error> {
 pub fn ensure() -> Result<(), Error> {
     if is_debian() && is_root() {
         add_rustup_target();
-        install(&missing())?;
+        install(&missing(NEEDS))?;
+        if let Err(error) = install(&missing(WISHES)) {
+            println!("{error}; what needs them is skipped");
+        }
     }
     doctor()
 }
 
-fn missing() -> Vec<&'static Need> {
-    NEEDS.iter().filter(|need| !(need.found)()).collect()
+fn missing(needs: &'static [Need]) -> Vec<&'static Need> {
+    needs.iter().filter(|need| !(need.found)()).collect()
 }
 
 fn report(need: &Need) {

@@ -25,6 +25,14 @@ const PACKAGES: &[Package] = &[
         features: "",
     },
     Package {
+        name: "blueberry-judge",
+        features: "",
+    },
+    Package {
+        name: "blueberry-curves",
+        features: "",
+    },
+    Package {
         name: "blueberry-kernels",
         features: "web",
     },
@@ -77,7 +85,7 @@ impl Route {
 
     /// `cargo <subcommand>` for [`TARGET`]. It builds apart from the native crates, because the second
     /// compiler would otherwise throw away their build.
-    fn cargo(self, workspace: &Workspace, subcommand: &str) -> Command {
+    pub fn cargo(self, workspace: &Workspace, subcommand: &str) -> Command {
         let mut cargo = match self {
             Self::Installed => Command::new("cargo"),
             Self::Debian => Command::new(DEBIAN_CARGO),

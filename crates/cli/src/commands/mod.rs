@@ -13,6 +13,7 @@ pub mod scan;
 pub mod submit;
 pub mod train;
 pub mod verify;
+pub mod view;
 
 use anyhow::Result;
 use blueberry_records::Outcome;

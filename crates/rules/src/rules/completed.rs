@@ -15,10 +15,14 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
         return Answer::fail("the log has no `end`: the run was cut off or still goes on");
     };
     // A seal covers what is there, and an interrupted run may go on.
-    let said: Vec<_> = log.lines.iter().filter(|line| !matches!(line.event, Event::Seal(_))).collect();
-    let behind = said.windows(2).find(|pair| {
-        matches!(pair[0].event, Event::End(_)) && !matches!(pair[1].event, Event::Resume(_))
-    });
+    let said: Vec<_> = log
+        .lines
+        .iter()
+        .filter(|line| !matches!(line.event, Event::Seal(_)))
+        .collect();
+    let behind = said
+        .windows(2)
+        .find(|pair| matches!(pair[0].event, Event::End(_)) && !matches!(pair[1].event, Event::Resume(_)));
     if let Some(pair) = behind {
         return Answer::fail_at(pair[1].number, "an event behind `end`");
     }

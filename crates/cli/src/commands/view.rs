@@ -1,0 +1,27 @@
+//! `blueberry view`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::args::ViewArgs;
+use crate::exit::Done;
+
+/// Serves the page with some runs until Ctrl-C.
+pub fn run(args: &ViewArgs) -> Result<Done> {
+    let page = args.page.clone().unwrap_or_else(built_page);
+    blueberry_view::view(&page, &args.runs, args.port, args.open, |url| {
+        println!("{url}\nPress Ctrl-C to stop.");
+    })?;
+    Ok(Done::Yes)
+}
+
+/// Where the page is: beside the program, where it was installed with one, else where `cargo xtask web` built it.
+fn built_page() -> PathBuf {
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|program| Some(program.parent()?.join("page")));
+    beside
+        .filter(|page| page.join("index.html").is_file())
+        .unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/dist")))
+}

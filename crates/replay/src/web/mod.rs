@@ -1,0 +1,95 @@
+//! What the page's worker calls: `page` behind wasm-bindgen.
+
+mod blob;
+
+use wasm_bindgen::prelude::*;
+use web_sys::Blob;
+
+use crate::page::{self, Library};
+
+/// The runs that are open, in the worker.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Session {
+    library: Library,
+}
+
+/// A chart's curves and what is around them.
+#[wasm_bindgen]
+pub struct Chart {
+    points: Vec<f32>,
+    about: String,
+}
+
+#[wasm_bindgen]
+impl Session {
+    /// Nothing is open.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads a log; gives `page::Opened` as JSON.
+    ///
+    /// # Errors
+    /// Where nothing of it can be used.
+    pub fn open(&mut self, name: &str, blob: Blob) -> Result<String, JsError> {
+        let opened = self.library.open(name, blob::reader(blob))?;
+        Ok(serde_json::to_string(&opened)?)
+    }
+
+    /// Begins a log that is read on while it is written.
+    pub fn follow(&mut self, name: &str) -> u32 {
+        self.library.follow(name)
+    }
+
+    /// The next bytes of a followed log; gives `page::Opened` as JSON.
+    ///
+    /// # Errors
+    /// Where it is no own log.
+    pub fn push(&mut self, id: u32, bytes: &[u8]) -> Result<String, JsError> {
+        Ok(serde_json::to_string(&self.library.push(id, bytes)?)?)
+    }
+
+    /// Closes a run.
+    pub fn close(&mut self, id: u32) {
+        self.library.close(id);
+    }
+
+    /// Draws a chart.
+    ///
+    /// # Errors
+    /// Where the request is malformed.
+    pub fn chart(&mut self, request: &str) -> Result<Chart, JsError> {
+        let drawn = page::chart(&mut self.library, &serde_json::from_str(request)?);
+        Ok(Chart {
+            points: drawn.points.numbers,
+            about: serde_json::to_string(&drawn.about)?,
+        })
+    }
+
+    /// Answers any other question; request and answer are JSON.
+    ///
+    /// # Errors
+    /// Where the request is malformed.
+    pub fn ask(&mut self, method: &str, request: &str) -> Result<String, JsError> {
+        Ok(serde_json::to_string(&page::ask(
+            &mut self.library,
+            method,
+            request,
+        )?)?)
+    }
+}
+
+#[wasm_bindgen]
+impl Chart {
+    /// Four numbers a point; empties the chart.
+    pub fn points(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.points)
+    }
+
+    /// Everything else, as JSON.
+    pub fn about(&self) -> String {
+        self.about.clone()
+    }
+}

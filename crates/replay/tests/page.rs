@@ -1,0 +1,182 @@
+//! What the page asks, asked without a browser.
+
+use blueberry_replay::page::{ChartRequest, Library, ask, chart, csv};
+use serde_json::{Value, json};
+
+const SMALL: &str = include_str!("../../runlog/tests/small.jsonl");
+const FALLING: &[f64] = &[11.0, 8.0, 6.0, 5.0, 4.0];
+
+/// A library with llm.c logs of these training losses, a step each, and their numbers.
+fn library(runs: &[&[f64]]) -> (Library, Vec<u32>) {
+    let mut library = Library::default();
+    let open = |losses: &&[f64]| {
+        let line = |(step, loss): (usize, &f64)| format!("s:{step} trl:{loss:.4}\n");
+        let lines: String = losses.iter().enumerate().map(line).collect();
+        let text = format!("s:0 tel:11.0000\n{lines}s:{} tel:3.5000\n", losses.len());
+        library.open("llm.log", text.as_bytes()).unwrap().runs[0].id
+    };
+    let ids = runs.iter().map(open).collect();
+    (library, ids)
+}
+
+fn request(runs: &[u32], more: Value) -> ChartRequest {
+    let mut request = json!({
+        "metrics": ["train_loss", "val_loss"], "runs": runs, "axis": "step", "width": 460, "height": 232,
+        "margin": { "left": 50, "right": 10, "top": 10, "bottom": 22 },
+    });
+    request
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    serde_json::from_value(request).unwrap()
+}
+
+fn about(library: &mut Library, request: &ChartRequest) -> Value {
+    serde_json::to_value(chart(library, request).about).unwrap()
+}
+
+#[test]
+fn a_chart_lies_within_its_margins_and_is_whole() {
+    let (mut library, runs) = library(&[FALLING]);
+    let drawn = chart(&mut library, &request(&runs, json!({})));
+    let spans = &drawn.about.spans;
+    let count: usize = spans.iter().map(|span| span.count).sum();
+    assert_eq!(count * 4, drawn.points.numbers.len(), "every point is in a span");
+    let is_line = |span: &&blueberry_replay::page::PointSpan| {
+        span.kind == blueberry_replay::page::Kind::Line && span.metric == "train_loss"
+    };
+    let line = spans.iter().find(is_line).unwrap();
+    let points: Vec<&[f32]> = drawn.points.numbers.chunks(4).skip(line.first).take(5).collect();
+    assert!(
+        (points[0][0] - 50.0).abs() < 0.01,
+        "step 0 stands at the left margin: {points:?}"
+    );
+    assert!(
+        (points[4][0] - 370.0).abs() < 0.01,
+        "step 4 of 5 at four fifths: {points:?}"
+    );
+    assert!(
+        points.iter().all(|point| (10.0..=210.0).contains(&point[1])),
+        "{points:?}"
+    );
+    assert!(
+        points.windows(2).all(|pair| pair[0][1] < pair[1][1]),
+        "a loss that falls goes down: {points:?}"
+    );
+}
+
+#[test]
+fn a_zoom_shows_its_part_and_the_whole_is_still_known() {
+    let (mut library, runs) = library(&[FALLING]);
+    let about = about(&mut library, &request(&runs, json!({ "zoom": [1.0, 3.0] })));
+    assert_eq!(about["domain"]["x"], json!([1.0, 3.0]));
+    assert_eq!(about["whole"], json!([0.0, 5.0]));
+}
+
+#[test]
+fn a_chart_without_curves_says_why() {
+    let (mut library, runs) = library(&[FALLING]);
+    let mut reason = |runs: &[u32], more| about(&mut library, &request(runs, more))["absent"].clone();
+    assert_eq!(
+        reason(&runs, json!({ "metrics": ["mfu"] })),
+        "Not in these logs: model flop utilisation."
+    );
+    assert_eq!(
+        reason(&runs, json!({ "axis": "tokens" })),
+        "These logs have no axis \"Tokens\"."
+    );
+    assert_eq!(reason(&[], json!({})), "No run is shown.");
+    assert_eq!(reason(&[99], json!({})), "No run is shown.");
+    assert_eq!(reason(&runs, json!({})), Value::Null);
+}
+
+#[test]
+fn a_chart_is_said_in_words() {
+    let (mut library, runs) = library(&[FALLING]);
+    let about = about(&mut library, &request(&runs, json!({})));
+    let words = about["words"].as_str().unwrap();
+    assert!(words.contains("Training loss 4.0000 at 4, falling."), "{words}");
+    assert!(words.contains("Validation loss 3.5000 at 5, falling."), "{words}");
+}
+
+#[test]
+fn absurd_requests_are_drawn_without_harm() {
+    let (mut library, runs) = library(&[FALLING]);
+    for more in [
+        json!({ "width": 0, "height": -5 }),
+        json!({ "zoom": [5.0, -5.0] }),
+        json!({ "zoom": [1e308, -1e308], "xlog": true, "ylog": true }),
+        json!({ "axis": "nonsense", "metrics": ["", "x"] }),
+        json!({ "smooth": -1.0, "ratio": 1e9 }),
+        json!({ "bars": [0.0, -1.0, 1e300] }),
+        json!({ "metrics": [] }),
+    ] {
+        let drawn = chart(&mut library, &request(&runs, more.clone()));
+        assert!(
+            drawn.points.numbers.iter().all(|number| number.is_finite()),
+            "{more}"
+        );
+    }
+}
+
+#[test]
+fn the_state_names_runs_by_number_also_when_some_are_hidden() {
+    let (mut library, runs) = library(&[FALLING, FALLING, FALLING]);
+    let shown = [runs[2], runs[0]];
+    let question =
+        json!({ "runs": shown, "clock": "step", "t": 2.0, "against": "segments", "targets": [4.0] });
+    let state = ask(&mut library, "state", &question.to_string()).unwrap();
+    let ids: Vec<&Value> = state["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| &run["id"])
+        .collect();
+    assert_eq!(ids, [&json!(runs[2]), &json!(runs[0])]);
+    assert_eq!(state["leader"], json!(runs[2]), "at a tie, the first");
+    library.close(runs[2]);
+    let state = ask(&mut library, "state", &question.to_string()).unwrap();
+    assert_eq!(state["runs"].as_array().unwrap().len(), 1);
+    assert_eq!(state["leader"], json!(runs[0]));
+}
+
+#[test]
+fn the_table_has_every_value_in_view() {
+    let (library, runs) = library(&[FALLING]);
+    let table = csv(
+        &library,
+        &request(&runs, json!({ "zoom": [1.0, 3.0], "metrics": ["train_loss"] })),
+    );
+    let rows: Vec<&str> = table.lines().collect();
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[1], "\"llm.log\",\"train_loss\",1,,,,8");
+}
+
+#[test]
+fn a_followed_log_is_the_same_as_a_whole_one() {
+    let mut library = Library::default();
+    let id = library.follow("live.jsonl");
+    for part in SMALL.as_bytes().chunks(701) {
+        library.push(id, part).unwrap();
+        let _ = chart(&mut library, &request(&[id], json!({})));
+    }
+    let whole = library.open("whole.jsonl", SMALL.as_bytes()).unwrap().runs[0].id;
+    let drawn = |library: &mut Library, id| chart(library, &request(&[id], json!({}))).points.numbers;
+    assert_eq!(drawn(&mut library, id), drawn(&mut library, whole));
+    let (live, whole) = (library.run(id).unwrap(), library.run(whole).unwrap());
+    assert_eq!(format!("{:?}", live.tables), format!("{:?}", whole.tables));
+    assert_eq!(live.end, whole.end);
+    assert!(library.push(99, b"x").is_err(), "no such run");
+}
+
+#[test]
+fn values_are_the_logs_own_and_say_what_is_no_number() {
+    let mut library = Library::default();
+    let id = library.open("small", SMALL.as_bytes()).unwrap().runs[0].id;
+    let at = |x: f64| json!({ "runs": [id], "axis": "tokens", "x": x }).to_string();
+    let values = ask(&mut library, "values", &at(1024.0)).unwrap();
+    assert_eq!(values[0]["values"]["train_loss"], 10.8);
+    assert_eq!(values[0]["values"]["mfu"], 0.4);
+    let values = ask(&mut library, "values", &at(2050.0)).unwrap();
+    assert_eq!(values[0]["values"]["train_loss"], "NaN");
+}

@@ -1,0 +1,105 @@
+//! The runs that are shown.
+
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// What a run's folder holds, the first that is there.
+const LOG_NAMES: [&str; 3] = ["run.jsonl", "run.jsonl.zst", "run.jsonl.gz"];
+
+/// A log and the path under which the page asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Relative to the page: `runs/<number>/<name>`, of letters that need no escaping.
+    pub url: String,
+    /// Where the log lies.
+    pub log: PathBuf,
+}
+
+/// Finds the log of each run: a run's folder, or a log of any format that the page reads.
+///
+/// # Errors
+/// [`Error::NoLog`] for a folder without one, [`Error::File`] for a path that is not there.
+pub fn find(paths: &[PathBuf]) -> Result<Vec<Run>, Error> {
+    let numbered = paths.iter().enumerate();
+    numbered.map(|(number, path)| find_one(number, path)).collect()
+}
+
+fn find_one(number: usize, path: &Path) -> Result<Run, Error> {
+    let log = log(path)?;
+    let is_folder = log != path;
+    // A run's folder is what its author called it; its log is always called the same.
+    let named = if is_folder {
+        path.canonicalize().map_err(Error::file(path))?
+    } else {
+        log.clone()
+    };
+    let name = plain(&named.file_name().unwrap_or_default().to_string_lossy());
+    let suffix = if is_folder { ".jsonl" } else { "" };
+    Ok(Run {
+        url: format!("runs/{number}/{name}{suffix}"),
+        log,
+    })
+}
+
+fn log(path: &Path) -> Result<PathBuf, Error> {
+    let about = path.metadata().map_err(Error::file(path))?;
+    if !about.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let mut logs = LOG_NAMES.iter().map(|name| path.join(name));
+    logs.find(|log| log.is_file())
+        .ok_or_else(|| Error::NoLog(path.to_owned()))
+}
+
+/// The name with everything else than letters, digits, `-`, `_` and `.` replaced.
+fn plain(name: &str) -> String {
+    let keep = |letter: char| {
+        if letter.is_ascii_alphanumeric() || "-_.".contains(letter) {
+            letter
+        } else {
+            '-'
+        }
+    };
+    name.chars().map(keep).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_folder_is_called_by_its_name_and_a_log_by_its_own() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("tiny 42");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("run.jsonl"), "").unwrap();
+        let log = place.path().join("main.log");
+        fs::write(&log, "").unwrap();
+        let runs = find(&[folder.clone(), log.clone()]).unwrap();
+        assert_eq!(
+            runs[0],
+            Run {
+                url: "runs/0/tiny-42.jsonl".into(),
+                log: folder.join("run.jsonl")
+            }
+        );
+        assert_eq!(
+            runs[1],
+            Run {
+                url: "runs/1/main.log".into(),
+                log
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        let empty = find(&[place.path().to_owned()]).unwrap_err().to_string();
+        assert!(empty.contains("no run.jsonl in this folder"), "{empty}");
+        let missing = find(&[place.path().join("none")]).unwrap_err().to_string();
+        assert!(missing.contains("none: "), "{missing}");
+    }
+}

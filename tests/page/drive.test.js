@@ -1,0 +1,242 @@
+// @ts-check
+// The page driven as a person drives it: replay, zoom, crosshair, comparison, splits, tables, taking away.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
+import { log } from "./lib/logs.js";
+import { output } from "./lib/paths.js";
+import { serve } from "./lib/site.js";
+
+/** A slow start that wins in the end, and a fast start that does not. */
+const LOGS = {
+  "slow.jsonl": log({ name: "slow", rate: 90_000, floor: 2.9, seed: 2, lr: 0.01 }),
+  "fast.jsonl": log({ name: "fast", rate: 130_000, floor: 3.4, seed: 3, lr: 0.03, user: "bob" }),
+};
+const QUERY = "?runs=slow.jsonl,fast.jsonl";
+const CHART = ".large .plot";
+
+for (const mode of MODES) {
+  describe(`a person's hand, drawn by ${mode}`, () => {
+    /** @type {import("playwright-core").Browser} */
+    let browser;
+    /** @type {Awaited<ReturnType<typeof serve>>} */
+    let site;
+    before(async () => {
+      browser = await launch(mode);
+      site = await serve(LOGS);
+    });
+    after(async () => {
+      await browser?.close();
+      await site?.close();
+    });
+
+    /** @param {(page: import("playwright-core").Page) => Promise<void>} act @param {object} [options] */
+    const onRuns = (act, options = {}) =>
+      withPage(browser, site.url, async (page) => {
+        await runsOpen(page, 2);
+        await act(page);
+      }, { query: QUERY, ...options });
+
+    /** @param {import("playwright-core").Page} page */
+    const box = async (page) => /** @type {{ x: number, y: number, width: number, height: number }} */ (await page.locator(CHART).boundingBox());
+
+    test("play moves the playhead, pause stops it, reverse brings it back", () => onRuns(async (page) => {
+      await page.keyboard.press("Home");
+      await page.selectOption('[aria-label="Speed"]', "200");
+      await page.getByRole("button", { name: "Play", exact: true }).click();
+      await page.waitForFunction(() => /** @type {any} */ (window).blueberry.shown.t > 1e6);
+      await page.getByRole("button", { name: "Pause" }).click();
+      const { t } = await shown(page);
+      await settled(page);
+      assert.equal((await shown(page)).t, t, "paused");
+      await page.getByRole("button", { name: "Play in reverse" }).click();
+      await page.waitForFunction((t) => /** @type {any} */ (window).blueberry.shown.t < t, t);
+      await page.waitForFunction(() => /** @type {any} */ (window).blueberry.shown.playing === 0);
+      assert.equal((await shown(page)).t, 0, "it stops at the start");
+    }));
+
+    test("scrubbing shows what was known then: leader, lead changes, splits", () => onRuns(async (page) => {
+      await page.locator('[aria-label="Playhead"]').fill("1500");
+      await settled(page);
+      const early = (await shown(page)).state;
+      await page.keyboard.press("End");
+      await settled(page);
+      const late = (await shown(page)).state;
+      assert.ok(early.changes.length <= late.changes.length);
+      assert.equal((await shown(page)).runs.find((/** @type {any} */ run) => run.id === late.leader).name, "slow");
+      assert.ok(early.runs[0].splits.rows.filter((/** @type {any} */ row) => row.time_s !== null).length < late.runs[0].splits.rows.filter((/** @type {any} */ row) => row.time_s !== null).length);
+      assert.match(await page.locator("#leader").innerText(), /slow leads at 2\.9\d+, 0\.\d+ below fast/);
+    }));
+
+    test("splits compare with a run: signs, colours, gold, best possible", () => onRuns(async (page) => {
+      await page.selectOption('[aria-label="Compare with"]', { label: "fast" });
+      await settled(page);
+      const rows = await page.locator(".splits tbody tr").allInnerTexts();
+      assert.equal(rows.length, 6);
+      assert.match(rows[0], /^6\.00\s+\d+:\d\d\.\d\s+[+−]/);
+      assert.ok((await page.locator(".splits .gold").count()) > 0, "best segments are gold");
+      assert.ok((await page.locator(".splits .behind, .splits .behind-less, .splits .ahead, .splits .ahead-less").count()) > 0);
+      assert.match(await page.locator(".totals").innerText(), /Best possible time/);
+    }));
+
+    test("the losses of the splits can be edited", () => onRuns(async (page) => {
+      await page.getByRole("button", { name: "Edit the losses" }).click();
+      await page.locator("#targets").fill("nonsense");
+      await page.getByRole("button", { name: "Use these" }).click();
+      assert.match(await page.locator("dialog [role=alert]").innerText(), /positive numbers/);
+      await page.locator("#targets").fill("3.6, 7");
+      await page.getByRole("button", { name: "Use these" }).click();
+      await settled(page);
+      assert.deepEqual((await shown(page)).targets, [7, 3.6]);
+      assert.equal(await page.locator(".splits tbody tr").count(), 2);
+    }));
+
+    test("the wheel zooms at the pointer, a double click shows all", () => onRuns(async (page) => {
+      const { x, y, width, height } = await box(page);
+      await page.mouse.move(x + width * 0.75, y + height / 2);
+      const before = await page.evaluate(() => /** @type {any} */ (window).blueberry.shown.cross);
+      for (let turn = 0; turn < 4; turn++) await page.mouse.wheel(0, -200);
+      await settled(page);
+      const { zoom } = await shown(page);
+      assert.ok(zoom && zoom[0] > 0 && zoom[0] < before && before < zoom[1], `${zoom} holds ${before}`);
+      await page.mouse.dblclick(x + width / 2, y + height / 2);
+      await settled(page);
+      assert.equal((await shown(page)).zoom, null);
+    }));
+
+    test("a drag shows a part, and shift moves it", () => onRuns(async (page) => {
+      const { x, y, width, height } = await box(page);
+      const drag = async (/** @type {number} */ from, /** @type {number} */ to) => {
+        await page.mouse.move(x + width * from, y + height / 2);
+        await page.mouse.down();
+        await page.mouse.move(x + width * ((from + to) / 2), y + height / 2);
+        await page.mouse.move(x + width * to, y + height / 2);
+        await page.mouse.up();
+        await settled(page);
+      };
+      await drag(0.3, 0.6);
+      const { zoom } = await shown(page);
+      assert.ok(zoom && zoom[0] > 0);
+      await page.keyboard.down("Shift");
+      await drag(0.6, 0.5);
+      await page.keyboard.up("Shift");
+      const moved = (await shown(page)).zoom;
+      assert.ok(moved[0] > zoom[0] && Math.abs(moved[1] - moved[0] - (zoom[1] - zoom[0])) < 1, `${moved} is ${zoom}, moved`);
+    }));
+
+    test("two fingers pinch", () => onRuns(async (page) => {
+      const { x, y, width, height } = await box(page);
+      const client = await page.context().newCDPSession(page);
+      const touch = (/** @type {string} */ type, /** @type {number[]} */ at) =>
+        client.send("Input.dispatchTouchEvent", { type: /** @type {any} */ (type), touchPoints: at.map((px, id) => ({ x: x + px, y: y + height / 2, id })) });
+      await touch("touchStart", [width * 0.5, width * 0.6]);
+      for (let step = 1; step <= 5; step++) await touch("touchMove", [width * (0.5 - 0.03 * step), width * (0.6 + 0.03 * step)]);
+      await touch("touchEnd", []);
+      await settled(page);
+      const { zoom } = await shown(page);
+      assert.ok(zoom && zoom[1] - zoom[0] < 0.8 * 400 * 262_144, `${zoom} is closer`);
+    }, { hasTouch: true }));
+
+    test("one crosshair on all charts, with the log's own values", () => onRuns(async (page) => {
+      const { x, y, width, height } = await box(page);
+      await page.mouse.move(x + width / 2, y + height / 2);
+      await settled(page);
+      await page.waitForFunction(() => /slow: .*val/.test(document.querySelector("#readout")?.textContent ?? ""));
+      const { cross } = await shown(page);
+      const step = Math.floor(cross / 262_144);
+      const line = LOGS["slow.jsonl"].split("\n").map((one) => (one ? JSON.parse(one) : {})).find((one) => one.event === "step" && one.step === step);
+      assert.ok((await page.locator("#readout").innerText()).includes(`train ${line.loss.toFixed(4)}`), "exact value");
+      const lines = await page.locator(".cross:visible").count();
+      assert.ok(lines >= 5, `${lines} charts show it`);
+    }));
+
+    test("axes: steps, seconds, logarithms", () => onRuns(async (page) => {
+      for (const name of ["steps", "train s", "wall s"]) {
+        await page.locator('[aria-label="Axis"]').getByRole("button", { name }).click();
+        await settled(page);
+        assert.ok((await page.locator(".large .axes text").count()) > 6, name);
+      }
+      await page.getByRole("button", { name: "log x" }).click();
+      await settled(page);
+      assert.equal((await shown(page)).xlog, true);
+      await page.getByRole("button", { name: "log y" }).click();
+      await settled(page);
+      assert.deepEqual((await shown(page)).ylog, []);
+    }));
+
+    test("the table holds the settings that differ and no others", () => onRuns(async (page) => {
+      const rows = await page.locator(".differs tbody tr").allInnerTexts();
+      assert.deepEqual(rows.map((row) => row.split(/\s+/)), [["optim.lr", "0.01", "0.03"]]);
+    }));
+
+    test("samples stand side by side, as of the playhead", () => onRuns(async (page) => {
+      await page.getByRole("tab", { name: "Samples" }).click();
+      await page.waitForSelector(".samples blockquote");
+      const texts = await page.locator(".samples blockquote").allInnerTexts();
+      assert.ok(texts[0].includes("slow wrote this at step 400") && texts[1].includes("fast wrote this at step 400"), String(texts));
+    }));
+
+    test("the judge speaks in the page", () => onRuns(async (page) => {
+      await page.getByRole("tab", { name: "Verdict" }).click();
+      await page.waitForSelector(".finding");
+      assert.ok((await page.locator(".finding").count()) > 5);
+      assert.match(await page.locator("#details").innerText(), /not eligible/);
+    }));
+
+    test("a run can be hidden and closed", () => onRuns(async (page) => {
+      await page.getByRole("button", { name: "Hide fast" }).click();
+      await settled(page);
+      assert.equal((await shown(page)).state.runs.length, 1);
+      await page.getByRole("button", { name: "Close fast" }).click();
+      await runsOpen(page, 1);
+    }));
+
+    test("PNG, SVG and CSV can be taken away", () => onRuns(async (page) => {
+      await page.keyboard.press("e");
+      /** @param {string} name */
+      const take = async (name) => {
+        const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name }).click()]);
+        const path = output(`${mode}-${file.suggestedFilename()}`);
+        await file.saveAs(path);
+        return readFileSync(path);
+      };
+      assert.equal((await take("Picture")).subarray(1, 4).toString(), "PNG");
+      assert.match((await take("Drawing")).toString(), /^<svg .*<path .*slow<\/text>/s);
+      const table = (await take("Numbers")).toString().trim().split("\n");
+      assert.equal(table[0], "run,metric,step,tokens,train_s,wall_s,value");
+      assert.equal(table.length, 1 + 2 * (400 + 20), "every step and evaluation of both runs");
+    }));
+
+    test("a link brings runs, axis, smoothing, zoom and playhead back", () => onRuns(async (page) => {
+      await page.keyboard.press("x");
+      await page.locator('[aria-label="Playhead"]').fill("5000");
+      await page.locator(CHART).focus();
+      await page.keyboard.press("+");
+      await settled(page);
+      await page.keyboard.press("e");
+      await page.getByRole("button", { name: "Link to this view" }).click();
+      const link = await page.locator("#to-copy").inputValue();
+      const before = await shown(page);
+      await page.goto(link);
+      await runsOpen(page, 2);
+      const restored = await shown(page);
+      for (const key of ["axis", "clock", "zoom", "t", "smooth", "ylog", "targets"]) assert.deepEqual(restored[key], before[key], key);
+      assert.deepEqual(restored.runs.map((/** @type {any} */ run) => run.digest), before.runs.map((/** @type {any} */ run) => run.digest));
+    }));
+
+    test("a link says when a log is no longer the same, and names files that it cannot bring", () => onRuns(async (page) => {
+      const { problems } = await shown(page);
+      assert.deepEqual(problems.map((/** @type {any} */ { file }) => file), ["mine.jsonl", "slow.jsonl"]);
+      assert.match(problems[0].text, /drop it here \(digest 0123456789abcdef\)/);
+      assert.match(problems[1].text, /not the one that this link was made from/);
+    }, { query: `${QUERY}&digests=0000000000000000,&files=0123456789abcdef~mine.jsonl` }));
+
+    test("an embedded view has the chart and the transport only", () => withPage(browser, site.url, async (page) => {
+      await runsOpen(page, 2);
+      assert.equal(await page.locator(".top, .side, .details").filter({ visible: true }).count(), 0);
+      assert.ok(await page.locator(".transport").isVisible());
+    }, { query: `${QUERY}&embed=1` }));
+  });
+}

@@ -1,0 +1,98 @@
+// @ts-check
+// Every kind of log, by drop and by link, drawn by WebGPU and by Canvas 2D.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { drop, launch, MODES, runsOpen, shown, withPage } from "./lib/browser.js";
+import { log } from "./lib/logs.js";
+import { FOREIGN } from "./lib/paths.js";
+import { colors } from "./lib/picture.js";
+import { serve } from "./lib/site.js";
+
+const OWN = { "own.jsonl": log({ name: "own" }) };
+/** What the logs say themselves: the last validation loss, where there is one. */
+const LAST = /** @type {Record<string, number>} */ ({
+  "100M_RTX4090_Xeon8473C.json": 3.7108096933364867,
+  "8M_RTX4090_Xeon8473C.json": 4.838702368736267,
+  "modded_2024-06-06_AdamW.log": 3.275959,
+  "modded_2024-10-10_Muon.nosrc.txt": 3.2785,
+  "modded_2024-10-13_llmc_main.log": 3.2722,
+  "modded_2026-07-17_baseline_1.nosrc.txt": 3.2821,
+});
+
+for (const mode of MODES) {
+  describe(`logs, drawn by ${mode}`, () => {
+    /** @type {import("playwright-core").Browser} */
+    let browser;
+    /** @type {Awaited<ReturnType<typeof serve>>} */
+    let site;
+    before(async () => {
+      browser = await launch(mode);
+      site = await serve(OWN);
+    });
+    after(async () => {
+      await browser?.close();
+      await site?.close();
+    });
+
+    /** @param {import("playwright-core").Page} page */
+    async function check(page, /** @type {string} */ name) {
+      const { runs, state } = await shown(page);
+      assert.ok(runs.length >= 1, `${name} gives a run`);
+      assert.equal(await page.evaluate(() => /** @type {any} */ (window).blueberry.renderer()), mode === "webgpu" ? "WebGPU" : "Canvas 2D");
+      assert.ok((await page.locator("#drawn-by").innerText()).includes(mode === "webgpu" ? "WebGPU" : "Canvas 2D"));
+      const count = await colors(page, ".large .plot");
+      assert.ok(count > 20, `${name} is drawn: ${count} colours on the chart`);
+      if (name in LAST) assert.equal(state.runs[0].val_loss, LAST[name]);
+    }
+
+    test("an own log by drop", async () => {
+      await withPage(browser, site.url, async (page) => {
+        await drop(page, [{ name: "own.jsonl", text: OWN["own.jsonl"] }]);
+        await runsOpen(page, 1);
+        await check(page, "own.jsonl");
+        const { runs, problems } = await shown(page);
+        assert.equal(runs[0].name, "own");
+        assert.equal(runs[0].ends.step, 400);
+        assert.deepEqual(problems, []);
+      });
+    });
+
+    test("an own log by link", async () => {
+      await withPage(browser, site.url, async (page) => {
+        await runsOpen(page, 1);
+        await check(page, "own.jsonl");
+      }, { query: "?runs=own.jsonl" });
+    });
+
+    test("the log of the format's own tests", async () => {
+      await withPage(browser, site.url, async (page) => {
+        await runsOpen(page, 1);
+        const { runs } = await shown(page);
+        assert.equal(runs[0].name, "tiny-1");
+        assert.equal(runs[0].status, "completed");
+      }, { query: "?runs=small.jsonl" });
+    });
+
+    for (const name of FOREIGN) {
+      test(`${name} by link`, async () => {
+        await withPage(browser, site.url, async (page) => {
+          await page.waitForFunction(() => /** @type {any} */ (window).blueberry.shown.runs.length > 0, null, { timeout: 30_000 });
+          await runsOpen(page, (await shown(page)).runs.length);
+          await check(page, name);
+        }, { query: `?runs=assets/${name}` });
+      });
+    }
+
+    test("all foreign logs by drop, together", { skip: FOREIGN.length === 0 && "the logs are not on this machine" }, async () => {
+      await withPage(browser, site.url, async (page) => {
+        await drop(page, FOREIGN.map((name) => ({ name, url: `assets/${name}` })));
+        await page.waitForFunction((least) => /** @type {any} */ (window).blueberry.shown.runs.length >= least, FOREIGN.length, { timeout: 60_000 });
+        const { runs } = await shown(page);
+        await runsOpen(page, runs.length);
+        assert.equal(new Set(runs.map((/** @type {any} */ run) => run.color)).size, runs.length, "no two runs look alike");
+        await check(page, "all");
+      });
+    });
+  });
+}

@@ -1,0 +1,35 @@
+// @ts-check
+// After the first load the page needs no network, and it never asks another host.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { drop, launch, runsOpen, withPage } from "./lib/browser.js";
+import { log } from "./lib/logs.js";
+import { serve } from "./lib/site.js";
+
+describe("without a network", () => {
+  /** @type {import("playwright-core").Browser} */
+  let browser;
+  /** @type {Awaited<ReturnType<typeof serve>>} */
+  let site;
+  before(async () => {
+    browser = await launch("2d");
+    site = await serve();
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+
+  test("the page opens again and reads a log", () => withPage(browser, site.url, async (page) => {
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
+    await page.waitForFunction(async () => (await caches.keys()).length === 1);
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    await site.close();
+    await page.reload();
+    await page.waitForFunction(() => "blueberry" in window);
+    await drop(page, [{ name: "a.jsonl", text: log({ name: "offline", steps: 50 }) }]);
+    await runsOpen(page, 1);
+    assert.equal(await page.locator(".runs .name").innerText(), "offline");
+  }, { serviceWorkers: "allow", forgive: /ERR_CONNECTION|Failed to load resource/ }));
+});

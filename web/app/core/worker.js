@@ -1,0 +1,65 @@
+// @ts-check
+// Everything that takes time: logs are read, thinned out and judged here, so that the page never waits.
+
+import init, { Session } from "../replay.js";
+import { digest } from "./digest.js";
+
+const scope = /** @type {any} */ (self);
+/** @type {Promise<any>} */
+const session = init({ module_or_path: new URL("../replay_bg.wasm", import.meta.url) }).then(() => new Session());
+
+const MOST_JUDGED_BYTES = 256 * 2 ** 20;
+/** @type {Promise<any> | null} */
+let judging = null;
+
+/** The judge is a module of its own, loaded when it is asked. */
+function judge() {
+  judging ??= import("../judge.js").then(async (module) => {
+    await module.default({ module_or_path: new URL("../judge_bg.wasm", import.meta.url) });
+    return module;
+  });
+  return judging;
+}
+
+/** What is more than one call of the session. @type {Record<string, (session: any, ...args: any[]) => any>} */
+const METHODS = {
+  async open(session, name, blob) {
+    const opened = JSON.parse(session.open(name, blob));
+    return { ...opened, digest: await digest(blob) };
+  },
+  follow: (session, name) => session.follow(name),
+  push: (session, id, bytes) => JSON.parse(session.push(id, new Uint8Array(bytes))),
+  chart(session, request) {
+    const chart = session.chart(JSON.stringify(request));
+    const drawn = { ...JSON.parse(chart.about()), points: chart.points() };
+    chart.free();
+    return drawn;
+  },
+  close: (session, id) => session.close(id),
+  digest: (session, blob) => digest(blob),
+  categories: async () => JSON.parse((await judge()).categories()),
+  async verdict(session, name, blob, category) {
+    if (blob.size > MOST_JUDGED_BYTES) throw new Error(`${name} is too long to be judged in a page; use \`blueberry check\``);
+    return JSON.parse((await judge()).verdict(name, new Uint8Array(await blob.arrayBuffer()), category));
+  },
+};
+
+/** @param {any} session @param {string} method @param {unknown[]} args */
+function call(session, method, args) {
+  if (method in METHODS) return METHODS[method](session, ...args);
+  return JSON.parse(session.ask(method, JSON.stringify(args[0] ?? null)));
+}
+
+scope.addEventListener("message", async (/** @type {MessageEvent} */ { data: { id, method, args } }) => {
+  const ready = await session.catch((/** @type {unknown} */ error) => error);
+  const start = performance.now();
+  try {
+    if (ready instanceof Error) throw ready;
+    const value = await call(ready, method, args);
+    scope.postMessage({ id, value, took: performance.now() - start }, value?.points ? [value.points.buffer] : []);
+  } catch (error) {
+    // After a trap (memory ran out) nothing in the module can be trusted: the page starts another worker.
+    const fatal = error instanceof WebAssembly.RuntimeError;
+    scope.postMessage({ id, error: String(error instanceof Error ? error.message : error), fatal, took: performance.now() - start });
+  }
+});

@@ -1,0 +1,115 @@
+// @ts-check
+// Splits as a speedrun timer shows them: when the chosen run got under each loss, against a comparison.
+
+import { button, fill, h, refill } from "../core/dom.js";
+import { short, signed, time } from "../core/format.js";
+import { on, runOf, set, shown } from "../core/store.js";
+
+const PACES = /** @type {Record<string, [string, string, string]>} */ ({
+  ahead_gaining: ["ahead", "▲", "ahead and gaining"],
+  ahead_losing: ["ahead-less", "▽", "ahead but losing"],
+  behind_gaining: ["behind-less", "△", "behind but gaining"],
+  behind_losing: ["behind", "▼", "behind and losing"],
+});
+
+export function splitsPanel() {
+  const against = h("select", { "aria-label": "Compare with", onchange: () => set({ against: against.value }) });
+  const title = h("h2", {}, "Splits");
+  const body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of splits" });
+  const totals = h("dl", { class: "totals" });
+  const panel = h(
+    "section", { class: "panel", "aria-label": "Splits" },
+    h("header", {}, title, h("label", { class: "note" }, "against ", against), button("Edit", editTargets, { "aria-label": "Edit the losses of the splits", "data-key": "edit-splits" })),
+    body, totals,
+  );
+  on(["runs", "against", "chosen"], () => fillAgainst(against, title));
+  on(["state", "chosen", "against"], () => redraw(body, totals));
+  return panel;
+}
+
+/** @param {any} select @param {Element} title */
+function fillAgainst(select, title) {
+  const chosen = runOf(shown.chosen);
+  fill(title, chosen ? `Splits of ${chosen.name}` : "Splits");
+  const others = shown.runs.filter((run) => run.id !== shown.chosen).map((run) => [String(run.id), run.name]);
+  const options = [["best", "personal best"], ["segments", "best segments"], ...others];
+  refill(select, options, () => options.map(([value, words]) => h("option", { value }, words)));
+  if (!options.some(([value]) => value === shown.against)) set({ against: "best" });
+  select.value = shown.against;
+}
+
+/** @param {Element} body @param {Element} totals */
+function redraw(body, totals) {
+  const splits = shown.state?.runs.find((/** @type {any} */ run) => run.id === shown.chosen)?.splits;
+  refill(body, splits?.rows ?? null, () => (splits ? table(splits.rows) : h("p", { class: "note body" }, "Choose a run.")));
+  const facts = splits ? [splits.live_delta_s, splits.best_possible_s, splits.possible_save_s, shown.state.sum_of_best_s] : null;
+  refill(totals, facts, () => (splits ? sums(splits) : []));
+}
+
+/** @param {any[]} rows */
+function table(rows) {
+  const next = rows.findIndex((row) => row.time_s === null && row.tokens === null);
+  const head = ["Loss", "Time", "±", "Segment", "Tokens", "±"].map((words) => h("th", { scope: "col" }, words));
+  return h("table", { class: "splits" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows.map((row, index) => line(row, index === next))));
+}
+
+/** @param {any} row @param {boolean} isNext */
+function line(row, isNext) {
+  const [shade, arrow, words] = PACES[row.pace] ?? ["", "", ""];
+  const gold = row.is_gold ? h("span", { class: "gold", title: "best segment of all runs" }, "★ ", time(row.segment_s)) : time(row.segment_s);
+  const delta = row.delta_s === null ? "" : [`${signed(row.delta_s, time)} ${arrow}`, h("span", { class: "unseen" }, words)];
+  return h(
+    "tr", { class: isNext ? "next" : "" },
+    h("th", { scope: "row", class: "num" }, row.bar.toFixed(2)),
+    h("td", { class: "num" }, time(row.time_s)),
+    h("td", { class: `num delta ${shade}` }, delta),
+    h("td", { class: "num" }, row.segment_s === null ? "" : gold),
+    h("td", { class: "num" }, short(row.tokens)),
+    h("td", { class: "num" }, signed(row.delta_tokens, short)),
+  );
+}
+
+/** @param {any} splits */
+function sums(splits) {
+  const rows = [
+    ["Best possible time", time(splits.best_possible_s)],
+    ["Sum of best segments", time(shown.state.sum_of_best_s)],
+    ["Possible time save", time(splits.possible_save_s)],
+  ];
+  if (splits.live_delta_s !== null) rows.unshift(["Losing now", signed(splits.live_delta_s, time)]);
+  return rows.map(([words, value]) => [h("dt", {}, words), h("dd", {}, value)]).flat();
+}
+
+/** Asks for other losses. */
+function editTargets() {
+  const input = h("input", { type: "text", id: "targets", value: shown.targets.join(", "), size: 40 });
+  const wrong = h("p", { class: "note", role: "alert" });
+  const dialog = h(
+    "dialog", { "aria-labelledby": "targets-title", onclose: () => dialog.remove() },
+    h("header", {}, h("h2", { id: "targets-title" }, "Losses of the splits")),
+    h(
+      "form", { class: "body", method: "dialog", onsubmit: (/** @type {Event} */ event) => accept(event) },
+      h("p", {}, h("label", { for: "targets" }, "Validation losses, from high to low, at most 20: ")),
+      h("p", {}, input), wrong,
+      h("p", { class: "row" }, h("button", { class: "primary" }, "Use these"), button("Cancel", () => dialog.close())),
+    ),
+  );
+  const accept = (/** @type {Event} */ event) => {
+    const targets = parseTargets(input.value);
+    if (targets) set({ targets });
+    else {
+      event.preventDefault();
+      fill(wrong, "One to twenty positive numbers, separated by commas.");
+    }
+  };
+  document.getElementById("layers")?.append(dialog);
+  dialog.showModal();
+  input.select();
+}
+
+/** @param {string} text @returns {number[] | null} */
+export function parseTargets(text) {
+  const numbers = text.split(/[\s,;]+/).filter(Boolean).map(Number);
+  const fits = numbers.length >= 1 && numbers.length <= 20 && numbers.every((one) => one > 0 && one < 1e6);
+  return fits ? [...new Set(numbers)].sort((a, b) => b - a) : null;
+}

@@ -1,0 +1,59 @@
+// @ts-check
+// Keeps the page for when there is no network. What the page is made of never changes under its name, so it is taken
+// from the cache; the page itself and the leaderboard are asked for first. Logs are never kept.
+
+const FOLDER = "app/";
+/** @type {string[]} */
+const FILES = [/* files */];
+const CACHE = `page ${FOLDER}`;
+const ASKED_FIRST = ["", "index.html", "leaderboard.json", "records.json"];
+
+const worker = /** @type {any} */ (self);
+const base = new URL("./", worker.location.href).href;
+
+worker.addEventListener("install", (/** @type {any} */ event) => {
+  event.waitUntil(fill().then(() => worker.skipWaiting()));
+});
+
+worker.addEventListener("activate", (/** @type {any} */ event) => {
+  event.waitUntil(forgetOlder().then(() => worker.clients.claim()));
+});
+
+worker.addEventListener("fetch", (/** @type {any} */ event) => {
+  const { request } = event;
+  const name = nameOf(request.url);
+  if (request.method !== "GET" || name === null) return;
+  if (ASKED_FIRST.includes(name)) event.respondWith(askFirst(request, name));
+  else if (name.startsWith(FOLDER)) event.respondWith(cacheFirst(request));
+});
+
+/** The path below the page, without its query; null for anything else. @param {string} url */
+function nameOf(url) {
+  return url.startsWith(base) ? new URL(url).pathname.slice(new URL(base).pathname.length) : null;
+}
+
+async function fill() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(["./", "leaderboard.json", "records.json", ...FILES].map((name) => new URL(name, base).href));
+}
+
+async function forgetOlder() {
+  const older = (await caches.keys()).filter((name) => name.startsWith("page ") && name !== CACHE);
+  await Promise.all(older.map((name) => caches.delete(name)));
+}
+
+/** @param {Request} request @param {string} name */
+async function askFirst(request, name) {
+  try {
+    return await fetch(request);
+  } catch (error) {
+    const kept = await caches.match(new URL(name === "index.html" ? "" : name, base).href);
+    if (kept) return kept;
+    throw error;
+  }
+}
+
+/** @param {Request} request */
+async function cacheFirst(request) {
+  return (await caches.match(request.url)) ?? fetch(request);
+}
