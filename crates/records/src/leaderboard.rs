@@ -166,7 +166,7 @@ fn made(args: &LeaderboardArgs, categories: &Categories) -> Result<BTreeMap<Path
     let (ledger, text) = go_on(args, &known)?;
     let entries: Vec<Entry> = known
         .values()
-        .map(|known| entry(known, categories, &ledger))
+        .map(|known| entry(known, &ledger))
         .collect();
     let board = Leaderboard {
         categories,
