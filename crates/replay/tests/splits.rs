@@ -105,7 +105,7 @@ fn against(
         Some((-(count as i64), last))
     };
     let rivals = (0..runs.len()).filter(|other| *other != run && best(*other).is_some());
-    let personal = rivals.min_by(|a, b| best(*a).partial_cmp(&best(*b)).unwrap());
+    let personal = rivals.min_by(|a, b| best(*a).partial_cmp(&best(*b)).expect("finite"));
     DEFAULT_BARS
         .iter()
         .enumerate()

@@ -41,7 +41,9 @@ pub fn evaluated(name: &str, evals: &[Eval]) -> RunData {
             train_s: Some(train_s),
             ..Position::default()
         };
-        table.push(&at, [(&Metric::ValLoss, loss)]).unwrap();
+        table
+            .push(&at, [(&Metric::ValLoss, loss)])
+            .expect("rows in order");
     }
     run.tables.push(table);
     run
@@ -56,7 +58,9 @@ pub fn trained(losses: &[f64]) -> RunData {
             tokens: Some(1000.0 * row as f64),
             ..Position::default()
         };
-        table.push(&at, [(&Metric::TrainLoss, loss)]).unwrap();
+        table
+            .push(&at, [(&Metric::TrainLoss, loss)])
+            .expect("rows in order");
     }
     run.tables.push(table);
     run

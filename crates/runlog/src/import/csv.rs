@@ -205,31 +205,35 @@ impl Log {
         };
         let run = find(&Role::Run).unwrap_or(&self.name).clone();
         let key = find(&Role::Key).cloned();
-        for index in 0..cells.len() {
-            let cell = &cells[index];
-            let (run, metric) = match (&self.roles[index], &key) {
-                (Role::Series(of, metric), _) => (of.as_ref().unwrap_or(&run).clone(), metric.clone()),
-                (Role::Value, Some(key)) => (run.clone(), key.clone()),
-                _ => continue,
-            };
-            if cell.is_empty() {
-                continue;
-            }
-            match number(&metric, cell) {
-                Ok(value) => self.keep(line, run, metric, Cell { row, value })?,
-                Err(reason) => self.problems.add(line, reason),
-            }
-        }
-        Ok(())
+        // Lent out, so that the series can grow meanwhile.
+        let roles = std::mem::take(&mut self.roles);
+        let mut filled = roles.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());
+        let done = filled.try_for_each(|(role, cell)| match (role, &key) {
+            (Role::Series(of, metric), _) => self.cell(line, of.as_ref().unwrap_or(&run), metric, row, cell),
+            (Role::Value, Some(key)) => self.cell(line, &run, key, row, cell),
+            _ => Ok(()),
+        });
+        self.roles = roles;
+        done
     }
 
-    fn keep(&mut self, line: u64, run: String, metric: String, cell: Cell) -> Result<(), ImportError> {
+    fn cell(&mut self, line: u64, run: &str, metric: &str, row: u32, cell: &str) -> Result<(), ImportError> {
+        match number(metric, cell) {
+            Ok(value) => self.keep(line, (run.to_owned(), metric.to_owned()), Cell { row, value }),
+            Err(reason) => {
+                self.problems.add(line, reason);
+                Ok(())
+            }
+        }
+    }
+
+    fn keep(&mut self, line: u64, name: (String, String), cell: Cell) -> Result<(), ImportError> {
         let over = |limit, what| Err(ImportError::Limit { line, limit, what });
         self.cells += 1;
         if self.cells > MAX_CELLS {
             return over(MAX_CELLS, "values");
         }
-        self.series.entry((run, metric)).or_default().push(cell);
+        self.series.entry(name).or_default().push(cell);
         if self.series.len() > MAX_SERIES {
             return over(MAX_SERIES as u64, "series");
         }

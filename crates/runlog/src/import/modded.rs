@@ -12,7 +12,7 @@ use std::io::BufRead;
 
 use super::lines::Lines;
 use super::text::{TextRun, number, words};
-use super::{Axis, Format, ImportError, Imported, Mark, MarkKind, Metric, Position, Reason, Table};
+use super::{Axis, Format, ImportError, Imported, Mark, MarkKind, Metric, Position, Reason};
 use crate::{EndStatus, Limits};
 
 /// Whether a line is a step of this format. The source above may print the same words, but not at their begin.
@@ -94,13 +94,8 @@ impl Log {
     }
 
     fn note(&mut self, content: &str) {
-        let ends = self
-            .text
-            .run
-            .tables
-            .iter()
-            .filter_map(|table: &Table| Some(table.position(table.rows().checked_sub(1)?)));
-        let at = ends.last().unwrap_or_default();
+        let last = self.text.run.tables.iter().rfind(|table| table.rows() > 0);
+        let at = last.map_or_else(Position::default, |table| table.position(table.rows() - 1));
         self.text.run.marks.push(Mark {
             at,
             kind: MarkKind::Note,
