@@ -17,6 +17,15 @@ fn main() -> io::Result<()> {
         "cargo::rustc-env=BLUEBERRY_SOURCE_SHA256={}",
         blueberry_source::digest(&root)?
     );
+    println!("cargo::rustc-env=BLUEBERRY_BUILD_FLAGS={}", build_flags());
+    // Without git there is no commit either, and the log says so.
+    let patch = dirty
+        .then(|| blueberry_source::patch_sha256(&root).ok().flatten())
+        .flatten();
+    println!(
+        "cargo::rustc-env=BLUEBERRY_PATCH_SHA256={}",
+        patch.unwrap_or_default()
+    );
     for place in blueberry_source::places(&root) {
         println!("cargo::rerun-if-changed={}", place.display());
     }
@@ -26,6 +35,24 @@ fn main() -> io::Result<()> {
         root.join(".git/logs/HEAD").display()
     );
     Ok(())
+}
+
+/// Compiler, target, profile and flags, as Cargo hands them to a build script.
+fn build_flags() -> String {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let compiler = Command::new(variable("RUSTC")).arg("--version").output();
+    let compiler = compiler.map_or_else(
+        |_| "rustc".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    );
+    let flags = variable("CARGO_ENCODED_RUSTFLAGS").replace('\u{1f}', " ");
+    let flags = if flags.is_empty() { "no RUSTFLAGS" } else { &flags };
+    format!(
+        "{compiler}, {}, {}, opt-level {}, {flags}",
+        variable("TARGET"),
+        variable("PROFILE"),
+        variable("OPT_LEVEL")
+    )
 }
 
 fn git(root: &Path, arguments: &[&str]) -> Option<String> {

@@ -75,9 +75,12 @@ pub struct TrainArgs {
     pub out: Option<PathBuf>,
     /// Go on with the run in this folder, with the settings in its log.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "preset", "overrides", "data", "train_tokens", "epochs", "seed", "out", "user"
+        "preset", "overrides", "data", "train_tokens", "epochs", "seed", "out", "user", "attempts"
     ])]
     pub resume: Option<PathBuf>,
+    /// The file of `blueberry attempts` that declares this seed; its digest goes into the log, as a record needs.
+    #[arg(long, value_name = "FILE")]
+    pub attempts: Option<PathBuf>,
     /// Train on a device that computes wrong values; the log says so.
     #[arg(long)]
     pub unchecked_device: bool,

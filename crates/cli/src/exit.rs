@@ -29,6 +29,18 @@ impl std::fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// A run that its attempts file does not declare, or a file that declares nothing.
+#[derive(Debug)]
+pub struct Undeclared(pub String);
+
+impl std::fmt::Display for Undeclared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "--attempts: {}", self.0)
+    }
+}
+
+impl std::error::Error for Undeclared {}
+
 /// Reports an error and gives the exit code.
 pub fn code(result: anyhow::Result<Done>) -> ExitCode {
     match result {
@@ -49,6 +61,7 @@ fn is_bad_input(error: &anyhow::Error) -> bool {
         return view.is_bad_input();
     }
     error.is::<Usage>()
+        || error.is::<Undeclared>()
         || error.is::<CommandError>()
         || error.is::<PresetError>()
         || error.is::<DeviceError>()

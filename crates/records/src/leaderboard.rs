@@ -164,10 +164,7 @@ fn holds(path: &Path, bytes: &[u8]) -> bool {
 fn made(args: &LeaderboardArgs, categories: &Categories) -> Result<BTreeMap<PathBuf, Vec<u8>>, CommandError> {
     let known = read_all(&args.records, categories)?;
     let (ledger, text) = go_on(args, &known)?;
-    let entries: Vec<Entry> = known
-        .values()
-        .map(|known| entry(known, &ledger))
-        .collect();
+    let entries: Vec<Entry> = known.values().map(|known| entry(known, &ledger)).collect();
     let board = Leaderboard {
         categories,
         entries: &entries,

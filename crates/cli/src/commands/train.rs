@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use blueberry_rules::{Declared, config_sha256};
 use blueberry_runlog::{End, EndStatus};
 use blueberry_train::Settings;
 use blueberry_train::native::{
@@ -12,7 +13,7 @@ use blueberry_train::native::{
 };
 
 use crate::args::TrainArgs;
-use crate::exit::Done;
+use crate::exit::{Done, Undeclared};
 use crate::format::{bytes, duration, grouped};
 use crate::progress::{JsonLines, Progress};
 
@@ -42,21 +43,49 @@ pub fn run(args: &TrainArgs) -> Result<Done> {
     })
 }
 
-fn start(args: &TrainArgs, interrupt: &Interrupt, observer: &mut dyn Observer) -> Result<Outcome, RunError> {
+fn start(args: &TrainArgs, interrupt: &Interrupt, observer: &mut dyn Observer) -> Result<Outcome> {
     let settings = settings(args)?;
+    let attempts = args.attempts.as_deref().map(read_attempts).transpose()?;
+    if let Some(declared) = &attempts {
+        check_declared(declared, &settings)?;
+    }
     let dir = args.out.clone().unwrap_or_else(|| default_dir(&settings));
     RunDir::check_free(&dir)?;
     let device = open(&settings.device)?;
     let plan = Plan::open(settings, device, observer)?;
-    train(
+    Ok(train(
         plan,
         &Start {
             dir,
             user: args.user.clone(),
+            attempts_sha256: attempts.map(|declared| declared.sha256().to_owned()),
         },
         interrupt,
         observer,
-    )
+    )?)
+}
+
+fn read_attempts(path: &Path) -> Result<Declared> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Undeclared(format!("`{}`: {error}", path.display())))?;
+    let declared = Declared::parse(&text);
+    Ok(declared.map_err(|error| Undeclared(format!("`{}`: {error}", path.display())))?)
+}
+
+/// Whether the run is one of those that were declared; a log that names a file which does not declare it is worth
+/// nothing to the judge.
+fn check_declared(declared: &Declared, settings: &Settings) -> Result<()> {
+    let (attempts, seed) = (declared.attempts(), settings.seed);
+    if !attempts.seeds.contains(&seed) {
+        let seeds = &attempts.seeds;
+        return Err(Undeclared(format!("seed {seed} is not among the declared seeds {seeds:?}")).into());
+    }
+    let recipe = config_sha256(&serde_json::to_value(settings)?);
+    if recipe != attempts.config_sha256 {
+        let text = "these settings are not those that were declared: give the same preset and overrides";
+        return Err(Undeclared(text.to_owned()).into());
+    }
+    Ok(())
 }
 
 /// The preset with everything that the command line says on top of it.

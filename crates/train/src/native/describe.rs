@@ -51,7 +51,7 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
             settings.resolved.kernels,
             plan.halves.products,
         ),
-        attempts_sha256: None,
+        attempts_sha256: start.attempts_sha256.clone(),
         extra: Default::default(),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use blueberry_kernels::Operations;
 use blueberry_runlog::{Event, RunLog};
 
-use crate::native::{Checkpoint, RunDirError, RunError, open, read_log};
+use crate::native::{Checkpoint, RunError, open, read_log};
 use crate::{ProbeReport, Settings, Trainer, probe};
 
 /// The longest row that is tried: the logits of one are `[seq, vocab]` on the host.

@@ -28,6 +28,8 @@ pub struct Start {
     pub dir: PathBuf,
     /// Who runs it, where they said so.
     pub user: Option<String>,
+    /// SHA-256 of the attempts file that declares this seed, where there is one.
+    pub attempts_sha256: Option<String>,
 }
 
 /// How a run ended.

@@ -4,14 +4,14 @@ use blueberry_runlog::SourceTree;
 
 /// Commit, digest and version.
 pub fn source_tree() -> SourceTree {
-    let commit = env!("BLUEBERRY_COMMIT");
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     SourceTree {
-        commit: (!commit.is_empty()).then(|| commit.to_owned()),
+        commit: some(env!("BLUEBERRY_COMMIT")),
         dirty: env!("BLUEBERRY_DIRTY") == "true",
         sha256: env!("BLUEBERRY_SOURCE_SHA256").to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        patch_sha256: None,
-        build_flags: None,
+        patch_sha256: some(env!("BLUEBERRY_PATCH_SHA256")),
+        build_flags: some(env!("BLUEBERRY_BUILD_FLAGS")),
         extra: Default::default(),
     }
 }
