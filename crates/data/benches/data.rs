@@ -87,7 +87,9 @@ fn noise_shard(path: &Path, seed: u64, tokens: u64) -> (u64, String) {
     for (word, value) in header.chunks_exact_mut(4).zip([20_240_520, 1, tokens as u32]) {
         word.copy_from_slice(&value.to_le_bytes());
     }
-    let token = |i: u64| ((seed << 40 | i).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % 49_152;
+    // SplitMix64's finaliser: a plain product would come back to the same windows.
+    let mix = |x: u64| (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let token = |i: u64| (mix(mix((seed << 40 | i).wrapping_mul(0x9e37_79b9_7f4a_7c15))) >> 32) % 49_152;
     let payload: Vec<u8> = (0..tokens)
         .flat_map(|i| (token(i) as u16).to_le_bytes())
         .collect();

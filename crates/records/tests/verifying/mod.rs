@@ -1,4 +1,5 @@
 //! A repository with a trainer that copies logs, and records whose source it is.
+#![allow(clippy::unwrap_used)] // in tests only
 
 use std::collections::BTreeMap;
 use std::fs;
