@@ -3,8 +3,20 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
 use crate::{AttentionMask, attention};
+
+/// The choice between the versions of this crate's own and the references.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kernels {
+    /// The device's own version of an operation, where there is one.
+    #[default]
+    Fused,
+    /// The reference of every operation, composed of Burn's: to find out whether a version is to blame.
+    Plain,
+}
 
 /// `attention(q, k, v, mask)`, see [`attention`].
 pub type Attention = fn(Tensor<4>, Tensor<4>, Tensor<4>, &AttentionMask) -> Tensor<4>;
@@ -40,8 +52,9 @@ pub fn versions(device: &Device) -> BTreeMap<String, String> {
         ("adamw", own),
         ("attention", own),
         ("cross_entropy", own),
-        ("global_norm", "plain"),
-        ("orthogonalize", "plain"),
+        ("global_norm", own),
+        ("muon_momentum", own),
+        ("orthogonalize", own),
         ("rms_norm", own),
         ("rope", own),
     ]

@@ -120,7 +120,9 @@ impl Trainer {
         factor: f64,
     ) -> Result<StepReport, StepError> {
         let (loss, gradients) = self.loss_and_gradients(micro_batches, window)?;
-        let update = self.optimizer.step(&self.parameters, gradients, factor);
+        // Given away, so that the optimiser may update them where they lie.
+        let parameters = std::mem::take(&mut self.parameters);
+        let update = self.optimizer.step(parameters, gradients, factor);
         self.parameters = update.parameters;
         // One read-back a step, and it waits for all of the step's work.
         let measured = read(Tensor::cat(vec![loss, update.squared_norms], 0)).await?;

@@ -2,12 +2,17 @@
 //!
 //! Each operation is one node of Burn's autodiff with a backward of its own, reached through the extension trait
 //! [`CpuOperations`], which only Burn's CPU backend implements. The public functions beside the references
-//! choose it by the device of their arguments ([`is_cpu`]).
+//! choose it by the device of their arguments ([`is_cpu`]). The optimiser's operations are not differentiated and read
+//! and write the backend's tensors directly.
 
 mod adamw;
 mod attention;
 mod cross_entropy;
+mod global_norm;
 mod math;
+mod momentum;
+mod muon;
+mod orthogonalize;
 mod product;
 mod rms_norm;
 mod rope;
@@ -20,6 +25,9 @@ use burn::backend::{Autodiff, Backend, Dispatch, DispatchDevice, Flex, backend_e
 use burn::tensor::{Device, Int, Tensor};
 
 pub(crate) use adamw::adamw;
+pub(crate) use global_norm::squared_norms;
+pub(crate) use muon::{muon, orthogonalize};
+pub(crate) use slices::is_cpu_f32;
 
 /// Whether tensors of `device` lie in the memory of the CPU backend.
 pub(crate) fn is_cpu(device: &Device) -> bool {
