@@ -26,6 +26,15 @@ pub fn swiglu_plain<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D>
 
 /// `max(x, 0)^2` (So et al., "Primer", 2021). Any shape.
 pub fn relu_squared<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "native")]
+    if crate::cpu::is_cpu(&x.device()) {
+        return crate::cpu::relu_squared(x);
+    }
+    relu_squared_plain(x)
+}
+
+/// The reference of [`relu_squared`].
+pub fn relu_squared_plain<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let positive = activation::relu(x);
     positive.clone() * positive
 }

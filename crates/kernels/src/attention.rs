@@ -1,6 +1,8 @@
-//! Causal attention with grouped queries and an optional sliding window.
+//! Causal attention with grouped queries, an optional sliding window and an optional soft-cap.
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
+
+use crate::soft_cap;
 
 /// What is added to a score that must not be seen. Finite, because a shader compiler may assume that
 /// there are no infinities; far below any score, so that its share is exactly zero in f32.
@@ -14,6 +16,8 @@ pub struct AttentionMask {
     /// The same as a term added to the scores, `[1, 1, 1, seq, seq]`: 0 where seen, [`HIDDEN`] elsewhere. Not there
     /// where the operation needs none.
     bias: Option<Tensor<5>>,
+    /// Caps the scores before the mask.
+    softcap: Option<f64>,
 }
 
 impl AttentionMask {
@@ -21,7 +25,17 @@ impl AttentionMask {
     pub fn new(seq: usize, window: Option<usize>, device: &Device) -> Self {
         let window = window.unwrap_or(seq).min(seq);
         let bias = (!has_own(device)).then(|| bias(seq, window, device));
-        Self { window, bias }
+        Self {
+            window,
+            bias,
+            softcap: None,
+        }
+    }
+
+    /// The same, with scores kept within `-cap..cap`.
+    #[must_use]
+    pub fn with_softcap(self, softcap: Option<f64>) -> Self {
+        Self { softcap, ..self }
     }
 }
 
@@ -43,23 +57,24 @@ fn has_own(device: &Device) -> bool {
     }
 }
 
-/// `softmax(q k^T / sqrt(head_dim) + mask) v`, query head `h` using key/value head
-/// `h / (heads / kv_heads)` (Ainslie et al., "GQA", 2023).
+/// `softmax(cap(q k^T / sqrt(head_dim)) + mask) v`, query head `h` using key/value head
+/// `h / (heads / kv_heads)` (Ainslie et al., "GQA", 2023); `cap` is [`soft_cap`] where the mask has one.
 ///
 /// # Shapes
-/// `q` and the result are `[batch, heads, seq, head_dim]`, `k` and `v` are
-/// `[batch, kv_heads, seq, head_dim]`; `kv_heads` divides `heads`.
+/// `q` and the result are `[batch, seq, heads, head_dim]`, `k` and `v` are
+/// `[batch, seq, kv_heads, head_dim]`; `kv_heads` divides `heads`.
 pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask) -> Tensor<4> {
     #[cfg(feature = "native")]
     if crate::cpu::is_cpu(&q.device()) {
-        return crate::cpu::attention(q, k, v, mask.window);
+        return crate::cpu::attention(q, k, v, mask.window, mask.softcap);
     }
     attention_plain(q, k, v, mask)
 }
 
 /// The reference of [`attention`].
 pub fn attention_plain(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask) -> Tensor<4> {
-    let [batch, heads, seq, head_dim] = q.dims();
+    let [batch, seq, heads, head_dim] = q.dims();
+    let [q, k, v] = [q, k, v].map(|x| x.swap_dims(1, 2));
     let bias = mask
         .bias
         .clone()
@@ -72,9 +87,14 @@ pub fn attention_plain(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &Attentio
     let scores = (q * scale)
         .matmul(k.swap_dims(2, 3))
         .reshape([batch, kv_heads, group, seq, seq]);
+    let scores = match mask.softcap {
+        Some(cap) => soft_cap(scores, cap),
+        None => scores,
+    };
     let shares = activation::softmax(scores + bias, 4);
     shares
         .reshape([batch, kv_heads, group * seq, seq])
         .matmul(v)
         .reshape([batch, heads, seq, head_dim])
+        .swap_dims(1, 2)
 }

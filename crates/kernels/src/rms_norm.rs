@@ -21,3 +21,31 @@ pub fn rms_norm_plain<const D: usize>(x: Tensor<D>, gain: Tensor<2>, eps: f64) -
     broadcast[D - 1] = gain.dims()[1];
     x / (mean_square + eps).sqrt() * gain.reshape(broadcast)
 }
+
+/// The sum of a residual stream and what a layer adds to it, and the sum's [`rms_norm`]: what stands between two layers.
+///
+/// # Shapes
+/// `x`, `delta` and both results are `[.., n]`; `gain` is `[1, n]`.
+pub fn add_rms_norm<const D: usize>(
+    x: Tensor<D>,
+    delta: Tensor<D>,
+    gain: Tensor<2>,
+    eps: f64,
+) -> [Tensor<D>; 2] {
+    #[cfg(feature = "native")]
+    if crate::cpu::is_cpu(&x.device()) {
+        return crate::cpu::add_rms_norm(x, delta, gain, eps);
+    }
+    add_rms_norm_plain(x, delta, gain, eps)
+}
+
+/// The reference of [`add_rms_norm`].
+pub fn add_rms_norm_plain<const D: usize>(
+    x: Tensor<D>,
+    delta: Tensor<D>,
+    gain: Tensor<2>,
+    eps: f64,
+) -> [Tensor<D>; 2] {
+    let sum = x + delta;
+    [sum.clone(), rms_norm_plain(sum, gain, eps)]
+}

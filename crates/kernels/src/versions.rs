@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{AttentionMask, attention};
+use crate::{
+    AttentionMask, Head, LossTerms, RopeTable, add_rms_norm, add_rms_norm_plain, attention, attention_plain,
+    embedding, embedding_plain, head_loss, head_loss_plain, qk_norm_rope, qk_norm_rope_plain, relu_squared,
+    relu_squared_plain, rms_norm, rms_norm_plain, swiglu, swiglu_plain,
+};
 
 /// The choice between the versions of this crate's own and the references.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,45 +22,86 @@ pub enum Kernels {
     Plain,
 }
 
-/// `attention(q, k, v, mask)`, see [`attention`].
-pub type Attention = fn(Tensor<4>, Tensor<4>, Tensor<4>, &AttentionMask) -> Tensor<4>;
-
-/// The operations of which a model can be given another version. A test gives a wrong one, to see that
-/// the device check finds it.
+/// The operations of a model, each a plain function over tensors. A test gives a wrong one, to see that the device
+/// check finds it.
 #[derive(Clone, Copy, Debug)]
 pub struct Operations {
-    /// Causal attention.
-    pub attention: Attention,
+    /// See [`attention`].
+    pub attention: fn(Tensor<4>, Tensor<4>, Tensor<4>, &AttentionMask) -> Tensor<4>,
+    /// See [`embedding`].
+    pub embedding: fn(Tensor<2>, Tensor<1, Int>) -> Tensor<2>,
+    /// See [`head_loss`].
+    pub head_loss: fn(Tensor<2>, Head, Tensor<1, Int>, LossTerms) -> Tensor<1>,
+    /// See [`qk_norm_rope`].
+    pub qk_norm_rope: fn(Tensor<4>, Option<Tensor<2>>, &RopeTable, f64) -> Tensor<4>,
+    /// See [`rms_norm`].
+    pub rms_norm: fn(Tensor<3>, Tensor<2>, f64) -> Tensor<3>,
+    /// See [`add_rms_norm`].
+    pub add_rms_norm: fn(Tensor<3>, Tensor<3>, Tensor<2>, f64) -> [Tensor<3>; 2],
+    /// See [`swiglu`].
+    pub swiglu: fn(Tensor<3>, Tensor<3>) -> Tensor<3>,
+    /// See [`relu_squared`].
+    pub relu_squared: fn(Tensor<3>) -> Tensor<3>,
 }
 
 impl Default for Operations {
     fn default() -> Self {
-        Self { attention }
+        Self::new(Kernels::default())
+    }
+}
+
+impl Operations {
+    /// All of one kind.
+    #[must_use]
+    pub fn new(kernels: Kernels) -> Self {
+        match kernels {
+            Kernels::Fused => Self {
+                attention,
+                embedding,
+                head_loss,
+                qk_norm_rope,
+                rms_norm,
+                add_rms_norm,
+                swiglu,
+                relu_squared,
+            },
+            Kernels::Plain => Self {
+                attention: attention_plain,
+                embedding: embedding_plain,
+                head_loss: head_loss_plain,
+                qk_norm_rope: qk_norm_rope_plain,
+                rms_norm: rms_norm_plain,
+                add_rms_norm: add_rms_norm_plain,
+                swiglu: swiglu_plain,
+                relu_squared: relu_squared_plain,
+            },
+        }
     }
 }
 
 /// The version of every operation on `device`, so that a log can say it: `plain` is a composition of Burn's tensor
 /// operations, `cpu` is one pass of this crate's own.
-pub fn versions(device: &Device) -> BTreeMap<String, String> {
+pub fn versions(device: &Device, kernels: Kernels) -> BTreeMap<String, String> {
     #[cfg(feature = "native")]
-    let own = if crate::cpu::is_cpu(device) {
-        "cpu"
-    } else {
-        "plain"
+    let own = match kernels {
+        Kernels::Fused if crate::cpu::is_cpu(device) => "cpu",
+        Kernels::Fused | Kernels::Plain => "plain",
     };
     #[cfg(not(feature = "native"))]
-    let (own, _) = ("plain", device);
+    let (own, _) = ("plain", (device, kernels));
     [
-        ("swiglu", own),
-        ("relu_squared", "plain"),
         ("adamw", own),
+        ("add_rms_norm", own),
         ("attention", own),
-        ("cross_entropy", own),
+        ("embedding", own),
         ("global_norm", own),
+        ("head_loss", own),
         ("muon_momentum", own),
         ("orthogonalize", own),
+        ("qk_norm_rope", own),
+        ("relu_squared", own),
         ("rms_norm", own),
-        ("rope", own),
+        ("swiglu", own),
     ]
     .into_iter()
     .map(|(name, version)| (name.to_owned(), version.to_owned()))

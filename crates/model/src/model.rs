@@ -7,11 +7,9 @@
 //! - Rotary positions on halves (the layout of exported checkpoints), none added to the embedding.
 //! - SwiGLU or squared ReLU.
 //! - Per layer, a sliding window or a learned value vector a token.
-//! - The head may be the embedding; logits may be capped by a tanh.
+//! - The head may be the embedding; logits, and the scores of attention, may be capped by a tanh.
 
-use blueberry_kernels::{
-    AttentionMask, Operations, RopeTable, cross_entropy, relu_squared, rms_norm, rope, soft_cap, swiglu,
-};
+use blueberry_kernels::{AttentionMask, Head, LossTerms, Operations, RopeTable, logits};
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::{Layer, ModelConfig, Weights};
@@ -52,32 +50,10 @@ impl Model {
     /// # Shapes
     /// `tokens` is `[batch, seq]` with the `seq` of [`Model::new`]; the result is `[batch * seq, vocab]`.
     pub fn logits(&self, weights: &Weights<Tensor<2>>, tokens: Tensor<2, Int>) -> Tensor<2> {
-        let c = &self.config;
-        let [batch, seq] = tokens.dims();
-        let tokens = tokens.reshape([batch * seq]);
-        let mut x = weights
-            .embed
-            .clone()
-            .select(0, tokens.clone())
-            .reshape([batch, seq, c.d_model]);
-        if c.embed_scale {
-            x = x * (c.d_model as f64).sqrt();
-        }
-        for (index, layer) in weights.layers.iter().enumerate() {
-            x = self.block(layer, index, x, &tokens);
-        }
-        let x = rms_norm(x, weights.final_norm.clone(), c.norm_eps).reshape([batch * seq, c.d_model]);
-        let logits = match &weights.head {
-            Some(head) => x.matmul(head.clone()),
-            None => x.matmul(weights.embed.clone().transpose()),
-        };
-        match c.softcap {
-            Some(cap) => soft_cap(logits, cap),
-            None => logits,
-        }
+        logits(self.hidden(weights, tokens), head(weights), self.config.softcap)
     }
 
-    /// Mean cross-entropy of the targets, in nats a token.
+    /// Mean cross-entropy of the targets in nats a token, plus `z_loss` (see [`LossTerms`]).
     ///
     /// # Shapes
     /// `tokens` and `targets` are `[batch, seq]`; the result is `[1]`.
@@ -86,27 +62,50 @@ impl Model {
         weights: &Weights<Tensor<2>>,
         tokens: Tensor<2, Int>,
         targets: Tensor<2, Int>,
+        z_loss: f64,
     ) -> Tensor<1> {
         let [batch, seq] = targets.dims();
-        cross_entropy(self.logits(weights, tokens), targets.reshape([batch * seq]))
+        let terms = LossTerms {
+            softcap: self.config.softcap,
+            z_loss,
+        };
+        let x = self.hidden(weights, tokens);
+        (self.operations.head_loss)(x, head(weights), targets.reshape([batch * seq]), terms)
     }
 
-    /// One block. `x` is `[batch, seq, d_model]`, `tokens` is `[batch * seq]`.
-    fn block(
-        &self,
-        layer: &Layer<Tensor<2>>,
-        index: usize,
-        x: Tensor<3>,
-        tokens: &Tensor<1, Int>,
-    ) -> Tensor<3> {
+    /// What the head is applied to. `tokens` is `[batch, seq]`; the result is `[batch * seq, d_model]`.
+    fn hidden(&self, weights: &Weights<Tensor<2>>, tokens: Tensor<2, Int>) -> Tensor<2> {
+        let c = &self.config;
+        let [batch, seq] = tokens.dims();
+        let tokens = tokens.reshape([batch * seq]);
+        let mut x = (self.operations.embedding)(weights.embed.clone(), tokens.clone())
+            .reshape([batch, seq, c.d_model]);
+        if c.embed_scale {
+            x = x * (c.d_model as f64).sqrt();
+        }
+        // What the last half of a block adds, not yet added: the next normalisation does it on its way.
+        let mut delta = None;
+        for (index, layer) in weights.layers.iter().enumerate() {
+            let (sum, normed) = self.add_norm(x, delta, &layer.attn_norm);
+            let mixed = self.self_attention(layer, index, normed, &tokens);
+            let (sum, normed) = self.add_norm(sum, Some(mixed), &layer.ffn_norm);
+            delta = Some(self.feed_forward(layer, normed));
+            x = sum;
+        }
+        let (_, normed) = self.add_norm(x, delta, &weights.final_norm);
+        normed.reshape([batch * seq, c.d_model])
+    }
+
+    /// `x + delta`, and that normalised; all are `[batch, seq, d_model]`.
+    fn add_norm(&self, x: Tensor<3>, delta: Option<Tensor<3>>, gain: &Tensor<2>) -> (Tensor<3>, Tensor<3>) {
         let eps = self.config.norm_eps;
-        let normed = rms_norm(x.clone(), layer.attn_norm.clone(), eps);
-        let x = x + self.self_attention(layer, index, normed, tokens);
-        let normed = rms_norm(x.clone(), layer.ffn_norm.clone(), eps);
-        x + feed_forward(layer, normed)
+        match delta {
+            Some(delta) => (self.operations.add_rms_norm)(x, delta, gain.clone(), eps).into(),
+            None => (x.clone(), (self.operations.rms_norm)(x, gain.clone(), eps)),
+        }
     }
 
-    /// `x` and the result are `[batch, seq, d_model]`.
+    /// `x` and the result are `[batch, seq, d_model]`; `tokens` is `[batch * seq]`.
     fn self_attention(
         &self,
         layer: &Layer<Tensor<2>>,
@@ -116,43 +115,38 @@ impl Model {
     ) -> Tensor<3> {
         let c = &self.config;
         let [batch, seq, _] = x.dims();
-        let heads = |x: Tensor<3>, n| x.reshape([batch, seq, n, c.head_dim]).swap_dims(1, 2);
-        let q = heads(linear(x.clone(), &layer.q), c.n_heads);
-        let k = heads(linear(x.clone(), &layer.k), c.n_kv_heads);
+        let heads = |x: Tensor<3>, n| x.reshape([batch, seq, n, c.head_dim]);
+        let rotated = |x, gain: &Option<Tensor<2>>| {
+            (self.operations.qk_norm_rope)(x, gain.clone(), &self.rope, c.norm_eps)
+        };
+        let q = rotated(heads(linear(x.clone(), &layer.q), c.n_heads), &layer.q_norm);
+        let k = rotated(heads(linear(x.clone(), &layer.k), c.n_kv_heads), &layer.k_norm);
         let mut v = linear(x, &layer.v);
         if let Some(table) = &layer.value_embed {
             let [_, kv_dim] = table.dims();
-            v = v + table
-                .clone()
-                .select(0, tokens.clone())
-                .reshape([batch, seq, kv_dim]);
+            let rows = (self.operations.embedding)(table.clone(), tokens.clone());
+            v = v + rows.reshape([batch, seq, kv_dim]);
         }
-        let q = rope(self.head_norm(q, layer.q_norm.as_ref()), &self.rope);
-        let k = rope(self.head_norm(k, layer.k_norm.as_ref()), &self.rope);
         let mixed = (self.operations.attention)(q, k, heads(v, c.n_kv_heads), &self.masks[index]);
-        linear(
-            mixed
-                .swap_dims(1, 2)
-                .reshape([batch, seq, c.n_heads * c.head_dim]),
-            &layer.o,
-        )
+        linear(mixed.reshape([batch, seq, c.n_heads * c.head_dim]), &layer.o)
     }
 
-    fn head_norm(&self, x: Tensor<4>, gain: Option<&Tensor<2>>) -> Tensor<4> {
-        match gain {
-            Some(gain) => rms_norm(x, gain.clone(), self.config.norm_eps),
-            None => x,
-        }
+    /// `x` and the result are `[batch, seq, d_model]`.
+    fn feed_forward(&self, layer: &Layer<Tensor<2>>, x: Tensor<3>) -> Tensor<3> {
+        let up = linear(x.clone(), &layer.up);
+        let inner = match &layer.gate {
+            Some(gate) => (self.operations.swiglu)(linear(x, gate), up),
+            None => (self.operations.relu_squared)(up),
+        };
+        linear(inner, &layer.down)
     }
 }
 
-fn feed_forward(layer: &Layer<Tensor<2>>, x: Tensor<3>) -> Tensor<3> {
-    let up = linear(x.clone(), &layer.up);
-    let inner = match &layer.gate {
-        Some(gate) => swiglu(linear(x, gate), up),
-        None => relu_squared(up),
-    };
-    linear(inner, &layer.down)
+fn head(weights: &Weights<Tensor<2>>) -> Head {
+    match &weights.head {
+        Some(matrix) => Head::Own(matrix.clone()),
+        None => Head::Tied(weights.embed.clone()),
+    }
 }
 
 /// `x w` with `x` as one tall matrix: a single product is faster than one a batch.
@@ -179,7 +173,7 @@ fn layer_masks(
             if let Some((_, mask)) = built.iter().find(|(known, _)| *known == window) {
                 return mask.clone();
             }
-            let mask = AttentionMask::new(seq, window, device);
+            let mask = AttentionMask::new(seq, window, device).with_softcap(config.attention_softcap);
             built.push((window, mask.clone()));
             mask
         })

@@ -17,6 +17,7 @@ fn config() -> ModelConfig {
         embed_scale: true,
         qk_norm: true,
         softcap: None,
+        attention_softcap: None,
         value_embeddings: vec![],
         window: vec![],
         zero_init_outputs: false,
@@ -40,6 +41,7 @@ fn variants() -> Vec<ModelConfig> {
             value_embeddings: vec![0, 2],
             window: vec![3, 0],
             softcap: Some(5.0),
+            attention_softcap: Some(3.0),
             ..base
         },
     ]

@@ -1,6 +1,7 @@
 //! The optimisers by their properties, and by hand where one step can be written down. The whole trajectory against
 //! PyTorch is in `crates/train/tests/parity.rs`.
 
+use blueberry_kernels::Kernels;
 use blueberry_model::{Init, Kind, ParameterSpec};
 use blueberry_optim::{AdamwConfig, MuonConfig, MuonPrecision, OptimConfig, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -182,5 +183,48 @@ fn both_optimisers_descend_a_bowl() {
     }
     for (before, after) in before.iter().zip(distance(&parameters)) {
         assert!(after < 0.05 * before, "{before} to {after}");
+    }
+}
+
+/// Own versions and references take the same steps, from values that repeat nowhere.
+#[test]
+fn fused_steps_are_plain_steps() {
+    let specs = vec![
+        spec("wide", [17, 70], Kind::Matrix),
+        spec("table", [33, 9], Kind::Embedding),
+        spec("tall", [70, 17], Kind::Matrix),
+        spec("gain", [1, 17], Kind::Gain),
+        spec("square", [19, 19], Kind::Matrix),
+        spec("column", [5, 1], Kind::Matrix),
+    ];
+    let mut config = config();
+    config.clip = 1.0;
+    config.muon.weight_decay = 0.1;
+    config.adamw.weight_decay = 0.1;
+    let start = filled(&specs, |i| (i as f32 * 0.77).sin());
+    let run = |kernels| {
+        let mut optimizer = Optimizer::new(&config, specs.clone(), &start, None).with_kernels(kernels);
+        let mut parameters = start.clone();
+        let mut norms = Vec::new();
+        for step in 0..4 {
+            let gradients = filled(&specs, |i| ((step * 1013 + i * i) as f32 * 0.31).sin());
+            let update = optimizer.step(parameters, gradients, 0.5);
+            parameters = update.parameters;
+            norms.extend(update.squared_norms.into_data().try_into_vec::<f32>().expect("f32"));
+        }
+        let state = optimizer.state().into_iter().map(|(_, tensor)| tensor);
+        let tensors: Vec<Vec<f32>> = parameters.into_iter().chain(state).map(|t| values(&t)).collect();
+        (norms, tensors)
+    };
+    let (fused, plain) = (run(Kernels::Fused), run(Kernels::Plain));
+    for (fused, plain) in fused.0.iter().zip(&plain.0) {
+        assert!((fused - plain).abs() <= 1e-5 * plain, "norms: {fused} {plain}");
+    }
+    assert_eq!(fused.1.len(), plain.1.len());
+    for (index, (fused, plain)) in fused.1.iter().zip(&plain.1).enumerate() {
+        for (fused, plain) in fused.iter().zip(plain) {
+            // Singular values near 0 carry the rounding of the iteration, times a rate of 0.1.
+            assert!((fused - plain).abs() < 2e-5, "tensor {index}: {fused} {plain}");
+        }
     }
 }

@@ -45,6 +45,9 @@ pub struct ModelConfig {
     /// Caps logits to `-softcap..softcap` by a tanh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub softcap: Option<f64>,
+    /// The same for the scores of attention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention_softcap: Option<f64>,
     /// Layers whose values also get a learned vector for the token itself.
     #[serde(default)]
     pub value_embeddings: Vec<usize>,
@@ -168,9 +171,9 @@ impl ModelConfig {
     }
 
     fn validate_numbers(&self) -> Result<(), ConfigError> {
-        let softcap = self.softcap.unwrap_or(1.0);
         for (field, value) in [
-            ("softcap", softcap),
+            ("softcap", self.softcap.unwrap_or(1.0)),
+            ("attention_softcap", self.attention_softcap.unwrap_or(1.0)),
             ("init_std", self.init_std),
             ("rope_base", self.rope_base),
             ("norm_eps", self.norm_eps),

@@ -3,7 +3,7 @@
 //! A loss that agrees proves nothing: a release of Burn gave the right loss and wrong key and value
 //! gradients on WGPU. So every parameter's gradient is compared.
 
-use blueberry_kernels::Operations;
+use blueberry_kernels::{Kernels, Operations};
 use blueberry_model::{Activation, ModelConfig};
 use blueberry_optim::{AdamwConfig, MuonConfig, MuonPrecision, OptimConfig};
 use burn::tensor::{Device, Tensor};
@@ -56,6 +56,7 @@ pub fn check_config() -> ModelConfig {
         embed_scale: true,
         qk_norm: true,
         softcap: Some(15.0),
+        attention_softcap: Some(20.0),
         value_embeddings: vec![1],
         window: vec![0, 9],
         zero_init_outputs: false,
@@ -65,16 +66,17 @@ pub fn check_config() -> ModelConfig {
     }
 }
 
-/// Trains one step of the small model on `device` and on `cpu` and compares loss, gradients and updated
-/// parameters. Both activations are run.
+/// Trains one step of the small model on `device` with `kernels` and on `cpu` with the references, and compares loss,
+/// gradients and updated parameters. Both activations are run. The CPU itself is a device like any other: its own
+/// operations are held against the references.
 ///
 /// # Errors
 /// [`StepError`] when the device fails to compute at all.
-pub async fn check_device(device: &Device, cpu: &Device) -> Result<CheckReport, StepError> {
-    check_operations(device, cpu, Operations::default()).await
+pub async fn check_device(device: &Device, cpu: &Device, kernels: Kernels) -> Result<CheckReport, StepError> {
+    check_operations(device, cpu, Operations::new(kernels)).await
 }
 
-/// [`check_device`] with other versions of the operations on `device`; the CPU runs the usual ones.
+/// [`check_device`] with any versions of the operations on `device`.
 ///
 /// # Errors
 /// [`StepError`] when the device fails to compute at all.
@@ -93,7 +95,7 @@ pub async fn check_operations(
             activation,
             ..check_config()
         };
-        let expected = gradients(&config, cpu, Operations::default()).await?;
+        let expected = gradients(&config, cpu, Operations::new(Kernels::Plain)).await?;
         let found = gradients(&config, device, operations).await?;
         for ((what, expected), (_, found)) in expected.iter().zip(&found) {
             compared += 1;
@@ -202,11 +204,13 @@ mod tests {
     #[cfg(feature = "native")]
     fn a_broken_operation_fails_the_check_and_is_named() {
         let cpu = Device::flex();
-        let right = pollster::block_on(check_device(&cpu, &cpu)).expect("computes");
-        assert_eq!(right.worst.error, 0.0);
-        assert!(right.passed());
+        let right = pollster::block_on(check_device(&cpu, &cpu, Kernels::Fused)).expect("computes");
+        assert!(right.passed(), "{:?}", right.worst);
+        let same = pollster::block_on(check_device(&cpu, &cpu, Kernels::Plain)).expect("computes");
+        assert_eq!(same.worst.error, 0.0);
         let operations = Operations {
             attention: wrong_key_gradient,
+            ..Operations::default()
         };
         let wrong = pollster::block_on(check_operations(&cpu, &cpu, operations)).expect("computes");
         assert!(!wrong.passed());

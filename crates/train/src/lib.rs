@@ -21,6 +21,7 @@ mod trainer;
 pub mod native;
 
 pub use batch::Batch;
+pub use blueberry_kernels::Kernels;
 pub use clock::Clock;
 pub use curriculum::{Curriculum, Stage, StepShape};
 pub use device_check::{

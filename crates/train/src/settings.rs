@@ -1,6 +1,7 @@
 //! Everything a run is told. A preset is a TOML file of these types; a run resolves it once, with its
 //! overrides, into [`Settings`], which goes into the log as it is.
 
+use blueberry_kernels::Kernels;
 use blueberry_model::{ConfigError, ModelConfig};
 use blueberry_optim::{OptimConfig, OptimConfigError, Schedule};
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,9 @@ use thiserror::Error;
 pub struct Preset {
     /// One line for people.
     pub description: String,
+    /// Which versions of the operations run.
+    #[serde(default)]
+    pub kernels: Kernels,
     /// The model.
     pub model: ModelConfig,
     /// The optimisers.
@@ -68,6 +72,9 @@ pub struct TrainSettings {
     /// How often the data may be seen.
     #[serde(default = "one_epoch")]
     pub epochs: u64,
+    /// Adds `z_loss * (ln sum exp logits)^2` to the training loss (not to evaluations); 0 adds nothing.
+    #[serde(default)]
+    pub z_loss: f64,
 }
 
 /// Where the tokens come from.
@@ -250,6 +257,10 @@ impl Preset {
                 temperature.to_string(),
                 "must be a number above 0",
             );
+        }
+        let z_loss = self.train.z_loss;
+        if !(z_loss.is_finite() && z_loss >= 0.0) {
+            return range("train.z_loss", z_loss.to_string(), "must be a number, 0 or above");
         }
         if self.eval.tokens < self.eval.seq_len as u64 {
             return range(

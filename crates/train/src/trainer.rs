@@ -8,7 +8,7 @@ use blueberry_optim::{OptimConfig, Optimizer};
 use burn::tensor::{Device, FloatDType, Tensor};
 use thiserror::Error;
 
-use crate::Batch;
+use crate::{Batch, Preset};
 
 /// Weights, optimiser, and what is needed to run them on a device.
 pub struct Trainer {
@@ -20,6 +20,7 @@ pub struct Trainer {
     /// By sequence length and window limit, since masks and position tables depend on them.
     models: HashMap<(usize, Option<usize>), Model>,
     operations: Operations,
+    z_loss: f64,
 }
 
 /// What a step measured, read back from the device.
@@ -71,6 +72,24 @@ impl Trainer {
             optimizer,
             models: HashMap::new(),
             operations: Operations::default(),
+            z_loss: 0.0,
+        }
+    }
+
+    /// The same trainer with a z-loss in its training loss; evaluations are without it.
+    #[must_use]
+    pub fn with_z_loss(self, z_loss: f64) -> Self {
+        Self { z_loss, ..self }
+    }
+
+    /// What a preset asks for; see [`Trainer::new`].
+    pub fn for_preset(preset: &Preset, seed: u64, device: &Device, half: Option<FloatDType>) -> Self {
+        let trainer = Self::new(&preset.model, &preset.optim, seed, device, half)
+            .with_operations(Operations::new(preset.kernels))
+            .with_z_loss(preset.train.z_loss);
+        Self {
+            optimizer: trainer.optimizer.with_kernels(preset.kernels),
+            ..trainer
         }
     }
 
@@ -186,7 +205,9 @@ impl Trainer {
         let mut total: Option<(Tensor<1>, Vec<Tensor<2>>)> = None;
         for batch in micro_batches {
             let (tokens, targets) = batch.to_device(&self.device);
-            let loss = self.model(batch.seq(), window).loss(&weights, tokens, targets) * share;
+            let z_loss = self.z_loss;
+            let model = self.model(batch.seq(), window);
+            let loss = model.loss(&weights, tokens, targets, z_loss) * share;
             let mut tape = loss.backward();
             let gradients = leaves.iter().zip(&self.specs).map(|(leaf, spec)| {
                 leaf.grad_remove(&mut tape)
@@ -214,7 +235,7 @@ impl Trainer {
     pub async fn loss(&mut self, batch: &Batch) -> Result<f64, StepError> {
         let weights = self.tree(self.parameters.clone());
         let (tokens, targets) = batch.to_device(&self.device);
-        let loss = self.model(batch.seq(), None).loss(&weights, tokens, targets);
+        let loss = self.model(batch.seq(), None).loss(&weights, tokens, targets, 0.0);
         Ok(f64::from(read(loss).await?[0]))
     }
 

@@ -11,6 +11,8 @@ use std::process::exit;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use blueberry_kernels::Kernels;
+use blueberry_kernels::Kernels;
 use blueberry_train::native::{OpenDevice, open};
 use blueberry_train::{TOLERANCE, check_device};
 use burn::tensor::Device;
@@ -54,7 +56,7 @@ fn wgpu_computes_what_the_cpu_computes() {
     let device = wgpu().device;
     let cpu = Device::flex();
 
-    let report = pollster::block_on(check_device(&device, &cpu)).expect("computes");
+    let report = pollster::block_on(check_device(&device, &cpu, Kernels::Fused)).expect("computes");
     println!("device check: {report:?}");
     assert!(report.passed(), "{report:?}");
 

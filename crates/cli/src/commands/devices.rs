@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use blueberry_train::native::{DeviceInfo, discover, open, open_cpu};
-use blueberry_train::{CheckReport, TOLERANCE, check_device};
+use blueberry_train::{CheckReport, Kernels, TOLERANCE, check_device};
 use serde_json::{Value, json};
 
 use crate::args::DevicesArgs;
@@ -47,6 +47,7 @@ fn check(info: &DeviceInfo) -> Result<CheckReport> {
     Ok(pollster::block_on(check_device(
         &device.device,
         &open_cpu().device,
+        Kernels::Fused,
     ))?)
 }
 

@@ -1,5 +1,9 @@
 //! Causal attention by blocks of queries: scores exist for one block at a time, and the backward pass makes them
 //! again, so memory grows with the sequence and not with its square (Dao et al., "FlashAttention", 2022).
+//!
+//! Heads lie beside one another in a row, so nothing is transposed on the way in or out. The unit of work is a
+//! [`Task`]: some blocks of one query head. Tasks depend on the sizes alone, and what several of them add to one
+//! key/value head is summed in their order, so results do not depend on the number of threads.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -10,12 +14,24 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use rayon::prelude::*;
 
-use super::math::{exp_negative, vectorised};
-use super::product::{Matrix, product};
+use super::math::{LANES, dot, exp_negative, tanh, vectorised};
+use super::product::{Matrix, Parallelism, Shared, Target, product, product_on};
 use super::slices::{floats, tensor, uninitialised};
 
 /// Queries of a block.
 const BLOCK: usize = 64;
+
+/// Queries of a task.
+const TASK: usize = 256;
+
+/// What a score goes through besides the scale.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scores {
+    /// Position `i` sees `j` with `i - window < j <= i`.
+    pub window: usize,
+    /// Scores stay within `-softcap..softcap`.
+    pub softcap: Option<f32>,
+}
 
 /// Sizes of one call.
 #[derive(Clone, Copy, Debug)]
@@ -25,47 +41,114 @@ struct Shape {
     kv_heads: usize,
     seq: usize,
     head_dim: usize,
-    window: usize,
+    scores: Scores,
 }
 
 impl Shape {
-    fn of(q: &FlexTensor, k: &FlexTensor, window: usize) -> Self {
-        let (q, kv_heads) = (q.shape(), k.shape()[1]);
+    fn of(q: &FlexTensor, k: &FlexTensor, scores: Scores) -> Self {
+        let (q, kv_heads) = (q.shape(), k.shape()[2]);
         Self {
             batch: q[0],
-            heads: q[1],
+            seq: q[1],
+            heads: q[2],
             kv_heads,
-            seq: q[2],
             head_dim: q[3],
-            window,
+            scores,
         }
-    }
-
-    /// Values of one head of one sequence.
-    fn head(&self) -> usize {
-        self.seq * self.head_dim
-    }
-
-    /// Query heads that share a key/value head.
-    fn group(&self) -> usize {
-        self.heads / self.kv_heads
     }
 
     fn scale(&self) -> f32 {
         1.0 / (self.head_dim as f32).sqrt()
     }
 
-    /// The blocks of a sequence: queries `from..to`, and the first key that any of them sees.
-    fn blocks(&self) -> impl Iterator<Item = Block> + use<> {
-        let Self { seq, window, .. } = *self;
-        (0..seq).step_by(BLOCK).map(move |from| Block {
+    /// From a position's queries to the next one's.
+    fn q_stride(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// From a position's keys to the next one's.
+    fn kv_stride(&self) -> usize {
+        self.kv_heads * self.head_dim
+    }
+
+    /// Where the queries of a position begin.
+    fn q_offset(&self, task: &Task, position: usize) -> usize {
+        (task.sequence * self.seq + position) * self.q_stride() + task.head * self.head_dim
+    }
+
+    /// Where the keys of a position begin that the task's head uses.
+    fn kv_offset(&self, task: &Task, position: usize) -> usize {
+        let kv_head = task.head / (self.heads / self.kv_heads);
+        (task.sequence * self.seq + position) * self.kv_stride() + kv_head * self.head_dim
+    }
+
+    /// All of the work, the longest tasks first.
+    fn tasks(&self) -> Vec<Task> {
+        let starts = (0..self.seq).step_by(TASK).rev();
+        starts
+            .flat_map(|from| {
+                (0..self.batch).flat_map(move |sequence| {
+                    (0..self.heads).map(move |head| Task {
+                        sequence,
+                        head,
+                        from,
+                        to: (from + TASK).min(self.seq),
+                    })
+                })
+            })
+            .collect()
+    }
+
+    fn queries<'a>(&self, values: &'a [f32], task: &Task, block: Block) -> Matrix<'a> {
+        let values = &values[self.q_offset(task, block.from)..];
+        Matrix::strided(values, block.rows(), self.head_dim, self.q_stride())
+    }
+
+    fn keys<'a>(&self, values: &'a [f32], task: &Task, block: Block) -> Matrix<'a> {
+        let values = &values[self.kv_offset(task, block.first_key)..];
+        Matrix::strided(values, block.keys(), self.head_dim, self.kv_stride())
+    }
+
+    /// # Safety
+    /// As that of [`Shared::target`]; tasks differ in their queries.
+    unsafe fn queries_of<'a>(&self, memory: &Shared<'a>, task: &Task, block: Block) -> Target<'a> {
+        // SAFETY: the caller's.
+        unsafe {
+            memory.target(
+                self.q_offset(task, block.from),
+                block.rows(),
+                self.head_dim,
+                self.q_stride(),
+            )
+        }
+    }
+}
+
+/// Queries `from..to` of one head of one sequence.
+#[derive(Clone, Copy, Debug)]
+struct Task {
+    sequence: usize,
+    head: usize,
+    from: usize,
+    to: usize,
+}
+
+impl Task {
+    /// The first key that any of its queries sees.
+    fn first_key(&self, window: usize) -> usize {
+        (self.from + 1).saturating_sub(window)
+    }
+
+    fn blocks(self, window: usize) -> impl Iterator<Item = Block> {
+        (self.from..self.to).step_by(BLOCK).map(move |from| Block {
             from,
-            to: (from + BLOCK).min(seq),
+            to: (from + BLOCK).min(self.to),
             first_key: (from + 1).saturating_sub(window),
         })
     }
 }
 
+/// Queries `from..to`, and the first key that any of them sees.
 #[derive(Clone, Copy)]
 struct Block {
     from: usize,
@@ -89,15 +172,16 @@ impl Block {
     }
 }
 
-/// `q` is `[batch, heads, seq, head_dim]`, `k` and `v` are `[batch, kv_heads, seq, head_dim]`; gives the result and
-/// for each query the `ln sum exp` of its scores.
+/// `q` is `[batch, seq, heads, head_dim]`, `k` and `v` are `[batch, seq, kv_heads, head_dim]`; gives the result and
+/// of each query the `ln sum exp` of its scores, `[batch, heads, seq]`.
 pub(super) fn forward(
     q: &FlexTensor,
     k: &FlexTensor,
     v: &FlexTensor,
-    window: usize,
+    scores: Scores,
 ) -> (FloatTensor<Flex>, Vec<f32>) {
-    let shape = Shape::of(q, k, window);
+    let shape = Shape::of(q, k, scores);
+    let dims = q.shape();
     let (mut hold_q, mut hold_k, mut hold_v) = (None, None, None);
     let (q, k, v) = (
         floats(q, &mut hold_q),
@@ -106,67 +190,89 @@ pub(super) fn forward(
     );
     let mut out = uninitialised(q.len());
     let mut log_sums = uninitialised(shape.batch * shape.heads * shape.seq);
-    out.par_chunks_mut(shape.head())
-        .zip(log_sums.par_chunks_mut(shape.seq))
-        .enumerate()
-        .for_each(|(head, (out, log_sums))| {
-            let kv = head / shape.group() * shape.head();
-            let q = &q[head * shape.head()..][..shape.head()];
-            let (k, v) = (&k[kv..][..shape.head()], &v[kv..][..shape.head()]);
-            forward_head(&shape, q, k, v, out, log_sums);
-        });
-    let Shape {
-        batch,
-        heads,
-        seq,
-        head_dim,
-        ..
-    } = shape;
-    (tensor(out, &[batch, heads, seq, head_dim]), log_sums)
+    let (out_memory, sums_memory) = (Shared::new(&mut out), Shared::new(&mut log_sums));
+    shape.tasks().into_par_iter().for_each(|task| {
+        let first = (task.sequence * shape.heads + task.head) * shape.seq + task.from;
+        // SAFETY: tasks differ in head or queries, so no two have a query's sum in common.
+        let sums = unsafe { sums_memory.slice(first, task.to - task.from) };
+        forward_task(&shape, &task, [q, k, v], &out_memory, sums);
+    });
+    (tensor(out, &dims), log_sums)
 }
 
-fn forward_head(shape: &Shape, q: &[f32], k: &[f32], v: &[f32], out: &mut [f32], log_sums: &mut [f32]) {
-    let d = shape.head_dim;
+fn forward_task(shape: &Shape, task: &Task, [q, k, v]: [&[f32]; 3], out: &Shared<'_>, log_sums: &mut [f32]) {
+    let Scores { window, softcap } = shape.scores;
     let mut scores = Vec::new();
-    for block in shape.blocks() {
+    for block in task.blocks(window) {
         let (rows, keys) = (block.rows(), block.keys());
         scores.resize(rows * keys, 0.0);
-        let queries = Matrix::new(&q[block.from * d..block.to * d], rows, d);
-        let seen_keys = Matrix::new(&k[block.first_key * d..block.to * d], keys, d);
+        let (queries, seen_keys) = (shape.queries(q, task, block), shape.keys(k, task, block));
         product(&mut scores, 0.0, queries, seen_keys.t(), shape.scale());
         for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
-            log_sums[block.from + row] = softmax_seen(scores, block.seen(row, shape.window));
+            let sum = softmax_seen(scores, block.seen(row, window), softcap);
+            log_sums[block.from - task.from + row] = sum;
         }
-        let values = Matrix::new(&v[block.first_key * d..block.to * d], keys, d);
-        product(
-            &mut out[block.from * d..block.to * d],
-            0.0,
-            Matrix::new(&scores, rows, keys),
-            values,
-            1.0,
-        );
+        // SAFETY: no other task has these queries, and this one takes them once.
+        let out = unsafe { shape.queries_of(out, task, block) };
+        let (shares, values) = (Matrix::new(&scores, rows, keys), shape.keys(v, task, block));
+        product_on(Parallelism::None, out, 0.0, shares, values, 1.0);
     }
 }
 
 /// Turns scores into shares, zero outside `seen`; gives the `ln sum exp` of those inside.
-fn softmax_seen(scores: &mut [f32], seen: std::ops::Range<usize>) -> f32 {
+fn softmax_seen(scores: &mut [f32], seen: std::ops::Range<usize>, softcap: Option<f32>) -> f32 {
     scores[..seen.start].fill(0.0);
     scores[seen.end..].fill(0.0);
     let scores = &mut scores[seen];
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    exponentials(scores, largest);
-    let sum: f32 = scores.iter().sum();
+    if let Some(cap) = softcap {
+        capped(scores, cap);
+    }
+    let largest = largest(scores);
+    let sum = exponentials(scores, largest);
     let inverse = 1.0 / sum;
     scores.iter_mut().for_each(|share| *share *= inverse);
     largest + sum.ln()
 }
 
 vectorised! {
-    /// `exp(x - shift)` in place; no `x` is above `shift`, but for rounding.
-    fn exponentials(values: &mut [f32], shift: f32) {
-        for x in values {
-            *x = exp_negative(*x - shift);
+    fn capped(scores: &mut [f32], cap: f32) {
+        let inverse = 1.0 / cap;
+        for x in scores {
+            *x = cap * tanh(*x * inverse);
         }
+    }
+}
+
+vectorised! {
+    fn largest(values: &[f32]) -> f32 {
+        let mut lanes = [f32::NEG_INFINITY; LANES];
+        let (chunks, rest) = values.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
+            }
+        }
+        lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+    }
+}
+
+vectorised! {
+    /// `exp(x - shift)` in place, and their sum; no `x` is above `shift`, but for rounding.
+    fn exponentials(values: &mut [f32], shift: f32) -> f32 {
+        let mut sums = [0.0f32; LANES];
+        let (chunks, rest) = values.as_chunks_mut::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                chunk[lane] = exp_negative(chunk[lane] - shift);
+                sums[lane] += chunk[lane];
+            }
+        }
+        let mut sum = sums.iter().sum::<f32>();
+        for x in rest {
+            *x = exp_negative(*x - shift);
+            sum += *x;
+        }
+        sum
     }
 }
 
@@ -178,11 +284,11 @@ pub(super) struct Saved {
     v: FlexTensor,
     out: FlexTensor,
     log_sums: Vec<f32>,
-    window: usize,
+    scores: Scores,
 }
 
-/// One key/value head with the query heads that share it, as slices.
-struct Group<'a> {
+/// [`Saved`] and the upstream gradient as slices.
+struct Inputs<'a> {
     q: &'a [f32],
     k: &'a [f32],
     v: &'a [f32],
@@ -191,104 +297,159 @@ struct Group<'a> {
     log_sums: &'a [f32],
 }
 
+/// What one task adds to the gradients of the keys `first_key..to` and of their values, row by row.
+struct KeySlopes {
+    task: Task,
+    first_key: usize,
+    k: Vec<f32>,
+    v: Vec<f32>,
+}
+
 fn backward(saved: &Saved, upstream: &FlexTensor) -> [FloatTensor<Flex>; 3] {
-    let shape = Shape::of(&saved.q, &saved.k, saved.window);
+    let shape = Shape::of(&saved.q, &saved.k, saved.scores);
     let mut holds = [None, None, None, None, None];
     let [hold_q, hold_k, hold_v, hold_out, hold_upstream] = &mut holds;
-    let (q, k, v) = (
-        floats(&saved.q, hold_q),
-        floats(&saved.k, hold_k),
-        floats(&saved.v, hold_v),
-    );
-    let (out, upstream) = (floats(&saved.out, hold_out), floats(upstream, hold_upstream));
-    let mut dq = uninitialised(q.len());
-    let mut dk = vec![0.0; k.len()];
-    let mut dv = vec![0.0; v.len()];
-    let (head, group) = (shape.head(), shape.group());
-    dq.par_chunks_mut(head * group)
-        .zip(dk.par_chunks_mut(head))
-        .zip(dv.par_chunks_mut(head))
-        .enumerate()
-        .for_each(|(index, ((dq, dk), dv))| {
-            let queries = index * head * group..(index + 1) * head * group;
-            let keys = index * head..(index + 1) * head;
-            let group = Group {
-                q: &q[queries.clone()],
-                k: &k[keys.clone()],
-                v: &v[keys],
-                out: &out[queries.clone()],
-                upstream: &upstream[queries],
-                log_sums: &saved.log_sums[index * group * shape.seq..][..group * shape.seq],
-            };
-            backward_group(&shape, &group, dq, dk, dv);
-        });
-    let Shape {
-        batch,
-        heads,
-        kv_heads,
-        seq,
-        head_dim,
-        ..
-    } = shape;
+    let inputs = Inputs {
+        q: floats(&saved.q, hold_q),
+        k: floats(&saved.k, hold_k),
+        v: floats(&saved.v, hold_v),
+        out: floats(&saved.out, hold_out),
+        upstream: floats(upstream, hold_upstream),
+        log_sums: &saved.log_sums,
+    };
+    let mut dq = uninitialised(inputs.q.len());
+    let memory = Shared::new(&mut dq);
+    let parts: Vec<KeySlopes> = shape
+        .tasks()
+        .into_par_iter()
+        .map(|task| backward_task(&shape, task, &inputs, &memory))
+        .collect();
+    let (dk, dv) = sum_by_key(&shape, &parts);
     [
-        tensor(dq, &[batch, heads, seq, head_dim]),
-        tensor(dk, &[batch, kv_heads, seq, head_dim]),
-        tensor(dv, &[batch, kv_heads, seq, head_dim]),
+        tensor(dq, &saved.q.shape()),
+        tensor(dk, &saved.k.shape()),
+        tensor(dv, &saved.v.shape()),
     ]
 }
 
 /// With shares `P`, `dP = dO V^T`, `dS = P * (dP - rowsum(dO * O))`: `dQ = dS K`, `dK = dS^T Q`, `dV = P^T dO`, the
 /// scale on both of the first.
-fn backward_group(shape: &Shape, group: &Group<'_>, dq: &mut [f32], dk: &mut [f32], dv: &mut [f32]) {
-    let d = shape.head_dim;
+fn backward_task(shape: &Shape, task: Task, inputs: &Inputs<'_>, dq: &Shared<'_>) -> KeySlopes {
+    let (d, window) = (shape.head_dim, shape.scores.window);
+    let first_key = task.first_key(window);
+    let mut sums = KeySlopes {
+        task,
+        first_key,
+        k: vec![0.0; (task.to - first_key) * d],
+        v: vec![0.0; (task.to - first_key) * d],
+    };
     let (mut shares, mut slopes) = (Vec::new(), Vec::new());
-    for head in 0..shape.group() {
-        let start = head * shape.head();
-        for block in shape.blocks() {
-            let (rows, keys) = (block.rows(), block.keys());
-            shares.resize(rows * keys, 0.0);
-            slopes.resize(rows * keys, 0.0);
-            let of_block = start + block.from * d..start + block.to * d;
-            let of_keys = block.first_key * d..block.to * d;
-            let q = Matrix::new(&group.q[of_block.clone()], rows, d);
-            let upstream = Matrix::new(&group.upstream[of_block.clone()], rows, d);
-            let k = Matrix::new(&group.k[of_keys.clone()], keys, d);
-            let v = Matrix::new(&group.v[of_keys.clone()], keys, d);
-            product(&mut shares, 0.0, q, k.t(), shape.scale());
-            product(&mut slopes, 0.0, upstream, v.t(), 1.0);
-            let outs = group.out[of_block.clone()].chunks_exact(d);
-            let upstreams = group.upstream[of_block.clone()].chunks_exact(d);
-            let tiles = shares.chunks_exact_mut(keys).zip(slopes.chunks_exact_mut(keys));
-            for (row, ((shares, slopes), (out, upstream))) in tiles.zip(outs.zip(upstreams)).enumerate() {
-                let log_sum = group.log_sums[head * shape.seq + block.from + row];
-                let along: f32 = out.iter().zip(upstream).map(|(o, u)| o * u).sum();
-                slopes_of_row(shares, slopes, block.seen(row, shape.window), log_sum, along);
-            }
-            let (p, ds) = (Matrix::new(&shares, rows, keys), Matrix::new(&slopes, rows, keys));
-            product(&mut dq[of_block], 0.0, ds, k, shape.scale());
-            product(&mut dk[of_keys.clone()], 1.0, ds.t(), q, shape.scale());
-            product(&mut dv[of_keys], 1.0, p.t(), upstream, 1.0);
+    for block in task.blocks(window) {
+        let (rows, keys) = (block.rows(), block.keys());
+        shares.resize(rows * keys, 0.0);
+        slopes.resize(rows * keys, 0.0);
+        let q = shape.queries(inputs.q, &task, block);
+        let upstream = shape.queries(inputs.upstream, &task, block);
+        let (k, v) = (
+            shape.keys(inputs.k, &task, block),
+            shape.keys(inputs.v, &task, block),
+        );
+        product(&mut shares, 0.0, q, k.t(), shape.scale());
+        product(&mut slopes, 0.0, upstream, v.t(), 1.0);
+        slopes_of_block(shape, &task, block, inputs, &mut shares, &mut slopes);
+        let (p, ds) = (Matrix::new(&shares, rows, keys), Matrix::new(&slopes, rows, keys));
+        // SAFETY: no other task has these queries, and this one takes them once.
+        let dq = unsafe { shape.queries_of(dq, &task, block) };
+        product_on(Parallelism::None, dq, 0.0, ds, k, shape.scale());
+        let of_keys = (block.first_key - first_key) * d..(block.to - first_key) * d;
+        product(&mut sums.k[of_keys.clone()], 1.0, ds.t(), q, shape.scale());
+        product(&mut sums.v[of_keys], 1.0, p.t(), upstream, 1.0);
+    }
+    sums
+}
+
+/// `shares` come in as scores and go out as `P`; `slopes` come in as `dP` and go out as `dS`.
+fn slopes_of_block(
+    shape: &Shape,
+    task: &Task,
+    block: Block,
+    inputs: &Inputs<'_>,
+    shares: &mut [f32],
+    slopes: &mut [f32],
+) {
+    let first = (task.sequence * shape.heads + task.head) * shape.seq + block.from;
+    let rows = shares
+        .chunks_exact_mut(block.keys())
+        .zip(slopes.chunks_exact_mut(block.keys()));
+    for (row, (shares, slopes)) in rows.enumerate() {
+        let at = shape.q_offset(task, block.from + row);
+        let at = at..at + shape.head_dim;
+        let along = dot(&inputs.out[at.clone()], &inputs.upstream[at]);
+        let seen = block.seen(row, shape.scores.window);
+        for values in [&mut *shares, &mut *slopes] {
+            values[..seen.start].fill(0.0);
+            values[seen.end..].fill(0.0);
+        }
+        let (shares, slopes) = (&mut shares[seen.clone()], &mut slopes[seen]);
+        let log_sum = inputs.log_sums[first + row];
+        match shape.scores.softcap {
+            None => slopes_of_row(shares, slopes, log_sum, along),
+            Some(cap) => capped_slopes_of_row(shares, slopes, log_sum, along, cap),
         }
     }
 }
 
-/// `shares` come in as scores and go out as `P`; `slopes` come in as `dP` and go out as `dS`.
-fn slopes_of_row(
-    shares: &mut [f32],
-    slopes: &mut [f32],
-    seen: std::ops::Range<usize>,
-    log_sum: f32,
-    along: f32,
-) {
-    for values in [&mut *shares, &mut *slopes] {
-        values[..seen.start].fill(0.0);
-        values[seen.end..].fill(0.0);
+vectorised! {
+    fn slopes_of_row(shares: &mut [f32], slopes: &mut [f32], log_sum: f32, along: f32) {
+        for (share, slope) in shares.iter_mut().zip(slopes) {
+            *share = exp_negative(*share - log_sum);
+            *slope = *share * (*slope - along);
+        }
     }
-    let (shares, slopes) = (&mut shares[seen.clone()], &mut slopes[seen]);
-    exponentials(shares, log_sum);
-    for (slope, share) in slopes.iter_mut().zip(&*shares) {
-        *slope = share * (*slope - along);
+}
+
+vectorised! {
+    fn capped_slopes_of_row(shares: &mut [f32], slopes: &mut [f32], log_sum: f32, along: f32, cap: f32) {
+        let inverse = 1.0 / cap;
+        for (share, slope) in shares.iter_mut().zip(slopes) {
+            let bent = tanh(*share * inverse);
+            *share = exp_negative(cap * bent - log_sum);
+            *slope = *share * (*slope - along) * (1.0 - bent * bent);
+        }
     }
+}
+
+/// Adds up what the tasks found, one key/value head of one sequence a thread.
+fn sum_by_key(shape: &Shape, parts: &[KeySlopes]) -> (Vec<f32>, Vec<f32>) {
+    let len = shape.batch * shape.seq * shape.kv_stride();
+    let (mut dk, mut dv) = (vec![0.0f32; len], vec![0.0f32; len]);
+    let (dk_memory, dv_memory) = (Shared::new(&mut dk), Shared::new(&mut dv));
+    let group = shape.heads / shape.kv_heads;
+    (0..shape.batch * shape.kv_heads)
+        .into_par_iter()
+        .for_each(|index| {
+            let (sequence, kv_head) = (index / shape.kv_heads, index % shape.kv_heads);
+            let own = |part: &&KeySlopes| part.task.sequence == sequence && part.task.head / group == kv_head;
+            for part in parts.iter().filter(own) {
+                let rows = part
+                    .k
+                    .chunks_exact(shape.head_dim)
+                    .zip(part.v.chunks_exact(shape.head_dim));
+                for (row, (k, v)) in rows.enumerate() {
+                    let at = shape.kv_offset(&part.task, part.first_key + row);
+                    // SAFETY: no other thread has this key/value head of this sequence.
+                    let (dk, dv) = unsafe {
+                        (
+                            dk_memory.slice(at, shape.head_dim),
+                            dv_memory.slice(at, shape.head_dim),
+                        )
+                    };
+                    dk.iter_mut().zip(k).for_each(|(sum, x)| *sum += x);
+                    dv.iter_mut().zip(v).for_each(|(sum, x)| *sum += x);
+                }
+            }
+        });
+    (dk, dv)
 }
 
 #[derive(Debug)]
@@ -299,12 +460,7 @@ impl Backward<Flex, 3> for Attention {
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let upstream = grads.consume::<Flex>(&ops.node);
-        let gradients = backward(&ops.state, &upstream);
-        for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
-            if let Some(parent) = parent {
-                grads.register::<Flex>(parent.id, gradient);
-            }
-        }
+        register!(grads, ops.parents, backward(&ops.state, &upstream));
     }
 }
 
@@ -312,14 +468,14 @@ pub(super) fn tracked<C: CheckpointStrategy>(
     q: FloatTensor<Autodiff<Flex, C>>,
     k: FloatTensor<Autodiff<Flex, C>>,
     v: FloatTensor<Autodiff<Flex, C>>,
-    window: usize,
+    scores: Scores,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let prepared = Attention
         .prepare::<C>([q.node(), k.node(), v.node()])
         .compute_bound()
         .stateful();
     let (q, k, v) = (q.into_primitive(), k.into_primitive(), v.into_primitive());
-    let (out, log_sums) = forward(&q, &k, &v, window);
+    let (out, log_sums) = forward(&q, &k, &v, scores);
     match prepared {
         OpsKind::Tracked(prep) => {
             let saved = Saved {
@@ -328,7 +484,7 @@ pub(super) fn tracked<C: CheckpointStrategy>(
                 v,
                 out: out.clone(),
                 log_sums,
-                window,
+                scores,
             };
             prep.finish(saved, out)
         }

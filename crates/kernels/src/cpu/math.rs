@@ -50,6 +50,26 @@ pub(crate) fn exp_negative(x: f32) -> f32 {
     if x < -87.0 { 0.0 } else { value * scale }
 }
 
+/// `sum a_i b_i`, in lanes.
+#[inline(always)]
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+/// `tanh x`, by `1 - 2 e^(-2x) / (1 + e^(-2x))` of `|x|`.
+#[inline(always)]
+pub(crate) fn tanh(x: f32) -> f32 {
+    let small = exp_negative(-2.0 * x.abs());
+    ((1.0 - small) / (1.0 + small)).copysign(x)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +84,17 @@ mod tests {
         }
         // 2 units in the last place of f32 are 2.4e-7.
         assert!(worst < 2.4e-7, "{worst:e}");
+    }
+
+    #[test]
+    fn the_hyperbolic_tangent_is_right_to_f32_of_1() {
+        for i in -200_000..=200_000 {
+            let x = i as f32 * 1e-4;
+            let error = (f64::from(tanh(x)) - f64::from(x).tanh()).abs();
+            assert!(error < 2e-7, "tanh {x}: off by {error:e}");
+        }
+        assert_eq!((tanh(f32::INFINITY), tanh(f32::NEG_INFINITY)), (1.0, -1.0));
+        assert!(tanh(f32::NAN).is_nan());
     }
 
     #[test]

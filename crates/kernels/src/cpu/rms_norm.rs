@@ -9,7 +9,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use rayon::prelude::*;
 
-use super::math::{LANES, vectorised};
+use super::math::{dot, vectorised};
 use super::slices::{floats, tensor, uninitialised};
 
 /// Rows that one thread takes at a time; also the unit in which the gain's gradient is gathered, so that its
@@ -42,18 +42,6 @@ vectorised! {
             }
         }
     }
-}
-
-#[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; LANES];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
 vectorised! {
@@ -89,7 +77,7 @@ fn backward(
     gain: &FlexTensor,
     upstream: &FlexTensor,
     scales: &[f32],
-) -> (FloatTensor<Flex>, FloatTensor<Flex>) {
+) -> [FloatTensor<Flex>; 2] {
     let (mut hold_x, mut hold_gain, mut hold_upstream) = (None, None, None);
     let shape = x.shape();
     let n = gain.shape()[1];
@@ -112,7 +100,7 @@ fn backward(
     for part in parts {
         dgain.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
     }
-    (tensor(dx, &shape), tensor(dgain, &[1, n]))
+    [tensor(dx, &shape), tensor(dgain, &[1, n])]
 }
 
 #[derive(Debug)]
@@ -122,16 +110,9 @@ impl Backward<Flex, 2> for RmsNorm {
     type State = (FlexTensor, FlexTensor, Vec<f32>);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [x_node, gain_node] = ops.parents;
         let (x, gain, scales) = ops.state;
         let upstream = grads.consume::<Flex>(&ops.node);
-        let (dx, dgain) = backward(&x, &gain, &upstream, &scales);
-        if let Some(node) = x_node {
-            grads.register::<Flex>(node.id, dx);
-        }
-        if let Some(node) = gain_node {
-            grads.register::<Flex>(node.id, dgain);
-        }
+        register!(grads, ops.parents, backward(&x, &gain, &upstream, &scales));
     }
 }
 
@@ -152,4 +133,72 @@ pub(super) fn tracked<C: CheckpointStrategy>(
         }
         OpsKind::UnTracked(prep) => prep.finish(forward(&x.into_primitive(), &gain.into_primitive(), eps).0),
     }
+}
+
+/// `x + delta`, and the sum normalised, in one pass; also `1 / rms` of each row.
+pub(super) fn add_forward(
+    x: &FlexTensor,
+    delta: &FlexTensor,
+    gain: &FlexTensor,
+    eps: f64,
+) -> ([FloatTensor<Flex>; 2], Vec<f32>) {
+    let (mut hold_x, mut hold_delta, mut hold_gain) = (None, None, None);
+    let shape = x.shape();
+    let n = gain.shape()[1];
+    let (x, delta) = (floats(x, &mut hold_x), floats(delta, &mut hold_delta));
+    let gain = floats(gain, &mut hold_gain);
+    let (mut sum, mut out) = (uninitialised(x.len()), uninitialised(x.len()));
+    let mut scales = uninitialised(x.len() / n);
+    out.par_chunks_mut(ROWS * n)
+        .zip(sum.par_chunks_mut(ROWS * n).zip(scales.par_chunks_mut(ROWS)))
+        .zip(x.par_chunks(ROWS * n).zip(delta.par_chunks(ROWS * n)))
+        .for_each(|((out, (sum, scales)), (x, delta))| {
+            for ((sum, x), delta) in sum.iter_mut().zip(x).zip(delta) {
+                *sum = x + delta;
+            }
+            normalise(sum, gain, eps as f32, out, scales);
+        });
+    ([tensor(sum, &shape), tensor(out, &shape)], scales)
+}
+
+/// The sum's gradient goes to both of its terms.
+#[derive(Debug)]
+struct Sum;
+
+impl Backward<Flex, 2> for Sum {
+    type State = ();
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let upstream = grads.consume::<Flex>(&ops.node);
+        register!(grads, ops.parents, [upstream.clone(), upstream]);
+    }
+}
+
+/// Two nodes, the sum and its normalisation, filled by one pass.
+pub(super) fn add_tracked<C: CheckpointStrategy>(
+    x: FloatTensor<Autodiff<Flex, C>>,
+    delta: FloatTensor<Autodiff<Flex, C>>,
+    gain: FloatTensor<Autodiff<Flex, C>>,
+    eps: f64,
+) -> (FloatTensor<Autodiff<Flex, C>>, FloatTensor<Autodiff<Flex, C>>) {
+    let prepared = Sum
+        .prepare::<C>([x.node(), delta.node()])
+        .compute_bound()
+        .stateful();
+    let gain_node = gain.node();
+    let (x, delta, gain) = (x.into_primitive(), delta.into_primitive(), gain.into_primitive());
+    let ([sum, out], scales) = add_forward(&x, &delta, &gain, eps);
+    let summed = match prepared {
+        OpsKind::Tracked(prep) => prep.finish((), sum.clone()),
+        OpsKind::UnTracked(prep) => prep.finish(sum.clone()),
+    };
+    let prepared = RmsNorm
+        .prepare::<C>([summed.node(), gain_node])
+        .compute_bound()
+        .stateful();
+    let normed = match prepared {
+        OpsKind::Tracked(prep) => prep.finish((sum, gain, scales), out),
+        OpsKind::UnTracked(prep) => prep.finish(out),
+    };
+    (summed, normed)
 }

@@ -85,3 +85,8 @@ pub(crate) fn factor(tensor: Option<&Tensor<1>>) -> f32 {
     let value = |tensor: &Tensor<1>| tensor.to_data().iter::<f32>().next();
     tensor.and_then(value).unwrap_or(1.0)
 }
+
+/// The one value of a tensor; NaN where it has none.
+pub(crate) fn scalar(tensor: FloatTensor<Flex>) -> f32 {
+    tensor.into_data().iter::<f32>().next().unwrap_or(f32::NAN)
+}

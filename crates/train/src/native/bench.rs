@@ -26,7 +26,7 @@ impl StepBench {
     /// Fresh weights for the first step of `preset`.
     pub fn new(preset: &Preset, device: OpenDevice, seed: u64) -> Result<Self, crate::SettingsError> {
         let shape = Curriculum::new(preset)?.shape(0);
-        let trainer = Trainer::new(&preset.model, &preset.optim, seed, &device.device, None);
+        let trainer = Trainer::for_preset(preset, seed, &device.device, None);
         Ok(Self {
             trainer,
             shape,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use blueberry_kernels::Kernels;
 use blueberry_runlog::{CheckStatus, DeviceCheck};
 use serde::{Deserialize, Serialize};
 
@@ -29,24 +30,25 @@ pub fn user_cache_dir() -> PathBuf {
         .join("blueberry")
 }
 
-/// The check of `open`, from the cache in `cache_dir` or made now. `before_check` is called before one is
+/// The check of `open` with `kernels`, from the cache in `cache_dir` or made now. `before_check` is called before one is
 /// made. A cache that cannot be read or written only costs the next run a check.
 ///
 /// # Errors
 /// [`StepError`] when the device fails to compute at all.
 pub fn checked(
     open: &OpenDevice,
+    kernels: Kernels,
     cache_dir: &Path,
     before_check: impl FnOnce(&DeviceInfo),
 ) -> Result<DeviceCheck, StepError> {
     let file = cache_dir.join("device-checks.json");
-    let key = key(&open.info);
+    let key = key(&open.info, kernels);
     let mut entries = load(&file);
     if let Some(entry) = entries.get(&key) {
         return Ok(entry.verdict(true));
     }
     before_check(&open.info);
-    let report = pollster::block_on(check_device(&open.device, &open_cpu().device))?;
+    let report = pollster::block_on(check_device(&open.device, &open_cpu().device, kernels))?;
     let entry = Entry::new(&open.info, &report);
     let verdict = entry.verdict(false);
     entries.insert(key, entry);
@@ -82,13 +84,20 @@ impl Entry {
 }
 
 /// Changes with anything that may change what the device computes.
-fn key(info: &DeviceInfo) -> String {
-    let source = source_tree().sha256;
+fn key(info: &DeviceInfo, kernels: Kernels) -> String {
+    let (source, kernels) = (source_tree().sha256, format!("{kernels:?}"));
     sha256(
-        [&info.name, &info.api, &info.driver, &info.compiler, &source]
-            .map(String::as_str)
-            .join("\n")
-            .as_bytes(),
+        [
+            &info.name,
+            &info.api,
+            &info.driver,
+            &info.compiler,
+            &source,
+            &kernels,
+        ]
+        .map(String::as_str)
+        .join("\n")
+        .as_bytes(),
     )
 }
 
@@ -121,8 +130,8 @@ mod tests {
         let cache = tempfile::tempdir().expect("a folder");
         let cpu = open_cpu();
         let mut made = 0;
-        let first = checked(&cpu, cache.path(), |_| made += 1).expect("computes");
-        let second = checked(&cpu, cache.path(), |_| made += 1).expect("computes");
+        let first = checked(&cpu, Kernels::Fused, cache.path(), |_| made += 1).expect("computes");
+        let second = checked(&cpu, Kernels::Fused, cache.path(), |_| made += 1).expect("computes");
         assert_eq!(made, 1);
         assert_eq!((first.cached, second.cached), (false, true));
         assert_eq!(first.status, CheckStatus::Passed);
@@ -133,16 +142,17 @@ mod tests {
     fn a_broken_cache_is_replaced() {
         let cache = tempfile::tempdir().expect("a folder");
         fs::write(cache.path().join("device-checks.json"), b"{\"a\": [").expect("writes");
-        let verdict = checked(&open_cpu(), cache.path(), |_| ()).expect("computes");
+        let verdict = checked(&open_cpu(), Kernels::Fused, cache.path(), |_| ()).expect("computes");
         assert!(!verdict.cached);
         assert_eq!(load(&cache.path().join("device-checks.json")).len(), 1);
     }
 
     #[test]
-    fn another_driver_is_another_device() {
+    fn another_driver_or_other_kernels_are_another_device() {
         let info = open_cpu().info;
         let mut other = info.clone();
         other.driver = "other".into();
-        assert_ne!(key(&info), key(&other));
+        assert_ne!(key(&info, Kernels::Fused), key(&other, Kernels::Fused));
+        assert_ne!(key(&info, Kernels::Fused), key(&info, Kernels::Plain));
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
         device_check,
         user: start.user.clone(),
         started_unix_s,
-        kernels: blueberry_kernels::versions(&plan.device.device),
+        kernels: blueberry_kernels::versions(&plan.device.device, settings.resolved.kernels),
         extra: Default::default(),
     }
 }

@@ -87,13 +87,7 @@ impl Plan {
     /// Fresh weights and optimiser.
     pub(crate) fn trainer(&self, seed: u64) -> Trainer {
         let preset = &self.settings.resolved;
-        Trainer::new(
-            &preset.model,
-            &preset.optim,
-            seed,
-            &self.device.device,
-            self.muon_half(),
-        )
+        Trainer::for_preset(preset, seed, &self.device.device, self.muon_half())
     }
 
     /// The 16-bit float of Muon's iteration, where the preset wants one and the device has it.

@@ -87,9 +87,12 @@ pub fn resume(
 
 /// The device's check, made or remembered; a failed one stops the run unless it was told not to.
 fn check(plan: &Plan, observer: &mut dyn Observer) -> Result<DeviceCheck, RunError> {
-    let check = checked(&plan.device, &user_cache_dir(), |info| {
-        observer.phase(Phase::CheckingDevice(info))
-    })
+    let check = checked(
+        &plan.device,
+        plan.settings.resolved.kernels,
+        &user_cache_dir(),
+        |info| observer.phase(Phase::CheckingDevice(info)),
+    )
     .map_err(|cause| RunError::Step { step: 0, cause })?;
     if check.status == CheckStatus::Passed {
         return Ok(check);

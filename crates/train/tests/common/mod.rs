@@ -61,6 +61,7 @@ impl Fixture {
             embed_scale: c["embed_scale"].as_bool().expect("embed_scale"),
             qk_norm: true,
             softcap: c["softcap"].as_f64(),
+            attention_softcap: None,
             value_embeddings: list("value_embeddings"),
             window: list("window"),
             zero_init_outputs: false,

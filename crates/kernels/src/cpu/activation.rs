@@ -1,4 +1,4 @@
-//! SwiGLU in one pass each way.
+//! SwiGLU and squared ReLU in one pass each way.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -40,7 +40,7 @@ vectorised! {
 }
 
 /// All of one shape.
-pub(super) fn forward(gate: &FlexTensor, up: &FlexTensor) -> FloatTensor<Flex> {
+pub(super) fn swiglu(gate: &FlexTensor, up: &FlexTensor) -> FloatTensor<Flex> {
     let (mut hold_gate, mut hold_up) = (None, None);
     let shape = gate.shape();
     let (gate, up) = (floats(gate, &mut hold_gate), floats(up, &mut hold_up));
@@ -51,7 +51,7 @@ pub(super) fn forward(gate: &FlexTensor, up: &FlexTensor) -> FloatTensor<Flex> {
     tensor(out, &shape)
 }
 
-fn backward(gate: &FlexTensor, up: &FlexTensor, upstream: &FlexTensor) -> [FloatTensor<Flex>; 2] {
+fn swiglu_backward(gate: &FlexTensor, up: &FlexTensor, upstream: &FlexTensor) -> [FloatTensor<Flex>; 2] {
     let (mut hold_gate, mut hold_up, mut hold_upstream) = (None, None, None);
     let shape = gate.shape();
     let (gate, up) = (floats(gate, &mut hold_gate), floats(up, &mut hold_up));
@@ -77,16 +77,12 @@ impl Backward<Flex, 2> for Swiglu {
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let upstream = grads.consume::<Flex>(&ops.node);
-        let gradients = backward(&ops.state.0, &ops.state.1, &upstream);
-        for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
-            if let Some(parent) = parent {
-                grads.register::<Flex>(parent.id, gradient);
-            }
-        }
+        let gradients = swiglu_backward(&ops.state.0, &ops.state.1, &upstream);
+        register!(grads, ops.parents, gradients);
     }
 }
 
-pub(super) fn tracked<C: CheckpointStrategy>(
+pub(super) fn swiglu_tracked<C: CheckpointStrategy>(
     gate: FloatTensor<Autodiff<Flex, C>>,
     up: FloatTensor<Autodiff<Flex, C>>,
 ) -> FloatTensor<Autodiff<Flex, C>> {
@@ -95,9 +91,74 @@ pub(super) fn tracked<C: CheckpointStrategy>(
         .compute_bound()
         .stateful();
     let (gate, up) = (gate.into_primitive(), up.into_primitive());
-    let out = forward(&gate, &up);
+    let out = swiglu(&gate, &up);
     match prepared {
         OpsKind::Tracked(prep) => prep.finish((gate, up), out),
+        OpsKind::UnTracked(prep) => prep.finish(out),
+    }
+}
+
+vectorised! {
+    fn positive_squared(x: &[f32], out: &mut [f32]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            let positive = if x > 0.0 { x } else { 0.0 };
+            *out = positive * positive;
+        }
+    }
+}
+
+vectorised! {
+    /// `2 max(x, 0) upstream`.
+    fn positive_squared_slopes(x: &[f32], upstream: &[f32], out: &mut [f32]) {
+        for ((out, &x), &upstream) in out.iter_mut().zip(x).zip(upstream) {
+            *out = if x > 0.0 { 2.0 * x * upstream } else { 0.0 };
+        }
+    }
+}
+
+/// Any shape.
+pub(super) fn relu_squared(x: &FlexTensor) -> FloatTensor<Flex> {
+    let mut hold = None;
+    let shape = x.shape();
+    let x = floats(x, &mut hold);
+    let mut out = uninitialised(x.len());
+    out.par_chunks_mut(CHUNK)
+        .zip(x.par_chunks(CHUNK))
+        .for_each(|(out, x)| positive_squared(x, out));
+    tensor(out, &shape)
+}
+
+fn relu_squared_backward(x: &FlexTensor, upstream: &FlexTensor) -> FloatTensor<Flex> {
+    let (mut hold_x, mut hold_upstream) = (None, None);
+    let shape = x.shape();
+    let (x, upstream) = (floats(x, &mut hold_x), floats(upstream, &mut hold_upstream));
+    let mut out = uninitialised(x.len());
+    out.par_chunks_mut(CHUNK)
+        .zip(x.par_chunks(CHUNK).zip(upstream.par_chunks(CHUNK)))
+        .for_each(|(out, (x, upstream))| positive_squared_slopes(x, upstream, out));
+    tensor(out, &shape)
+}
+
+#[derive(Debug)]
+struct ReluSquared;
+
+impl Backward<Flex, 1> for ReluSquared {
+    type State = FlexTensor;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let upstream = grads.consume::<Flex>(&ops.node);
+        register!(grads, ops.parents, [relu_squared_backward(&ops.state, &upstream)]);
+    }
+}
+
+pub(super) fn relu_squared_tracked<C: CheckpointStrategy>(
+    x: FloatTensor<Autodiff<Flex, C>>,
+) -> FloatTensor<Autodiff<Flex, C>> {
+    let prepared = ReluSquared.prepare::<C>([x.node()]).compute_bound().stateful();
+    let x = x.into_primitive();
+    let out = relu_squared(&x);
+    match prepared {
+        OpsKind::Tracked(prep) => prep.finish(x, out),
         OpsKind::UnTracked(prep) => prep.finish(out),
     }
 }

@@ -1,0 +1,76 @@
+//! The head and the loss in one: logits, soft-cap, cross-entropy of the next token.
+
+use burn::tensor::{Int, Tensor, activation};
+
+/// The matrix that turns the last hidden state into logits.
+#[derive(Clone, Debug)]
+pub enum Head {
+    /// The embedding, `[vocab, d_model]`.
+    Tied(Tensor<2>),
+    /// A matrix of its own, `[d_model, vocab]`.
+    Own(Tensor<2>),
+}
+
+/// What is done to the logits besides the cross-entropy.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LossTerms {
+    /// Caps the logits by [`soft_cap`].
+    pub softcap: Option<f64>,
+    /// Adds `z_loss * (ln sum exp logits)^2`, which keeps logits from drifting (Chowdhery et al., "PaLM", 2022,
+    /// section 5); 0 adds nothing.
+    pub z_loss: f64,
+}
+
+/// `cap * tanh(x / cap)`: keeps logits within `-cap..cap` (Gemma 2, 2024). Any shape.
+pub fn soft_cap<const D: usize>(x: Tensor<D>, cap: f64) -> Tensor<D> {
+    (x / cap).tanh() * cap
+}
+
+/// The logits of every token.
+///
+/// # Shapes
+/// `x` is `[tokens, d_model]`; the result is `[tokens, vocab]`.
+pub fn logits(x: Tensor<2>, head: Head, softcap: Option<f64>) -> Tensor<2> {
+    let logits = match head {
+        Head::Tied(table) => x.matmul(table.transpose()),
+        Head::Own(matrix) => x.matmul(matrix),
+    };
+    match softcap {
+        Some(cap) => soft_cap(logits, cap),
+        None => logits,
+    }
+}
+
+/// Mean over all tokens of `-ln p(target)` in nats, with the terms asked for. A device's own version never holds
+/// the logits of more than a chunk of tokens.
+///
+/// # Shapes
+/// `x` is `[tokens, d_model]`, `targets` is `[tokens]`; the result is `[1]`.
+pub fn head_loss(x: Tensor<2>, head: Head, targets: Tensor<1, Int>, terms: LossTerms) -> Tensor<1> {
+    #[cfg(feature = "native")]
+    if crate::cpu::is_cpu(&x.device()) {
+        return crate::cpu::head_loss(x, head, targets, terms);
+    }
+    head_loss_plain(x, head, targets, terms)
+}
+
+/// The reference of [`head_loss`].
+pub fn head_loss_plain(x: Tensor<2>, head: Head, targets: Tensor<1, Int>, terms: LossTerms) -> Tensor<1> {
+    let logits = logits(x, head, terms.softcap);
+    let z = (terms.z_loss != 0.0).then(|| log_sum_exp(logits.clone()).powi_scalar(2).mean() * terms.z_loss);
+    let log_probabilities = activation::log_softmax(logits, 1);
+    let loss = log_probabilities
+        .gather(1, targets.unsqueeze_dim::<2>(1))
+        .mean()
+        .neg();
+    match z {
+        Some(z) => loss + z,
+        None => loss,
+    }
+}
+
+/// `[rows, n]` to `[rows, 1]`.
+fn log_sum_exp(x: Tensor<2>) -> Tensor<2> {
+    let largest = x.clone().detach().max_dim(1);
+    (x - largest.clone()).exp().sum_dim(1).log() + largest
+}
