@@ -129,7 +129,11 @@ fn adamw_has_the_values_of_its_reference_and_spares_what_others_hold() {
         }
     }
     for (update, before) in updates.into_iter().zip(before) {
-        assert_eq!(values(update.state.mean), before, "a mean that is held elsewhere was changed");
+        assert_eq!(
+            values(update.state.mean),
+            before,
+            "a mean that is held elsewhere was changed"
+        );
     }
 }
 
@@ -235,9 +239,18 @@ fn muon_updates_in_place_what_nobody_else_holds() {
 fn muon_does_not_depend_on_the_number_of_threads() {
     let updates = muon_updates(&mut Random::new());
     let on = |threads| {
-        let run = || muon(updates.clone(), Some(&factor()), iteration(Orthogonalize::NewtonSchulz));
+        let run = || {
+            muon(
+                updates.clone(),
+                Some(&factor()),
+                iteration(Orthogonalize::NewtonSchulz),
+            )
+        };
         let states = on_threads(threads, run);
-        states.into_iter().map(|state| values(state.parameter)).collect::<Vec<_>>()
+        states
+            .into_iter()
+            .map(|state| values(state.parameter))
+            .collect::<Vec<_>>()
     };
     let one = on(1);
     assert!(one == on(3), "one thread and three differ");

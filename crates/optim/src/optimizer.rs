@@ -1,8 +1,8 @@
 //! One step over all parameters.
 
 use blueberry_kernels::{
-    AdamwState, AdamwUpdate, Kernels, MuonIteration, MuonState, MuonUpdate, adamw, adamw_plain, clip_factor, muon,
-    muon_plain, squared_norms, squared_norms_plain,
+    AdamwState, AdamwUpdate, Kernels, MuonIteration, MuonState, MuonUpdate, adamw, adamw_plain, clip_factor,
+    muon, muon_plain, squared_norms, squared_norms_plain,
 };
 use blueberry_model::{Kind, ParameterSpec};
 use burn::tensor::{FloatDType, Tensor};

@@ -83,7 +83,8 @@ fn decay_shrinks_matrices_and_tables_and_spares_gains() {
     let parameters = filled(&specs(), |_| 1.0);
     // Without a gradient only the decay is left: 1 - lr * decay.
     let gradients = filled(&specs(), |_| 0.0);
-    let step = |config: &OptimConfig| new(config, &parameters).step(parameters.clone(), gradients.clone(), 0.5);
+    let step =
+        |config: &OptimConfig| new(config, &parameters).step(parameters.clone(), gradients.clone(), 0.5);
     let update = step(&config);
     let first = |i: usize| values(&update.parameters[i])[0];
     assert!((first(0) - (1.0 - 0.1 * 0.5 * 0.5)).abs() < 1e-6);
@@ -210,7 +211,13 @@ fn fused_steps_are_plain_steps() {
             let gradients = filled(&specs, |i| ((step * 1013 + i * i) as f32 * 0.31).sin());
             let update = optimizer.step(parameters, gradients, 0.5);
             parameters = update.parameters;
-            norms.extend(update.squared_norms.into_data().try_into_vec::<f32>().expect("f32"));
+            norms.extend(
+                update
+                    .squared_norms
+                    .into_data()
+                    .try_into_vec::<f32>()
+                    .expect("f32"),
+            );
         }
         let state = optimizer.state().into_iter().map(|(_, tensor)| tensor);
         let tensors: Vec<Vec<f32>> = parameters.into_iter().chain(state).map(|t| values(&t)).collect();

@@ -30,13 +30,17 @@ pub(crate) fn adamw(updates: Vec<AdamwUpdate>, clip: Option<&Tensor<1>>) -> Vec<
     let clip = factor(clip);
     let mut tensors: Vec<Tensors> = updates.into_iter().map(Tensors::new).collect();
     let chunks: Vec<Chunk<'_>> = tensors.iter_mut().flat_map(Tensors::chunks).collect();
-    chunks.into_par_iter().for_each(|chunk| update(chunk, clip));
+    chunks.into_par_iter().for_each(|chunk| chunk.update(clip));
     tensors.into_iter().map(Tensors::state).collect()
 }
 
 impl Tensors {
     fn new(update: AdamwUpdate) -> Self {
-        let AdamwUpdate { step, state, gradient } = update;
+        let AdamwUpdate {
+            step,
+            state,
+            gradient,
+        } = update;
         let [parameter, mean, square, gradient] =
             [state.parameter, state.mean, state.square, gradient].map(|tensor| whole(to_flex(tensor)));
         Self {
@@ -75,15 +79,26 @@ impl Tensors {
     }
 }
 
+impl Chunk<'_> {
+    fn update(self, clip: f32) {
+        update(
+            self.step,
+            clip,
+            self.parameter,
+            self.mean,
+            self.square,
+            self.gradient,
+        );
+    }
+}
+
 vectorised! {
-    fn update(chunk: Chunk<'_>, clip: f32) {
-        let step = chunk.step;
+    fn update(step: AdamwStep, clip: f32, p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
         let (keep, rate, eps) = (step.keep as f32, step.rate as f32, step.eps as f32);
         let (beta1, beta2) = (step.beta1 as f32, step.beta2 as f32);
         let (fresh1, fresh2) = ((1.0 - step.beta1) as f32, (1.0 - step.beta2) as f32);
         let root_correction = step.root_correction as f32;
-        let means = chunk.mean.iter_mut().zip(chunk.square);
-        for ((p, (m, v)), &g) in chunk.parameter.iter_mut().zip(means).zip(chunk.gradient) {
+        for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(g) {
             let g = g * clip;
             *m = *m * beta1 + g * fresh1;
             *v = *v * beta2 + g * g * fresh2;

@@ -23,7 +23,10 @@ vectorised! {
 
 /// The sum of squares, on one thread.
 pub(super) fn squares(values: &[f32]) -> f64 {
-    values.chunks(CHUNK).map(|chunk| f64::from(chunk_squares(chunk))).sum()
+    values
+        .chunks(CHUNK)
+        .map(|chunk| f64::from(chunk_squares(chunk)))
+        .sum()
 }
 
 /// The sum of squares of each tensor; on the CPU, and in f32.

@@ -39,7 +39,11 @@ pub(crate) fn muon(
     let clip = factor(clip);
     let mut tensors: Vec<Tensors> = updates.into_iter().map(Tensors::new).collect();
     let jobs: Vec<Job<'_>> = tensors.iter_mut().map(Tensors::job).collect();
-    each_matrix(jobs, |job| job.shape, |job, workspace, threads| job.run(clip, method, workspace, threads));
+    each_matrix(
+        jobs,
+        |job| job.shape,
+        |job, workspace, threads| job.run(clip, method, workspace, threads),
+    );
     tensors.into_iter().map(Tensors::state).collect()
 }
 
@@ -72,7 +76,8 @@ fn each_matrix<J: Send>(
     let workers = rayon::current_num_threads();
     if jobs.len() < workers {
         let mut workspace = Workspace::new(room);
-        jobs.into_iter().for_each(|job| run(job, &mut workspace, ALL_THREADS));
+        jobs.into_iter()
+            .for_each(|job| run(job, &mut workspace, ALL_THREADS));
         return;
     }
     let queue = Mutex::new(jobs.into_iter());
@@ -88,7 +93,11 @@ fn each_matrix<J: Send>(
 
 impl Tensors {
     fn new(update: MuonUpdate) -> Self {
-        let MuonUpdate { step, state, gradient } = update;
+        let MuonUpdate {
+            step,
+            state,
+            gradient,
+        } = update;
         let shape = gradient.dims();
         let [parameter, momentum, gradient] =
             [state.parameter, state.momentum, gradient].map(|tensor| whole(to_flex(tensor)));

@@ -73,7 +73,13 @@ impl Workspace {
     fn gram(&mut self, size: Size, threads: Parallelism) {
         let x = &self.x[..size.len()];
         let rows = |range| size.wide_rows(x, range);
-        symmetric(&mut self.gram, size.short, rows, |end| size.wide_rows(x, 0..end).t(), threads);
+        symmetric(
+            &mut self.gram,
+            size.short,
+            rows,
+            |end| size.wide_rows(x, 0..end).t(),
+            threads,
+        );
     }
 
     /// `factor <- P factor`, and unless this is the last step on it, `gram <- P gram P`.
@@ -91,7 +97,11 @@ impl Workspace {
             return;
         }
         // In the first step the factor is the polynomial.
-        let p = if place.first { &self.factor } else { &self.polynomial };
+        let p = if place.first {
+            &self.factor
+        } else {
+            &self.polynomial
+        };
         symmetric_product(&mut self.spare, p, gram, n, threads);
         symmetric_product(&mut self.gram, &self.spare, p, n, threads);
     }

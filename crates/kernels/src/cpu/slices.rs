@@ -65,7 +65,9 @@ pub(crate) fn is_cpu_f32<const D: usize>(tensor: &Tensor<D>) -> bool {
 pub(crate) fn to_flex<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
     // What the caller has asked about.
     #[allow(clippy::expect_used)]
-    tensor.try_into_primitive::<Flex>().expect("a plain tensor of the CPU")
+    tensor
+        .try_into_primitive::<Flex>()
+        .expect("a plain tensor of the CPU")
 }
 
 /// The reverse of [`to_flex`].

@@ -40,7 +40,11 @@ impl Random {
 }
 
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.cast(FloatDType::F32).into_data().try_into_vec().expect("f32")
+    tensor
+        .cast(FloatDType::F32)
+        .into_data()
+        .try_into_vec()
+        .expect("f32")
 }
 
 /// The largest difference over the largest expected value stays under `bound`. With one key, or one value in a row,
@@ -62,4 +66,3 @@ pub fn assert_close(what: &str, found: &[f32], expected: &[f32], bound: f32) {
 pub fn leaf<const D: usize>(tensor: &Tensor<D>) -> Tensor<D> {
     tensor.clone().autodiff().require_grad()
 }
-
