@@ -1,8 +1,10 @@
-//! One AdamW update of one parameter.
+//! One AdamW update of all its parameters.
 
 use burn::tensor::Tensor;
 
-/// The numbers of one step, the same for every parameter of a group.
+use crate::global_norm::clipped;
+
+/// The numbers of one step of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamwStep {
     /// What the weight is multiplied by, `1 - lr * weight_decay`.
@@ -30,19 +32,38 @@ pub struct AdamwState {
     pub square: Tensor<2>,
 }
 
-/// Algorithm 2 of Loshchilov and Hutter (2019), with `eps` outside the root as PyTorch has it:
+/// A parameter's part of a step: its numbers, its state, and its gradient before the clip.
+#[derive(Clone, Debug)]
+pub struct AdamwUpdate {
+    /// The numbers.
+    pub step: AdamwStep,
+    /// What changes.
+    pub state: AdamwState,
+    /// The gradient, of the parameter's shape.
+    pub gradient: Tensor<2>,
+}
+
+/// Algorithm 2 of Loshchilov and Hutter (2019), with `eps` outside the root as PyTorch has it, for each of the
+/// parameters. With `g` the gradient times `clip` (`[1]`, if given):
 /// `mean <- beta1 mean + (1 - beta1) g`, `square <- beta2 square + (1 - beta2) g^2`,
 /// `p <- keep p - rate mean / (sqrt(square) / root_correction + eps)`.
-pub fn adamw(step: AdamwStep, state: AdamwState, gradient: Tensor<2>) -> AdamwState {
+///
+/// Tensors are plain ones (no autodiff). The new states are in the order of the updates.
+pub fn adamw(updates: Vec<AdamwUpdate>, clip: Option<&Tensor<1>>) -> Vec<AdamwState> {
     #[cfg(feature = "native")]
-    if crate::cpu::is_cpu(&gradient.device()) {
-        return crate::cpu::adamw(step, state, gradient);
+    if updates.iter().all(AdamwUpdate::is_cpu_f32) {
+        return crate::cpu::adamw(updates, clip);
     }
-    adamw_plain(step, state, gradient)
+    adamw_plain(updates, clip)
 }
 
 /// The reference of [`adamw`].
-pub fn adamw_plain(step: AdamwStep, state: AdamwState, gradient: Tensor<2>) -> AdamwState {
+pub fn adamw_plain(updates: Vec<AdamwUpdate>, clip: Option<&Tensor<1>>) -> Vec<AdamwState> {
+    let update = |update: AdamwUpdate| plain(update.step, update.state, clipped(update.gradient, clip));
+    updates.into_iter().map(update).collect()
+}
+
+fn plain(step: AdamwStep, state: AdamwState, gradient: Tensor<2>) -> AdamwState {
     let squared = gradient.clone() * gradient.clone();
     let mean = state.mean * step.beta1 + gradient * (1.0 - step.beta1);
     let square = state.square * step.beta2 + squared * (1.0 - step.beta2);
@@ -52,5 +73,15 @@ pub fn adamw_plain(step: AdamwStep, state: AdamwState, gradient: Tensor<2>) -> A
         parameter,
         mean,
         square,
+    }
+}
+
+#[cfg(feature = "native")]
+impl AdamwUpdate {
+    fn is_cpu_f32(&self) -> bool {
+        let state = &self.state;
+        [&state.parameter, &state.mean, &state.square, &self.gradient]
+            .into_iter()
+            .all(crate::cpu::is_cpu_f32)
     }
 }

@@ -7,6 +7,15 @@ use burn::tensor::Tensor;
 /// # Shapes
 /// The result is `[gradients]`, in their order.
 pub fn squared_norms(gradients: &[Tensor<2>]) -> Tensor<1> {
+    #[cfg(feature = "native")]
+    if gradients.iter().all(crate::cpu::is_cpu_f32) {
+        return crate::cpu::squared_norms(gradients);
+    }
+    squared_norms_plain(gradients)
+}
+
+/// The reference of [`squared_norms`].
+pub fn squared_norms_plain(gradients: &[Tensor<2>]) -> Tensor<1> {
     Tensor::cat(
         gradients.iter().map(|g| (g.clone() * g.clone()).sum()).collect(),
         0,
@@ -20,4 +29,12 @@ pub fn squared_norms(gradients: &[Tensor<2>]) -> Tensor<1> {
 pub fn clip_factor(squared_norms: Tensor<1>, max_norm: f64) -> Tensor<1> {
     let norm = squared_norms.sum().sqrt();
     ((norm + 1e-6).recip() * max_norm).clamp_max(1.0)
+}
+
+/// The gradient times the factor `[1]`, if there is one.
+pub(crate) fn clipped(gradient: Tensor<2>, factor: Option<&Tensor<1>>) -> Tensor<2> {
+    match factor {
+        Some(factor) => gradient * factor.clone().unsqueeze(),
+        None => gradient,
+    }
 }

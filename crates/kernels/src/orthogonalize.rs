@@ -27,7 +27,7 @@ const POLAR_EXPRESS: [[f64; 3]; 5] = [
 ];
 
 impl Orthogonalize {
-    fn coefficients(self) -> &'static [[f64; 3]; 5] {
+    pub(crate) fn coefficients(self) -> &'static [[f64; 3]; 5] {
         match self {
             Self::NewtonSchulz => &NEWTON_SCHULZ,
             Self::PolarExpress => &POLAR_EXPRESS,
@@ -36,7 +36,7 @@ impl Orthogonalize {
 
     /// The iteration only converges for singular values up to 1, which the Frobenius norm guarantees;
     /// `(factor, epsilon)` of `norm * factor + epsilon`, by which the matrix is divided first.
-    fn normalisation(self) -> (f64, f64) {
+    pub(crate) fn normalisation(self) -> (f64, f64) {
         match self {
             Self::NewtonSchulz => (1.0, 1e-7),
             Self::PolarExpress => (1.02, 1e-6),
@@ -49,6 +49,15 @@ impl Orthogonalize {
 /// # Shapes
 /// `x` and the result are `[matrices, rows, cols]`.
 pub fn orthogonalize(x: Tensor<3>, method: Orthogonalize) -> Tensor<3> {
+    #[cfg(feature = "native")]
+    if crate::cpu::is_cpu_f32(&x) {
+        return crate::cpu::orthogonalize(x, method);
+    }
+    orthogonalize_plain(x, method)
+}
+
+/// The reference of [`orthogonalize`].
+pub fn orthogonalize_plain(x: Tensor<3>, method: Orthogonalize) -> Tensor<3> {
     let [_, rows, cols] = x.dims();
     let tall = rows > cols;
     // The wide form makes X X^T the smaller of the two products.

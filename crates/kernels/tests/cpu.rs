@@ -2,73 +2,15 @@
 //! on inputs that are drawn anew in every run (the seed is printed, and `BLUEBERRY_SEED` repeats it).
 #![cfg(feature = "native")]
 
-use std::time::{SystemTime, UNIX_EPOCH};
+mod common;
 
 use blueberry_kernels::{
-    AdamwState, AdamwStep, AttentionMask, Head, LossTerms, RopeTable, adamw, adamw_plain, add_rms_norm,
-    add_rms_norm_plain, attention, attention_plain, embedding, embedding_plain, head_loss, head_loss_plain,
-    qk_norm_rope, qk_norm_rope_plain, relu_squared, relu_squared_plain, rms_norm, rms_norm_plain, swiglu,
-    swiglu_plain,
+    AttentionMask, Head, LossTerms, RopeTable, add_rms_norm, add_rms_norm_plain, attention, attention_plain,
+    embedding, embedding_plain, head_loss, head_loss_plain, qk_norm_rope, qk_norm_rope_plain, relu_squared,
+    relu_squared_plain, rms_norm, rms_norm_plain, swiglu, swiglu_plain,
 };
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
-
-struct Random(ChaCha8Rng);
-
-impl Random {
-    fn new() -> Self {
-        let now = || {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_nanos() as u64)
-        };
-        let seed = std::env::var("BLUEBERRY_SEED")
-            .ok()
-            .and_then(|seed| seed.parse().ok())
-            .unwrap_or_else(now);
-        println!("BLUEBERRY_SEED={seed}");
-        Self(ChaCha8Rng::seed_from_u64(seed))
-    }
-
-    /// Uniform in `-scale..scale`.
-    fn tensor<const D: usize>(&mut self, shape: [usize; D], scale: f32) -> Tensor<D> {
-        let mut draw = || (self.0.next_u32() as f32 / u32::MAX as f32 * 2.0 - 1.0) * scale;
-        let values: Vec<f32> = (0..shape.iter().product()).map(|_| draw()).collect();
-        Tensor::from_data(TensorData::new(values, shape), &Device::flex())
-    }
-
-    fn targets(&mut self, rows: usize, vocab: usize) -> Tensor<1, Int> {
-        let values: Vec<i32> = (0..rows)
-            .map(|_| (self.0.next_u32() as usize % vocab) as i32)
-            .collect();
-        Tensor::from_data(TensorData::new(values, [rows]), &Device::flex())
-    }
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().expect("f32")
-}
-
-/// The largest difference over the largest expected value stays under `bound`. With one key, or one value in a row,
-/// the exact gradient is 0 and both versions give the rounding of terms of order 1 to 10, so values under a tenth
-/// are not what a difference is held against.
-fn assert_close(what: &str, found: &[f32], expected: &[f32], bound: f32) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let largest = expected.iter().fold(0.1f32, |largest, x| largest.max(x.abs()));
-    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let error = (found - expected).abs() / largest;
-        // Written so that a NaN fails.
-        assert!(
-            error <= bound,
-            "{what}[{index}]: {found} for {expected}, off by {error:e}"
-        );
-    }
-}
-
-fn leaf<const D: usize>(tensor: &Tensor<D>) -> Tensor<D> {
-    tensor.clone().autodiff().require_grad()
-}
+use burn::tensor::{Device, Int, Tensor};
+use common::{Random, assert_close, leaf, values};
 
 type HeadLoss = fn(Tensor<2>, Head, Tensor<1, Int>, LossTerms) -> Tensor<1>;
 
@@ -316,47 +258,6 @@ fn a_frozen_gain_gets_no_gradient_and_hinders_none() {
         &run(rms_norm_plain::<2>),
         1e-4,
     );
-}
-
-#[test]
-fn adamw_has_the_values_of_its_reference_and_spares_what_others_hold() {
-    let mut random = Random::new();
-    let step = AdamwStep {
-        keep: 0.99,
-        rate: 0.02,
-        beta1: 0.9,
-        beta2: 0.95,
-        root_correction: 0.7,
-        eps: 1e-6,
-    };
-    for shape in [[1, 1], [3, 5], [1, 1000], [130, 257]] {
-        let state = AdamwState {
-            parameter: random.tensor(shape, 1.0),
-            mean: random.tensor(shape, 0.1),
-            square: random.tensor(shape, 0.1).abs(),
-        };
-        let gradient = random.tensor(shape, 1.0);
-        let before = values(state.mean.clone());
-        let expected = adamw_plain(step, state.clone(), gradient.clone());
-        let found = adamw(step, state.clone(), gradient);
-        for (what, found, expected) in [
-            ("parameter", found.parameter, expected.parameter),
-            ("mean", found.mean, expected.mean),
-            ("square", found.square, expected.square),
-        ] {
-            assert_close(
-                &format!("{what}, {shape:?}"),
-                &values(found),
-                &values(expected),
-                1e-6,
-            );
-        }
-        assert_eq!(
-            values(state.mean),
-            before,
-            "a mean that is held elsewhere was changed"
-        );
-    }
 }
 
 #[test]

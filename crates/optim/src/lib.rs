@@ -1,9 +1,8 @@
 //! Optimisers: Muon for the hidden matrices, AdamW for everything else, one clip over all, and pure
 //! learning-rate schedules.
 
-mod adamw;
 mod config;
-mod muon;
+mod numbers;
 mod optimizer;
 mod schedule;
 

@@ -1,12 +1,23 @@
 //! One step over all parameters.
 
-use blueberry_kernels::{clip_factor, squared_norms};
+use blueberry_kernels::{
+    AdamwState, AdamwUpdate, Kernels, MuonIteration, MuonState, MuonUpdate, adamw, adamw_plain, clip_factor,
+    muon, muon_plain, squared_norms, squared_norms_plain,
+};
 use blueberry_model::{Kind, ParameterSpec};
 use burn::tensor::{FloatDType, Tensor};
 use thiserror::Error;
 
-use crate::adamw::{self, Means};
-use crate::{OptimConfig, muon};
+use crate::{OptimConfig, numbers};
+
+/// Running means of one parameter's gradient.
+#[derive(Clone, Debug)]
+struct Means {
+    /// Mean of gradients.
+    mean: Tensor<2>,
+    /// Mean of squared gradients.
+    square: Tensor<2>,
+}
 
 /// What the optimiser remembers of one parameter.
 #[derive(Clone, Debug)]
@@ -25,6 +36,32 @@ pub struct Optimizer {
     states: Vec<State>,
     steps: u64,
     half: Option<FloatDType>,
+    operations: Operations,
+}
+
+/// The operations of a step, on all tensors of their kind at once.
+#[derive(Clone, Copy, Debug)]
+struct Operations {
+    squared_norms: fn(&[Tensor<2>]) -> Tensor<1>,
+    muon: fn(Vec<MuonUpdate>, Option<&Tensor<1>>, MuonIteration) -> Vec<MuonState>,
+    adamw: fn(Vec<AdamwUpdate>, Option<&Tensor<1>>) -> Vec<AdamwState>,
+}
+
+impl Operations {
+    fn new(kernels: Kernels) -> Self {
+        match kernels {
+            Kernels::Fused => Self {
+                squared_norms,
+                muon,
+                adamw,
+            },
+            Kernels::Plain => Self {
+                squared_norms: squared_norms_plain,
+                muon: muon_plain,
+                adamw: adamw_plain,
+            },
+        }
+    }
 }
 
 /// The outcome of a step.
@@ -53,7 +90,10 @@ impl Optimizer {
     ) -> Self {
         let state = |(spec, parameter): (&ParameterSpec, &Tensor<2>)| match spec.kind {
             Kind::Matrix => State::Muon(parameter.zeros_like()),
-            _ => State::Adamw(Means::zeros_like(parameter)),
+            _ => State::Adamw(Means {
+                mean: parameter.zeros_like(),
+                square: parameter.zeros_like(),
+            }),
         };
         let states = specs.iter().zip(parameters).map(state).collect();
         Self {
@@ -62,88 +102,93 @@ impl Optimizer {
             states,
             steps: 0,
             half,
+            operations: Operations::new(Kernels::default()),
+        }
+    }
+
+    /// The same optimiser with other versions of its operations.
+    #[must_use]
+    pub fn with_kernels(self, kernels: Kernels) -> Self {
+        Self {
+            operations: Operations::new(kernels),
+            ..self
         }
     }
 
     /// Clips the gradients and takes one step with every learning rate multiplied by `factor`.
     ///
-    /// Parameters and gradients are plain tensors (no autodiff) in the order of the specs.
-    pub fn step(&mut self, parameters: &[Tensor<2>], gradients: Vec<Tensor<2>>, factor: f64) -> Update {
+    /// Parameters and gradients are plain tensors (no autodiff) in the order of the specs. Those that nobody else holds
+    /// may be updated where they lie.
+    pub fn step(&mut self, parameters: Vec<Tensor<2>>, gradients: Vec<Tensor<2>>, factor: f64) -> Update {
         self.steps += 1;
-        let squared_norms = squared_norms(&gradients);
-        let gradients = self.clip(gradients, &squared_norms);
-        let mut new: Vec<Option<Tensor<2>>> = vec![None; parameters.len()];
-        self.step_muon(parameters, &gradients, factor, &mut new);
-        self.step_adamw(parameters, &gradients, factor, &mut new);
-        // Every parameter is either a hidden matrix or AdamW's.
-        let parameters = new.into_iter().flatten().collect();
+        let squared_norms = (self.operations.squared_norms)(&gradients);
+        let clips = self.config.clip != 0.0;
+        let clip = clips.then(|| clip_factor(squared_norms.clone(), self.config.clip));
+        let (muon, adamw) = self.updates(parameters, gradients, factor);
+        let iteration = MuonIteration {
+            method: self.config.muon.method,
+            half: self.half,
+        };
+        let muon = (self.operations.muon)(muon, clip.as_ref(), iteration);
+        let adamw = (self.operations.adamw)(adamw, clip.as_ref());
         Update {
-            parameters,
+            parameters: self.put_back(muon, adamw),
             squared_norms,
         }
     }
 
-    fn clip(&self, gradients: Vec<Tensor<2>>, squared_norms: &Tensor<1>) -> Vec<Tensor<2>> {
-        if self.config.clip == 0.0 {
-            return gradients;
-        }
-        let factor: Tensor<2> = clip_factor(squared_norms.clone(), self.config.clip).unsqueeze();
-        gradients
-            .into_iter()
-            .map(|gradient| gradient * factor.clone())
-            .collect()
-    }
-
-    fn step_muon(
+    /// Takes the states out, so that nobody else holds them, each with what its step needs.
+    fn updates(
         &mut self,
-        parameters: &[Tensor<2>],
-        gradients: &[Tensor<2>],
+        parameters: Vec<Tensor<2>>,
+        gradients: Vec<Tensor<2>>,
         factor: f64,
-        new: &mut [Option<Tensor<2>>],
-    ) {
-        let config = &self.config.muon;
-        let mut indices = Vec::new();
-        let mut momenta = Vec::new();
-        for (index, state) in self.states.iter_mut().enumerate() {
-            if let State::Muon(buffer) = state {
-                indices.push(index);
-                momenta.push(muon::momentum(config, gradients[index].clone(), buffer));
-            }
-        }
-        let shapes: Vec<[usize; 2]> = indices.iter().map(|&index| self.specs[index].shape).collect();
-        for batch in muon::batches(&shapes) {
-            let stack = batch.iter().map(|&i| momenta[i].clone()).collect();
-            let directions = muon::directions(config, stack, self.half);
-            for (&i, direction) in batch.iter().zip(directions) {
-                let parameter = parameters[indices[i]].clone();
-                new[indices[i]] = Some(muon::apply(config, config.lr * factor, parameter, direction));
-            }
-        }
-    }
-
-    fn step_adamw(
-        &mut self,
-        parameters: &[Tensor<2>],
-        gradients: &[Tensor<2>],
-        factor: f64,
-        new: &mut [Option<Tensor<2>>],
-    ) {
-        let config = &self.config.adamw;
-        // Taken out, so that nobody else holds the means and they can be updated where they lie.
+    ) -> (Vec<MuonUpdate>, Vec<AdamwUpdate>) {
+        let (mut muon, mut adamw) = (Vec::new(), Vec::new());
         let states = std::mem::take(&mut self.states);
-        let step_one = |(index, state): (usize, State)| match state {
-            State::Adamw(means) => {
-                let decays = self.specs[index].kind != Kind::Gain || config.decay_gains;
-                let decay = if decays { config.weight_decay } else { 0.0 };
-                let (parameter, gradient) = (parameters[index].clone(), gradients[index].clone());
-                let rates = (config.lr * factor, decay);
-                let (parameter, means) = adamw::update(config, rates, self.steps, parameter, gradient, means);
-                new[index] = Some(parameter);
-                State::Adamw(means)
+        let tensors = parameters.into_iter().zip(gradients);
+        for ((spec, state), (parameter, gradient)) in self.specs.iter().zip(states).zip(tensors) {
+            match state {
+                State::Muon(momentum) => muon.push(MuonUpdate {
+                    step: numbers::muon(&self.config.muon, factor, spec.shape),
+                    state: MuonState { parameter, momentum },
+                    gradient,
+                }),
+                State::Adamw(Means { mean, square }) => adamw.push(AdamwUpdate {
+                    step: numbers::adamw(&self.config.adamw, factor, spec.kind, self.steps),
+                    state: AdamwState {
+                        parameter,
+                        mean,
+                        square,
+                    },
+                    gradient,
+                }),
             }
-            muon => muon,
+        }
+        (muon, adamw)
+    }
+
+    /// Stores the new states, and returns the new parameters, in the order of the specs.
+    fn put_back(&mut self, muon: Vec<MuonState>, adamw: Vec<AdamwState>) -> Vec<Tensor<2>> {
+        let (mut muon, mut adamw) = (muon.into_iter(), adamw.into_iter());
+        let next = |spec: &ParameterSpec| match spec.kind {
+            Kind::Matrix => {
+                let MuonState { parameter, momentum } = muon.next()?;
+                Some((parameter, State::Muon(momentum)))
+            }
+            _ => {
+                let AdamwState {
+                    parameter,
+                    mean,
+                    square,
+                } = adamw.next()?;
+                Some((parameter, State::Adamw(Means { mean, square })))
+            }
         };
-        self.states = states.into_iter().enumerate().map(step_one).collect();
+        // There is one state a spec, so none is missing.
+        let (parameters, states) = self.specs.iter().filter_map(next).unzip();
+        self.states = states;
+        parameters
     }
 
     /// Steps taken so far; AdamW's bias correction depends on it.

@@ -1,6 +1,7 @@
 //! The optimisers by their properties, and by hand where one step can be written down. The whole trajectory against
 //! PyTorch is in `crates/train/tests/parity.rs`.
 
+use blueberry_kernels::Kernels;
 use blueberry_model::{Init, Kind, ParameterSpec};
 use blueberry_optim::{AdamwConfig, MuonConfig, MuonPrecision, OptimConfig, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -65,7 +66,7 @@ fn new(config: &OptimConfig, parameters: &[Tensor<2>]) -> Optimizer {
 fn the_first_step_of_adam_is_the_sign_of_the_gradient() {
     let parameters = filled(&specs(), |_| 1.0);
     let gradients = filled(&specs(), |i| if i % 2 == 0 { 0.3 } else { -7.0 });
-    let update = new(&config(), &parameters).step(&parameters, gradients, 1.0);
+    let update = new(&config(), &parameters).step(parameters.clone(), gradients, 1.0);
     for (found, sign) in values(&update.parameters[1])
         .iter()
         .zip([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
@@ -82,7 +83,8 @@ fn decay_shrinks_matrices_and_tables_and_spares_gains() {
     let parameters = filled(&specs(), |_| 1.0);
     // Without a gradient only the decay is left: 1 - lr * decay.
     let gradients = filled(&specs(), |_| 0.0);
-    let step = |config: &OptimConfig| new(config, &parameters).step(&parameters, gradients.clone(), 0.5);
+    let step =
+        |config: &OptimConfig| new(config, &parameters).step(parameters.clone(), gradients.clone(), 0.5);
     let update = step(&config);
     let first = |i: usize| values(&update.parameters[i])[0];
     assert!((first(0) - (1.0 - 0.1 * 0.5 * 0.5)).abs() < 1e-6);
@@ -97,7 +99,7 @@ fn muon_ignores_the_size_of_the_gradient() {
     let parameters = filled(&specs(), |_| 0.0);
     let step = |scale: f32| {
         let gradients = filled(&specs(), |i| scale * (i as f32 * 1.7).sin());
-        let update = new(&config(), &parameters).step(&parameters, gradients, 1.0);
+        let update = new(&config(), &parameters).step(parameters.clone(), gradients, 1.0);
         values(&update.parameters[0])
     };
     for (small, large) in step(1e-2).iter().zip(step(1e3)) {
@@ -112,7 +114,7 @@ fn the_clip_scales_every_gradient_by_the_global_norm() {
     let parameters = filled(&specs(), |_| 0.0);
     let gradients = filled(&specs(), |_| 2.0);
     let mut optimizer = new(&config, &parameters);
-    let update = optimizer.step(&parameters, gradients, 1.0);
+    let update = optimizer.step(parameters.clone(), gradients, 1.0);
     let squares: Vec<f32> = update.squared_norms.into_data().try_into_vec().expect("f32");
     assert_eq!(squares, [48.0, 24.0, 16.0]);
     // Norm sqrt(88); the momentum is (1 - 0.9) of the clipped gradient.
@@ -129,7 +131,7 @@ fn a_restored_state_goes_on_to_the_last_bit() {
     let mut whole = new(&config(), &start);
     let mut parameters = start.clone();
     for step in 0..3 {
-        parameters = whole.step(&parameters, gradients(step), 1.0).parameters;
+        parameters = whole.step(parameters.clone(), gradients(step), 1.0).parameters;
     }
     let mut resumed = new(&config(), &start);
     let saved = whole.state();
@@ -140,8 +142,8 @@ fn a_restored_state_goes_on_to_the_last_bit() {
             .map(|(_, tensor)| tensor.clone())
     };
     resumed.restore(whole.steps(), find).expect("the same parameters");
-    let expected = whole.step(&parameters, gradients(3), 0.7);
-    let found = resumed.step(&parameters, gradients(3), 0.7);
+    let expected = whole.step(parameters.clone(), gradients(3), 0.7);
+    let found = resumed.step(parameters.clone(), gradients(3), 0.7);
     for (expected, found) in expected.parameters.iter().zip(&found.parameters) {
         assert_eq!(values(expected), values(found));
     }
@@ -177,10 +179,59 @@ fn both_optimisers_descend_a_bowl() {
         let gradients = parameters.iter().map(|p| p.clone() - target).collect();
         // A falling rate, since both step by a size that does not depend on the gradient's.
         parameters = optimizer
-            .step(&parameters, gradients, 1.0 - step as f64 / 200.0)
+            .step(parameters, gradients, 1.0 - step as f64 / 200.0)
             .parameters;
     }
     for (before, after) in before.iter().zip(distance(&parameters)) {
         assert!(after < 0.05 * before, "{before} to {after}");
+    }
+}
+
+/// Own versions and references take the same steps, from values that repeat nowhere.
+#[test]
+fn fused_steps_are_plain_steps() {
+    let specs = vec![
+        spec("wide", [17, 70], Kind::Matrix),
+        spec("table", [33, 9], Kind::Embedding),
+        spec("tall", [70, 17], Kind::Matrix),
+        spec("gain", [1, 17], Kind::Gain),
+        spec("square", [19, 19], Kind::Matrix),
+        spec("column", [5, 1], Kind::Matrix),
+    ];
+    let mut config = config();
+    config.clip = 1.0;
+    config.muon.weight_decay = 0.1;
+    config.adamw.weight_decay = 0.1;
+    let start = filled(&specs, |i| (i as f32 * 0.77).sin());
+    let run = |kernels| {
+        let mut optimizer = Optimizer::new(&config, specs.clone(), &start, None).with_kernels(kernels);
+        let mut parameters = start.clone();
+        let mut norms = Vec::new();
+        for step in 0..4 {
+            let gradients = filled(&specs, |i| ((step * 1013 + i * i) as f32 * 0.31).sin());
+            let update = optimizer.step(parameters, gradients, 0.5);
+            parameters = update.parameters;
+            norms.extend(
+                update
+                    .squared_norms
+                    .into_data()
+                    .try_into_vec::<f32>()
+                    .expect("f32"),
+            );
+        }
+        let state = optimizer.state().into_iter().map(|(_, tensor)| tensor);
+        let tensors: Vec<Vec<f32>> = parameters.into_iter().chain(state).map(|t| values(&t)).collect();
+        (norms, tensors)
+    };
+    let (fused, plain) = (run(Kernels::Fused), run(Kernels::Plain));
+    for (fused, plain) in fused.0.iter().zip(&plain.0) {
+        assert!((fused - plain).abs() <= 1e-5 * plain, "norms: {fused} {plain}");
+    }
+    assert_eq!(fused.1.len(), plain.1.len());
+    for (index, (fused, plain)) in fused.1.iter().zip(&plain.1).enumerate() {
+        for (fused, plain) in fused.iter().zip(plain) {
+            // Singular values near 0 carry the rounding of the iteration, times a rate of 0.1.
+            assert!((fused - plain).abs() < 2e-5, "tensor {index}: {fused} {plain}");
+        }
     }
 }

@@ -98,11 +98,15 @@ impl Trainer {
 
     /// What a preset asks for; see [`Trainer::new`].
     pub fn for_preset(preset: &Preset, seed: u64, device: &Device, halves: Halves) -> Self {
-        Self::new(&preset.model, &preset.optim, seed, device, halves.muon)
+        let trainer = Self::new(&preset.model, &preset.optim, seed, device, halves.muon)
             .with_half(halves.products)
             .with_operations(Operations::new(preset.kernels))
             .with_z_loss(preset.train.z_loss)
-            .with_activations(preset.train.activations)
+            .with_activations(preset.train.activations);
+        Self {
+            optimizer: trainer.optimizer.with_kernels(preset.kernels),
+            ..trainer
+        }
     }
 
     /// The same trainer with other versions of the model's operations.
@@ -163,7 +167,9 @@ impl Trainer {
         factor: f64,
     ) -> Result<StepReport, StepError> {
         let (loss, gradients) = self.loss_and_gradients(micro_batches, window)?;
-        let update = self.optimizer.step(&self.parameters, gradients, factor);
+        // Given away, so that the optimiser may update them where they lie.
+        let parameters = std::mem::take(&mut self.parameters);
+        let update = self.optimizer.step(parameters, gradients, factor);
         self.parameters = update.parameters;
         // One read-back a step, and it waits for all of the step's work.
         let measured = read(Tensor::cat(vec![loss, update.squared_norms], 0)).await?;

@@ -2,7 +2,8 @@
 //!
 //! Each operation is one node of Burn's autodiff with a backward of its own, reached through the extension trait
 //! [`CpuOperations`], which only Burn's CPU backend implements. The public functions beside the references
-//! choose it by the device of their arguments ([`is_cpu`]).
+//! choose it by the device of their arguments ([`is_cpu`]). The optimiser's operations are not differentiated and read
+//! and write the backend's tensors directly.
 
 /// Gives each parent of a node its gradient, where it wants one. A macro, since the type of a parent has no public name.
 macro_rules! register {
@@ -19,8 +20,12 @@ mod activation;
 mod adamw;
 mod attention;
 mod embedding;
+mod global_norm;
 mod head_loss;
 mod math;
+mod momentum;
+mod muon;
+mod orthogonalize;
 mod product;
 mod qk_norm_rope;
 mod rms_norm;
@@ -36,6 +41,9 @@ use qk_norm_rope::Angles;
 use crate::{Head, LossTerms};
 
 pub(crate) use adamw::adamw;
+pub(crate) use global_norm::squared_norms;
+pub(crate) use muon::{muon, orthogonalize};
+pub(crate) use slices::is_cpu_f32;
 
 /// Whether tensors of `device` lie in the memory of the CPU backend.
 pub(crate) fn is_cpu(device: &Device) -> bool {

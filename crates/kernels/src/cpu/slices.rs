@@ -1,9 +1,9 @@
 //! Tensors of the CPU backend as slices, and new ones from vectors.
 
-use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::TensorData;
+use burn::backend::{DispatchDevice, Flex};
+use burn::tensor::{DType, Tensor, TensorData};
 
 /// Values that one thread takes at a time in a pass without rows.
 pub(crate) const CHUNK: usize = 1 << 14;
@@ -51,6 +51,41 @@ pub(crate) fn uninitialised(len: usize) -> Vec<f32> {
         values.set_len(len);
     }
     values
+}
+
+/// Whether a tensor is a plain one (no autodiff) of the CPU backend, in f32.
+pub(crate) fn is_cpu_f32<const D: usize>(tensor: &Tensor<D>) -> bool {
+    matches!(tensor.device().as_dispatch(), DispatchDevice::Flex(_)) && tensor.dtype() == DType::F32
+}
+
+/// The backend's own tensor behind one for which [`is_cpu_f32`] holds.
+///
+/// # Panics
+/// For any other tensor.
+pub(crate) fn to_flex<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
+    // What the caller has asked about.
+    #[allow(clippy::expect_used)]
+    tensor
+        .try_into_primitive::<Flex>()
+        .expect("a plain tensor of the CPU")
+}
+
+/// The reverse of [`to_flex`].
+pub(crate) fn from_flex<const D: usize>(tensor: FlexTensor) -> Tensor<D> {
+    Tensor::from_primitive::<Flex>(tensor)
+}
+
+/// The tensor with its values row by row and nothing else in its memory, so that its storage is its values; copied
+/// only where it was a view.
+pub(crate) fn whole(tensor: FlexTensor) -> FlexTensor {
+    // With `tensor` dropped at the end, nobody new holds the memory.
+    tensor.to_contiguous()
+}
+
+/// The one value of a factor that gradients are multiplied by; 1 where there is none.
+pub(crate) fn factor(tensor: Option<&Tensor<1>>) -> f32 {
+    let value = |tensor: &Tensor<1>| tensor.to_data().iter::<f32>().next();
+    tensor.and_then(value).unwrap_or(1.0)
 }
 
 /// The one value of a tensor; NaN where it has none.

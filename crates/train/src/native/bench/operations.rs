@@ -1,8 +1,8 @@
 //! Each operation of a step alone, forward and backward, at the sizes of a preset.
 
 use blueberry_kernels::{
-    AdamwState, AdamwStep, AttentionMask, Head, Kernels, LossTerms, Operations, Orthogonalize, RopeTable,
-    adamw, adamw_plain, orthogonalize, product, versions,
+    AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, Kernels, LossTerms, Operations, Orthogonalize,
+    RopeTable, adamw, adamw_plain, orthogonalize, orthogonalize_plain, product, versions,
 };
 use blueberry_model::{Activation, Kind, ModelConfig, Weights};
 use burn::tensor::{Device, Distribution, FloatDType, Int, Tensor};
@@ -288,6 +288,10 @@ impl<'a> Bench<'a> {
                 None => shapes.push((spec.shape, 1)),
             }
         }
+        let operation = match self.kernels {
+            Kernels::Fused => orthogonalize,
+            Kernels::Plain => orthogonalize_plain,
+        };
         let case = |([rows, cols], count): ([usize; 2], usize)| {
             let x = self.random([count, rows, cols]);
             let (small, large) = (rows.min(cols) as f64, rows.max(cols) as f64);
@@ -297,7 +301,7 @@ impl<'a> Bench<'a> {
                 // Five iterations: the Gram matrix, its square, the polynomial times the matrix.
                 flops: 5.0 * count as f64 * (4.0 * small * small * large + 2.0 * small.powi(3)),
                 bytes: bytes(2 * count * rows * cols),
-                run: Box::new(move || drop(orthogonalize(x.clone(), method))),
+                run: Box::new(move || drop(operation(x.clone(), method))),
             }
         };
         shapes.into_iter().map(case).collect()
@@ -330,7 +334,12 @@ impl<'a> Bench<'a> {
             Kernels::Fused => adamw,
             Kernels::Plain => adamw_plain,
         };
-        let run = move || drop(operation(step, state.clone(), gradient.clone()));
+        let update = AdamwUpdate {
+            step,
+            state,
+            gradient,
+        };
+        let run = move || drop(operation(vec![update.clone()], None));
         Case {
             per_step: 1,
             bytes: bytes(7 * values),
