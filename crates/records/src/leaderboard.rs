@@ -166,7 +166,7 @@ fn made(args: &LeaderboardArgs, categories: &Categories) -> Result<BTreeMap<Path
     let (ledger, text) = go_on(args, &known)?;
     let entries: Vec<Entry> = known
         .values()
-        .map(|known| entry(known, categories, &ledger))
+        .map(|known| entry(known, &ledger))
         .collect();
     let board = Leaderboard {
         categories,
@@ -369,7 +369,10 @@ impl Decision {
 fn entry(known: &Known, ledger: &Ledger) -> Entry {
     let record = &known.record;
     let id = record.id();
-    let verified = known.verification.as_ref().and_then(|(verification, _)| verification.challenger.as_ref());
+    let verified = known
+        .verification
+        .as_ref()
+        .and_then(|(verification, _)| verification.challenger.as_ref());
     let none = || Figures {
         figure: None,
         hardware: String::new(),
@@ -381,7 +384,11 @@ fn entry(known: &Known, ledger: &Ledger) -> Entry {
         author: record.author.clone(),
         title: record.title.clone(),
         date: record.date.clone(),
-        status: ledger.statuses().get(&id).copied().unwrap_or(RecordStatus::Pending),
+        status: ledger
+            .statuses()
+            .get(&id)
+            .copied()
+            .unwrap_or(RecordStatus::Pending),
         claimed: known.claimed.clone().unwrap_or_else(none),
         verified: verified.map(Figures::of),
         seeds: record.runs.iter().map(|run| run.seed).collect(),

@@ -146,7 +146,11 @@ impl Record {
         let checks = self.lines().into_iter().chain(self.names()).chain(self.digests());
         for (field, value, holds, problem) in checks {
             if !holds {
-                return Err(RecordError::Field { field, value: value.to_owned(), problem });
+                return Err(RecordError::Field {
+                    field,
+                    value: value.to_owned(),
+                    problem,
+                });
             }
         }
         Ok(())
@@ -155,9 +159,24 @@ impl Record {
     fn lines(&self) -> [FieldCheck<'_>; 3] {
         let (title, author) = (self.title.as_str(), self.author.as_str());
         [
-            ("title", title, line(title, MAX_TITLE), "one line of at most 100 characters"),
-            ("title", title, !slug(title).is_empty(), "needs a letter or digit of a-z, 0-9"),
-            ("author", author, line(author, MAX_NAME), "one line of at most 60 characters"),
+            (
+                "title",
+                title,
+                line(title, MAX_TITLE),
+                "one line of at most 100 characters",
+            ),
+            (
+                "title",
+                title,
+                !slug(title).is_empty(),
+                "needs a letter or digit of a-z, 0-9",
+            ),
+            (
+                "author",
+                author,
+                line(author, MAX_NAME),
+                "one line of at most 60 characters",
+            ),
         ]
     }
 
@@ -165,23 +184,51 @@ impl Record {
         let commit = &self.source.commit;
         let parent = self.parent.iter();
         [
-            ("date", self.date.as_str(), is_day(&self.date), "a day as 2026-11-25"),
-            ("category", &self.category, is_slug(&self.category), "letters a-z, digits and -"),
+            (
+                "date",
+                self.date.as_str(),
+                is_day(&self.date),
+                "a day as 2026-11-25",
+            ),
+            (
+                "category",
+                &self.category,
+                is_slug(&self.category),
+                "letters a-z, digits and -",
+            ),
             ("source.commit", commit, is_commit(commit), "40 to 64 hex digits"),
         ]
         .into_iter()
-        .chain(parent.map(|id| ("parent", id.as_str(), is_id(id), "a record's id, as dash/2026-11-25-title")))
+        .chain(parent.map(|id| {
+            (
+                "parent",
+                id.as_str(),
+                is_id(id),
+                "a record's id, as dash/2026-11-25-title",
+            )
+        }))
     }
 
     fn digests(&self) -> impl Iterator<Item = FieldCheck<'_>> {
         let source = &self.source;
-        let single = [("config_sha256", &self.config_sha256), ("source.sha256", &source.sha256)];
-        let patch = source.patch_sha256.iter().map(|digest| ("source.patch_sha256", digest));
+        let single = [
+            ("config_sha256", &self.config_sha256),
+            ("source.sha256", &source.sha256),
+        ];
+        let patch = source
+            .patch_sha256
+            .iter()
+            .map(|digest| ("source.patch_sha256", digest));
         let runs = self.runs.iter().map(|run| ("runs.sha256", &run.sha256));
         let files = self.files.values().map(|digest| ("files", digest));
         let all = single.into_iter().chain(patch).chain(runs).chain(files);
         all.map(|(field, digest)| {
-            (field, digest.as_str(), is_sha256(digest), "a SHA-256 in 64 lower-case hex digits")
+            (
+                field,
+                digest.as_str(),
+                is_sha256(digest),
+                "a SHA-256 in 64 lower-case hex digits",
+            )
         })
     }
 }
@@ -231,7 +278,7 @@ fn slug(title: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::testing::{COMMIT, digest};
+    use crate::testing::digest;
 
     pub(crate) fn record() -> Record {
         Record {
@@ -245,7 +292,7 @@ pub(crate) mod tests {
             config_sha256: digest('e'),
             curve: 1,
             source: Source {
-                commit: COMMIT.into(),
+                commit: "0123456789".repeat(4),
                 sha256: digest('d'),
                 patch_sha256: None,
             },
@@ -267,9 +314,11 @@ pub(crate) mod tests {
         assert_eq!(record().id(), "small/2026-11-25-muon-twice-as-wide");
     }
 
+    type Edit = fn(&mut Record);
+
     #[test]
     fn each_field_that_makes_no_sense_is_named() {
-        let edits: [(&str, fn(&mut Record)); 11] = [
+        let edits: [(&str, Edit); 11] = [
             ("title", |r| r.title = "two\nlines".into()),
             ("title", |r| r.title = "\u{202e}drawkcab".into()),
             ("title", |r| r.title = "!?".into()),
