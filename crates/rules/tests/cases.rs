@@ -76,10 +76,13 @@ fn an_implausibly_low_loss_is_held_for_a_re_run() {
     submission.categories = Categories::official();
     let mut log = submission.runs[0].log.clone();
     for line in &mut log.lines {
-        if let Event::Eval(eval) = &mut line.event
-            && eval.at.tokens == 1024
-        {
-            (eval.at.tokens, eval.val_loss) = (8_000_000, 0.98);
+        if let Event::Eval(eval) = &mut line.event {
+            let last = eval.at.tokens == 1024;
+            (eval.at.tokens, eval.val_loss) = if last {
+                (8_000_000, 0.98)
+            } else {
+                (eval.at.tokens, 7.0)
+            };
         }
     }
     submission.runs[0].log = log;

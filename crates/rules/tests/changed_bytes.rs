@@ -41,7 +41,7 @@ fn changed(bytes: &[u8], place: usize, by: u8) -> Vec<u8> {
 
 /// An attempts file, its digest in each log.
 fn attempts_text() -> String {
-    declared(&[1, 2, 3]).attempts().to_text().unwrap()
+    declared(&[1, 2, 3]).attempts().to_text().expect("a text")
 }
 
 fn ledger_text() -> String {
@@ -55,7 +55,7 @@ fn ledger_text() -> String {
         ("small/b", Kind::Appeal),
         ("small/a", Kind::Revoked),
     ] {
-        text += &ledger.append(happening(record, kind)).unwrap();
+        text += &ledger.append(happening(record, kind)).expect("possible");
     }
     text
 }

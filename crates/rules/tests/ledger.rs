@@ -9,7 +9,7 @@ fn ledger(events: &[(&str, Kind)]) -> (Ledger, String) {
     let mut ledger = Ledger::default();
     let lines = events
         .iter()
-        .map(|&(record, kind)| ledger.append(happening(record, kind)).unwrap());
+        .map(|&(record, kind)| ledger.append(happening(record, kind)).expect("possible"));
     let text = lines.collect();
     (ledger, text)
 }

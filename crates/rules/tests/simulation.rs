@@ -80,11 +80,15 @@ fn the_best_of_twenty_without_a_gain_is_no_record() {
         let record = noise.losses();
         better(&best(&mut noise), &record) && better(&noise.losses(), &noise.losses())
     });
+    // However a claim was picked, and if the door stood open to all: what decides are runs that nobody has picked.
+    let alone = rate("verification alone names a false record", || {
+        better(&noise.losses(), &noise.losses())
+    });
     assert!(
-        naive > 0.5 && claimed > 0.05,
+        naive > 0.5 && claimed > 0.01,
         "picking would pay without a verification"
     );
-    assert!(verified <= 0.01, "{verified}");
+    assert!(verified <= 0.01 && alone <= 0.01, "{verified} {alone}");
 }
 
 /// How the machine's speed changes over a contest, from 0 at its start to 1 at its end.
@@ -131,15 +135,19 @@ fn named(pairs: &[Pair]) -> bool {
     challenger_is_below(pairs).is_ok_and(|test| test.is_below())
 }
 
-/// The challenger is half a percent slower, so naming it is wrong, whichever way the machine drifts.
+/// The challenger is as fast as the record or half a percent slower, so naming it is wrong, whichever way the
+/// machine drifts.
 #[test]
 fn a_drifting_machine_does_not_pick_the_winner() {
     let mut noise = Noise::new();
-    for (name, shape) in SHAPES {
-        for drift in [DRIFT, -DRIFT] {
-            let label = format!("by turns, 4 pairs, {:+.0} % {name}: wrong winner", 100.0 * drift);
-            let wrong = rate(&label, || named(&by_turns(&mut noise, 4, -0.005, drift, shape)));
-            assert!(wrong <= 0.01, "{label}: {wrong}");
+    for gain in [0.0, -0.005] {
+        for (name, shape) in SHAPES {
+            for drift in [DRIFT, -DRIFT] {
+                let (drift_pc, gain_pc) = (100.0 * drift, 100.0 * gain);
+                let label = format!("by turns, {gain_pc} % gain, {drift_pc:+.0} % {name}: wrong winner");
+                let wrong = rate(&label, || named(&by_turns(&mut noise, 4, gain, drift, shape)));
+                assert!(wrong <= 0.01, "{label}: {wrong}");
+            }
         }
     }
     // One after the other instead, all of the record's runs first, on a machine that gets faster.
