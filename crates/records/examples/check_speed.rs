@@ -11,7 +11,7 @@ use std::io::sink;
 use std::time::Instant;
 
 use blueberry_records::check::{CheckArgs, check};
-use blueberry_runlog::{At, End, EndStatus, Event, Extra, Step};
+use blueberry_runlog::{At, Event, Extra, Step};
 
 const STEPS: u64 = 390_000;
 
@@ -37,22 +37,12 @@ fn long_log() -> Vec<u8> {
             extra: Extra::new(),
         })
     };
-    let events: Vec<Event> = (1..=STEPS).map(step).collect();
-    let end = End {
-        at: At {
-            step: STEPS,
-            tokens: STEPS * 256,
-            train_s: 48_148.0,
-            wall_s: 48_148.0,
-        },
-        status: EndStatus::Completed,
-        val_loss: Some(3.1),
-        ledger: None,
-        reason: None,
-        summary: Default::default(),
-        extra: Extra::new(),
-    };
-    common::sealed(&common::run(1), &events, end)
+    let mut draft = common::Draft::valid(1);
+    let last = draft.events.pop();
+    draft.events.truncate(1);
+    draft.events.extend((1..=STEPS).map(step));
+    draft.events.extend(last);
+    draft.bytes()
 }
 
 fn main() {

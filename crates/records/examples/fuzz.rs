@@ -84,7 +84,7 @@ const TARGETS: [Target; 9] = [
     Target {
         name: "categories",
         parse: categories,
-        seeds: || vec![common::CATEGORIES.as_bytes().to_vec()],
+        seeds: || vec![common::categories_text().into_bytes()],
     },
     Target {
         name: "ledger",
@@ -198,7 +198,7 @@ fn signature(bytes: &[u8]) {
 }
 
 fn log_seeds() -> Vec<Vec<u8>> {
-    vec![common::small_log(), common::log_of(12)]
+    vec![common::small_log(), common::log_of(2)]
 }
 
 fn packed_seeds() -> Vec<Vec<u8>> {

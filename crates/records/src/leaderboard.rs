@@ -181,9 +181,7 @@ fn made(args: &LeaderboardArgs, categories: &Categories) -> Result<BTreeMap<Path
             leaderboard_json(&board)?.into_bytes(),
         ),
     ]);
-    if !text.is_empty() {
-        files.insert(args.records.join(LEDGER_FILE), text.into_bytes());
-    }
+    files.insert(args.records.join(LEDGER_FILE), text.into_bytes());
     for category in &categories.list {
         if !blueberry_rules::progression(category, &entries).is_empty() {
             let picture = svg(&progression_picture(category, &entries)).map_err(LeaderboardError::from)?;

@@ -192,7 +192,7 @@ mod tests {
             .iter()
             .find(|claim| claim.run.is_none() && claim.name == "tokens")
             .unwrap();
-        assert_eq!(mean.text, "8192");
+        assert_eq!(mean.text, "1024");
         let line: usize = mean.place.strip_prefix("README.md:").unwrap().parse().unwrap();
         assert!(
             readme.lines().nth(line - 1).unwrap().starts_with("| mean |"),

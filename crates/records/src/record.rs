@@ -278,7 +278,7 @@ fn slug(title: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::testing::{COMMIT, digest};
+    use crate::testing::digest;
 
     pub(crate) fn record() -> Record {
         Record {
@@ -292,7 +292,7 @@ pub(crate) mod tests {
             config_sha256: digest('e'),
             curve: 1,
             source: Source {
-                commit: COMMIT.into(),
+                commit: "0123456789".repeat(4),
                 sha256: digest('d'),
                 patch_sha256: None,
             },
@@ -314,9 +314,11 @@ pub(crate) mod tests {
         assert_eq!(record().id(), "small/2026-11-25-muon-twice-as-wide");
     }
 
+    type Edit = fn(&mut Record);
+
     #[test]
     fn each_field_that_makes_no_sense_is_named() {
-        let edits: [(&str, fn(&mut Record)); 11] = [
+        let edits: [(&str, Edit); 11] = [
             ("title", |r| r.title = "two\nlines".into()),
             ("title", |r| r.title = "\u{202e}drawkcab".into()),
             ("title", |r| r.title = "!?".into()),

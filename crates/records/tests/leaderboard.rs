@@ -105,9 +105,12 @@ fn a_record_is_pending_then_verified_then_revoked() {
     assert!(after.starts_with(&ledger), "the ledger only grows");
 }
 
+/// Changes a record's folder or the ledger.
+type Edit = fn(&Path, &Path);
+
 #[test]
 fn changed_or_deleted_records_and_ledgers_are_refused() {
-    let edits: [(&str, fn(&Path, &Path)); 5] = [
+    let edits: [(&str, Edit); 5] = [
         ("record.toml is not the one", |record, _| {
             edit(&record.join("record.toml"), "alice", "mallory")
         }),
@@ -153,5 +156,9 @@ fn without_records_the_page_is_empty_and_honest() {
         "{}",
         page(&dir)
     );
-    assert!(!args.records.join("ledger.jsonl").exists());
+    assert_eq!(
+        fs::read(args.records.join("ledger.jsonl")).unwrap(),
+        b"",
+        "the page links to it"
+    );
 }

@@ -79,25 +79,27 @@ fn a_thousand_changed_submissions() {
         "the unchanged one"
     );
     let mut dice = Dice(1);
-    let mut untouched = 0;
-    for number in 0..MUTANTS {
-        let (name, mutate) = MUTATIONS[number % MUTATIONS.len()];
+    let (mut made, mut untouched) = (0, 0);
+    let mut wrong = Vec::new();
+    for (name, mutate) in MUTATIONS.iter().cycle() {
+        if made == MUTANTS {
+            break;
+        }
         let mut files = original.clone();
         let meaning = mutate(&mut files, &mut dice);
         if files == original || meaning == Meaning::AuthorsWord {
             continue;
         }
+        made += 1;
         untouched += usize::from(meaning == Meaning::Untouched);
         write_files(&record, &files);
         let eligible = verdict(&dir, &record) == Some(Status::Eligible);
-        assert_eq!(
-            eligible,
-            meaning == Meaning::Untouched,
-            "mutant {number}, {name}: {}",
-            changes(&original, &files)
-        );
+        if eligible != (meaning == Meaning::Untouched) {
+            wrong.push(format!("mutant {made}, {name}: {}", changes(&original, &files)));
+        }
     }
     assert!(untouched > MUTANTS / 20, "{untouched} whose meaning is untouched");
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     write_files(&record, &original);
     assert_eq!(
         verdict(&dir, &record),
@@ -152,7 +154,17 @@ fn first_difference(before: &Files, after: &Files, name: &str) -> String {
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let (old, new) = (text(old), text(new));
-    let pair = old.lines().zip(new.lines()).find(|(old, new)| old != new);
+    // A forger's seals stand elsewhere.
+    let said = |text: &String| -> Vec<String> {
+        text.lines()
+            .filter(|line| !line.contains("\"event\":\"seal\""))
+            .map(String::from)
+            .collect()
+    };
+    let pair = said(&old)
+        .into_iter()
+        .zip(said(&new))
+        .find(|(old, new)| old != new);
     pair.map_or_else(
         || "other length".into(),
         |(old, new)| format!("`{old}` -> `{new}`"),
@@ -289,7 +301,10 @@ fn forge_log(files: &mut Files, dice: &mut Dice, edit: impl FnOnce(&mut Vec<Stri
 
 fn drop_line_resealed(files: &mut Files, dice: &mut Dice) -> Meaning {
     forge_log(files, dice, |lines, dice| {
-        drop(lines.remove(dice.below(lines.len())))
+        // An evaluation before the first step is nobody's duty.
+        let optional = |line: &String| line.contains("\"event\":\"eval\"") && line.contains("\"tokens\":0,");
+        let bound: Vec<usize> = (0..lines.len()).filter(|&at| !optional(&lines[at])).collect();
+        drop(lines.remove(*dice.pick(&bound)));
     })
 }
 

@@ -14,7 +14,7 @@ pub const CHECK: FolderCheck = FolderCheck {
 /// what a verifier adds, which has its own signature.
 const UNLISTED: [&str; 5] = [
     RECORD_FILE,
-    "record.toml.sig",
+    SIGNATURE_FILE,
     README_FILE,
     "verification.toml",
     "verification.toml.sig",

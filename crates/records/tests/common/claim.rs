@@ -8,7 +8,7 @@ use blueberry_records::submit::{SubmitArgs, submit};
 use blueberry_records::{CommandError, Outcome};
 use serde_json::Value;
 
-use super::{CATEGORIES, Dir, write_claim};
+use super::{Dir, write_claim};
 
 /// What submits the claim in `dir` into `dir/records`.
 pub fn submit_args(dir: &Dir) -> SubmitArgs {
@@ -21,7 +21,7 @@ pub fn submit_args(dir: &Dir) -> SubmitArgs {
         attempts: Some(attempts),
         out: dir.path().join("records"),
         repository: dir.path().to_owned(),
-        categories: Some(dir.write("categories.toml", CATEGORIES.as_bytes())),
+        categories: Some(dir.write_categories()),
         ..SubmitArgs::default()
     }
 }
