@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-use crate::commands::probe::ProbeArgs;
-use crate::commands::scan::ScanArgs;
-use crate::commands::verify::VerifyRecordArgs;
+use crate::commands;
 
 /// The speedrun harness for a ~151M-parameter language model.
 #[derive(Debug, Parser)]
@@ -30,8 +28,18 @@ pub enum Command {
     /// Turn text into token shards.
     #[command(subcommand)]
     Data(DataCommand),
-    Verify(VerifyRecordArgs),
-    Probe(ProbeArgs),
+    Verify(commands::verify::VerifyRecordArgs),
+    Probe(commands::probe::ProbeArgs),
+    /// Declare the seeds of a claim before they run.
+    Attempts(commands::attempts::Flags),
+    /// Hold runs or records against the rules: exit code 0 eligible, 1 not or undecided, 2 unreadable.
+    Check(commands::check::Flags),
+    /// Turn runs into a record, unless a rule is broken.
+    Submit(commands::submit::Flags),
+    /// Write a request for a sponsored run.
+    Propose(commands::propose::Flags),
+    /// Make LEADERBOARD.md anew from the records.
+    Leaderboard(commands::leaderboard::Flags),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -106,7 +114,7 @@ pub enum DataCommand {
     Prepare(PrepareArgs),
     /// Compare every shard of a prepared folder with the digests in its manifest.
     Verify(VerifyArgs),
-    Scan(ScanArgs),
+    Scan(commands::scan::ScanArgs),
 }
 
 #[derive(Debug, ClapArgs)]

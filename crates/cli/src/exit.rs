@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use blueberry_data::{DataError, PrepareError, ScanError, TokenizerError};
+use blueberry_records::CommandError;
 use blueberry_records::sign::SignError;
 use blueberry_records::verify::VerifyError;
 use blueberry_rules::CategoryError;
@@ -45,6 +46,7 @@ fn is_bad_input(error: &anyhow::Error) -> bool {
         return run.is_bad_input();
     }
     error.is::<Usage>()
+        || error.is::<CommandError>()
         || error.is::<PresetError>()
         || error.is::<DeviceError>()
         || error.is::<RunDirError>()

@@ -25,6 +25,11 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Scan(args)) => commands::scan::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Probe(args) => commands::probe::run(&args),
+        Command::Attempts(flags) => commands::attempts::run(flags),
+        Command::Check(flags) => commands::check::run(flags),
+        Command::Submit(flags) => commands::submit::run(flags),
+        Command::Propose(flags) => commands::propose::run(flags),
+        Command::Leaderboard(flags) => commands::leaderboard::run(flags),
     };
     exit::code(result)
 }

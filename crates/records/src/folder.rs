@@ -146,6 +146,14 @@ impl Folder {
         String::from_utf8(self.read(name)?).map_err(|_| FolderError::NotText(path))
     }
 
+    /// Where a listed file lies.
+    ///
+    /// # Errors
+    /// [`FolderError::Missing`].
+    pub fn path(&self, name: &str) -> Result<PathBuf, FolderError> {
+        self.size(name).map(|_| self.root.join(name))
+    }
+
     fn size(&self, name: &str) -> Result<u64, FolderError> {
         let missing = || FolderError::Missing {
             root: self.root.clone(),

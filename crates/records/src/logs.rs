@@ -125,6 +125,25 @@ impl LogReader {
     }
 }
 
+/// The whole of a log that was read before, unpacked.
+pub(crate) fn unpacked(path: &Path) -> Result<Vec<u8>, LogError> {
+    let path = if path.is_dir() {
+        path.join(LOG_FILE)
+    } else {
+        path.to_owned()
+    };
+    let packing = |cause| LogError::Packing {
+        path: path.clone(),
+        cause,
+    };
+    let file = BufReader::new(open_plain(&path)?);
+    let mut bytes = Vec::new();
+    decompress(file, LogLimits::default().bytes)
+        .and_then(|mut log| log.read_to_end(&mut bytes))
+        .map_err(packing)?;
+    Ok(bytes)
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

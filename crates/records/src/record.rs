@@ -143,95 +143,98 @@ impl Record {
     }
 
     fn validate(&self) -> Result<(), RecordError> {
-        let checks = [
+        let checks = self.lines().into_iter().chain(self.names()).chain(self.digests());
+        for (field, value, holds, problem) in checks {
+            if !holds {
+                return Err(RecordError::Field {
+                    field,
+                    value: value.to_owned(),
+                    problem,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn lines(&self) -> [FieldCheck<'_>; 3] {
+        let (title, author) = (self.title.as_str(), self.author.as_str());
+        [
             (
                 "title",
-                &self.title,
-                line(&self.title, MAX_TITLE),
+                title,
+                line(title, MAX_TITLE),
                 "one line of at most 100 characters",
             ),
             (
                 "title",
-                &self.title,
-                !slug(&self.title).is_empty(),
+                title,
+                !slug(title).is_empty(),
                 "needs a letter or digit of a-z, 0-9",
             ),
             (
                 "author",
-                &self.author,
-                line(&self.author, MAX_NAME),
+                author,
+                line(author, MAX_NAME),
                 "one line of at most 60 characters",
             ),
-            ("date", &self.date, is_day(&self.date), "a day as 2026-11-25"),
+        ]
+    }
+
+    fn names(&self) -> impl Iterator<Item = FieldCheck<'_>> {
+        let commit = &self.source.commit;
+        let parent = self.parent.iter();
+        [
+            (
+                "date",
+                self.date.as_str(),
+                is_day(&self.date),
+                "a day as 2026-11-25",
+            ),
             (
                 "category",
                 &self.category,
                 is_slug(&self.category),
                 "letters a-z, digits and -",
             ),
-            (
-                "config_sha256",
-                &self.config_sha256,
-                is_sha256(&self.config_sha256),
-                DIGEST,
-            ),
-            (
-                "source.commit",
-                &self.source.commit,
-                is_commit(&self.source.commit),
-                "40 to 64 hex digits",
-            ),
-            (
-                "source.sha256",
-                &self.source.sha256,
-                is_sha256(&self.source.sha256),
-                DIGEST,
-            ),
-        ];
-        let optional = [
+            ("source.commit", commit, is_commit(commit), "40 to 64 hex digits"),
+        ]
+        .into_iter()
+        .chain(parent.map(|id| {
             (
                 "parent",
-                &self.parent,
-                is_id as fn(&str) -> bool,
+                id.as_str(),
+                is_id(id),
                 "a record's id, as dash/2026-11-25-title",
-            ),
-            (
-                "source.patch_sha256",
-                &self.source.patch_sha256,
-                is_sha256,
-                DIGEST,
-            ),
+            )
+        }))
+    }
+
+    fn digests(&self) -> impl Iterator<Item = FieldCheck<'_>> {
+        let source = &self.source;
+        let single = [
+            ("config_sha256", &self.config_sha256),
+            ("source.sha256", &source.sha256),
         ];
-        let optional = optional.into_iter().filter_map(|(field, value, holds, problem)| {
-            let value = value.as_ref()?;
-            Some((field, value, holds(value), problem))
-        });
-        let runs = self
-            .runs
+        let patch = source
+            .patch_sha256
             .iter()
-            .map(|run| ("runs.sha256", &run.sha256, is_sha256(&run.sha256), DIGEST));
-        let files = self
-            .files
-            .values()
-            .map(|digest| ("files", digest, is_sha256(digest), DIGEST));
-        match checks
-            .into_iter()
-            .chain(optional)
-            .chain(runs)
-            .chain(files)
-            .find(|(_, _, holds, _)| !holds)
-        {
-            Some((field, value, _, problem)) => Err(RecordError::Field {
+            .map(|digest| ("source.patch_sha256", digest));
+        let runs = self.runs.iter().map(|run| ("runs.sha256", &run.sha256));
+        let files = self.files.values().map(|digest| ("files", digest));
+        let all = single.into_iter().chain(patch).chain(runs).chain(files);
+        all.map(|(field, digest)| {
+            (
                 field,
-                value: value.clone(),
-                problem,
-            }),
-            None => Ok(()),
-        }
+                digest.as_str(),
+                is_sha256(digest),
+                "a SHA-256 in 64 lower-case hex digits",
+            )
+        })
     }
 }
 
-const DIGEST: &str = "a SHA-256 in 64 lower-case hex digits";
+/// A field, what stands there, whether that holds, and what it must be.
+type FieldCheck<'a> = (&'static str, &'a str, bool, &'static str);
 
 /// Whether a text is one line that shows, within `most` characters.
 fn line(text: &str, most: usize) -> bool {

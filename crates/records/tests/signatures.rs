@@ -1,4 +1,5 @@
 //! Signatures held against OpenSSH's own tool, both ways.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 use std::fs;
 use std::io::Write;

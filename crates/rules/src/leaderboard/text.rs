@@ -18,7 +18,7 @@ pub fn cell(text: &str) -> String {
             // GitHub would notify whoever has that name.
             '@' => safe.push_str("&#64;"),
             letter if letter.is_control() || is_direction(letter) => safe.push(' '),
-            letter if letter.is_ascii_punctuation() && !".,-+:;/()%=".contains(letter) => {
+            letter if letter.is_ascii_punctuation() && !".,-+:;/()%='".contains(letter) => {
                 safe.push('\\');
                 safe.push(letter);
             }

@@ -14,14 +14,15 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
     let Some(end) = log.end() else {
         return Answer::fail("the log has no `end`: the run was cut off or still goes on");
     };
-    let last = log
-        .lines
-        .iter()
-        .rfind(|line| !matches!(line.event, Event::Seal(_)));
-    let line = last.map_or(1, |line| line.number);
-    if !last.is_some_and(|line| matches!(line.event, Event::End(_))) {
-        return Answer::fail_at(line, "an event behind `end`");
+    // A seal covers what is there, and an interrupted run may go on.
+    let said: Vec<_> = log.lines.iter().filter(|line| !matches!(line.event, Event::Seal(_))).collect();
+    let behind = said.windows(2).find(|pair| {
+        matches!(pair[0].event, Event::End(_)) && !matches!(pair[1].event, Event::Resume(_))
+    });
+    if let Some(pair) = behind {
+        return Answer::fail_at(pair[1].number, "an event behind `end`");
     }
+    let line = said.last().map_or(1, |line| line.number);
     let reason = end.reason.as_deref().unwrap_or("no reason given");
     match end.status {
         EndStatus::Completed => Answer::pass(format!("completed at step {}", end.at.step)),
@@ -63,5 +64,14 @@ mod tests {
             draft.events.push(step);
         });
         submission.fails_at("completed", 32, "behind `end`");
+    }
+
+    #[test]
+    fn a_second_end_is_found() {
+        let submission = Submission::with(|draft| {
+            let end = draft.events.last().cloned().expect("an end");
+            draft.events.push(end);
+        });
+        submission.fails("completed", "behind `end`");
     }
 }

@@ -2,7 +2,7 @@ use blueberry_runlog::{EndStatus, Event};
 
 use super::{Check, Rule};
 use crate::config::Config;
-use crate::trace::walk;
+use crate::trace::{Stop, walk};
 use crate::{Answer, Case, LoggedRun};
 
 pub const RULE: Rule = Rule {
@@ -16,59 +16,73 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
         Ok(config) => config,
         Err(missing) => return Answer::cannot_tell(missing),
     };
-    let mut due = None;
-    let mut evaluated = None;
-    let mut count = 0;
+    let mut marks = Marks {
+        config: &config,
+        due: None,
+        evaluated: None,
+        count: 0,
+    };
     for stop in walk(&run.log) {
-        match stop.event {
-            Event::Step(_) => {
-                if let Some(answer) = left_out(stop.line, due) {
-                    return answer;
-                }
-                due = config
-                    .eval_is_due(stop.step_from, stop.at.tokens)
-                    .then_some(stop.at.tokens);
-                evaluated = None;
-            }
-            Event::Resume(_) => (due, evaluated) = (None, None),
-            Event::Eval(_) => {
-                let tokens = stop.at.tokens;
-                if tokens > 0 && !config.eval_is_due(stop.step_from, tokens) {
-                    let every = config.eval.every_tokens;
-                    return Answer::fail_at(
-                        stop.line,
-                        format!("an evaluation at {tokens} targets; due is one every {every}"),
-                    );
-                }
-                if evaluated == Some(tokens) {
-                    return Answer::fail_at(stop.line, format!("a second evaluation at {tokens} targets"));
-                }
-                (due, evaluated, count) = (None, Some(tokens), count + 1);
-            }
-            Event::End(end) if end.status == EndStatus::Completed => {
-                if let Some(answer) = left_out(stop.line, due) {
-                    return answer;
-                }
-            }
-            _ => {}
+        if let Err(problem) = marks.pass(&stop) {
+            return Answer::fail_at(stop.line, problem);
         }
     }
-    if count == 0 {
-        return Answer::fail("the log has no evaluation");
+    match marks.count {
+        0 => Answer::fail("the log has no evaluation"),
+        count => Answer::pass(format!(
+            "{count} evaluations, one every {} targets",
+            config.eval.every_tokens
+        )),
     }
-    Answer::pass(format!(
-        "{count} evaluations, one every {} targets",
-        config.eval.every_tokens
-    ))
 }
 
-fn left_out(line: u64, due: Option<u64>) -> Option<Answer> {
-    due.map(|tokens| {
-        Answer::fail_at(
-            line,
-            format!("no evaluation before this line, but one was due at {tokens} targets"),
-        )
-    })
+/// The schedule along the way.
+struct Marks<'a> {
+    config: &'a Config,
+    /// Targets at which an evaluation is due and was not made yet.
+    due: Option<u64>,
+    /// Targets at which one was made, until the next step.
+    evaluated: Option<u64>,
+    count: usize,
+}
+
+impl Marks<'_> {
+    fn pass(&mut self, stop: &Stop) -> Result<(), String> {
+        match stop.event {
+            Event::Step(_) => {
+                self.none_left_out()?;
+                let due = self.config.eval_is_due(stop.step_from, stop.at.tokens);
+                self.due = due.then_some(stop.at.tokens);
+                self.evaluated = None;
+            }
+            // What was due comes again with the steps.
+            Event::Resume(_) => (self.due, self.evaluated) = (None, None),
+            Event::Eval(_) => self.evaluate(stop)?,
+            Event::End(end) if end.status == EndStatus::Completed => self.none_left_out()?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, stop: &Stop) -> Result<(), String> {
+        let tokens = stop.at.tokens;
+        if tokens > 0 && !self.config.eval_is_due(stop.step_from, tokens) {
+            let every = self.config.eval.every_tokens;
+            return Err(format!(
+                "an evaluation at {tokens} targets; due is one every {every}"
+            ));
+        }
+        if self.evaluated == Some(tokens) {
+            return Err(format!("a second evaluation at {tokens} targets"));
+        }
+        (self.due, self.evaluated, self.count) = (None, Some(tokens), self.count + 1);
+        Ok(())
+    }
+
+    fn none_left_out(&self) -> Result<(), String> {
+        let words = |tokens| format!("no evaluation before this line, but one was due at {tokens} targets");
+        self.due.map_or(Ok(()), |tokens| Err(words(tokens)))
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +94,7 @@ mod tests {
     #[test]
     fn evaluations_on_the_schedule_pass() {
         Submission::valid().passes("eval-schedule");
-        Submission::of((1..=3).map(Draft::interrupted).collect()).passes("eval-schedule");
+        Submission::of(&[1, 2, 3].map(Draft::interrupted)).passes("eval-schedule");
     }
 
     #[test]

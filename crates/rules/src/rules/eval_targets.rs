@@ -1,6 +1,7 @@
 use blueberry_runlog::Event;
 
 use super::{Check, Rule};
+use crate::config::Config;
 use crate::trace::walk;
 use crate::{Answer, Case, LoggedRun};
 
@@ -11,30 +12,36 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(case: &Case, run: &LoggedRun) -> Answer {
-    let asked = case.category.validation_targets;
+    let config = match Config::of(&run.log) {
+        Ok(config) => config,
+        Err(missing) => return Answer::cannot_tell(missing),
+    };
     let mut first = None;
     for stop in walk(&run.log) {
         let Event::Eval(eval) = stop.event else { continue };
         let targets = eval.targets;
         let same = *first.get_or_insert(targets);
         if targets != same {
-            return Answer::fail_at(
-                stop.line,
-                format!("{targets} targets, but {same} in the first evaluation"),
-            );
+            let words = format!("{targets} targets, but {same} in the first evaluation");
+            return Answer::fail_at(stop.line, words);
         }
-        if asked.is_some_and(|asked| asked != targets) || targets == 0 {
-            let asked = asked.unwrap_or(1);
-            return Answer::fail_at(
-                stop.line,
-                format!("{targets} targets, but the category asks for {asked}"),
-            );
+        if let Some(problem) = problem(targets, case.category.validation_targets, &config) {
+            return Answer::fail_at(stop.line, format!("{targets} targets, but {problem}"));
         }
     }
     match first {
         Some(targets) => Answer::pass(format!("{targets} targets each")),
         None => Answer::fail("the log has no evaluation"),
     }
+}
+
+fn problem(targets: u64, asked: Option<u64>, config: &Config) -> Option<String> {
+    if let Some(asked) = asked.filter(|&asked| asked != targets) {
+        return Some(format!("the category asks for {asked}"));
+    }
+    let (most, seq_len) = (config.eval.tokens, config.eval.seq_len);
+    let whole = seq_len > 0 && targets > 0 && targets.is_multiple_of(seq_len) && targets <= most;
+    (!whole).then(|| format!("the settings say whole sequences of {seq_len}, {most} at most"))
 }
 
 #[cfg(test)]
@@ -53,5 +60,7 @@ mod tests {
         let mut submission = Submission::valid();
         submission.category().validation_targets = Some(256);
         submission.fails_at("eval-targets", 4, "asks for 256");
+        let submission = Submission::with(|draft| draft.run.config["eval"]["tokens"] = 64.into());
+        submission.fails_at("eval-targets", 4, "64 at most");
     }
 }

@@ -79,9 +79,9 @@ mod tests {
     use crate::testing::{Draft, Submission, hex};
 
     fn resumed(alter: impl FnOnce(&mut Draft)) -> Submission {
-        let mut drafts: Vec<_> = (1..=3).map(Draft::interrupted).collect();
+        let mut drafts = [1, 2, 3].map(Draft::interrupted);
         alter(&mut drafts[0]);
-        Submission::of(drafts)
+        Submission::of(&drafts)
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
         Some(Tokens::WholeDataset(_)) => {
             let all = run.log.run.data.train_tokens;
             (
-                (all + 1).saturating_sub(step_tokens),
+                all.saturating_add(1).saturating_sub(step_tokens),
                 all.saturating_add(step_tokens),
             )
         }

@@ -47,17 +47,17 @@ pub struct Submission {
 impl Submission {
     /// Three runs of one recipe, declared; breaks no rule.
     pub fn valid() -> Self {
-        Self::of((1..=3).map(Draft::valid).collect())
+        Self::of(&[1, 2, 3].map(Draft::valid))
     }
 
     /// The valid submission, its first run altered and then sealed as if it had been written so.
     pub fn with(alter: impl FnOnce(&mut Draft)) -> Self {
-        let mut drafts: Vec<_> = (1..=3).map(Draft::valid).collect();
+        let mut drafts = [1, 2, 3].map(Draft::valid);
         alter(&mut drafts[0]);
-        Self::of(drafts)
+        Self::of(&drafts)
     }
 
-    pub fn of(drafts: Vec<Draft>) -> Self {
+    pub fn of(drafts: &[Draft]) -> Self {
         let named = |(index, draft): (usize, &Draft)| logged(&format!("run-{}", index + 1), &draft.bytes());
         Self {
             categories: categories(),
@@ -192,5 +192,17 @@ pub fn figures(values: &[f64]) -> Figures {
             .map(|(name, mean)| (name.to_owned(), mean))
             .collect(),
         benchmarks: Default::default(),
+    }
+}
+
+/// Something that happened to a record.
+pub fn happening(record: &str, kind: Kind) -> Happening {
+    Happening {
+        date: "2026-11-25".into(),
+        record: record.into(),
+        by: "alice".into(),
+        kind,
+        document_sha256: Some(sha256(record.as_bytes())),
+        reason: "rates: 164 ms".into(),
     }
 }

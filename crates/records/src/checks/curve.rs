@@ -1,0 +1,46 @@
+use blueberry_rules::Answer;
+
+use super::{FolderCheck, Subject, fail, pass};
+use crate::curve::{CurveError, VERSION, loss_curve, png, svg};
+
+pub const CHECK: FolderCheck = FolderCheck {
+    id: "record-curve",
+    text: "The pictures of the loss are drawn from the logs.",
+    check,
+};
+
+fn check(subject: &Subject) -> Answer {
+    let record = &subject.opened.record;
+    if record.curve != VERSION {
+        // Of another version only the digests say that they are as they were handed in.
+        let why = format!(
+            "drawn by version {} of the drawing, this build has {VERSION}",
+            record.curve
+        );
+        return Answer::NotApplicable { why };
+    }
+    match differing(subject) {
+        Ok(None) => pass("curve.svg, curve.png"),
+        Ok(Some(name)) => fail(format!("{name} does not show the logs")),
+        Err(error) => Answer::CannotTell {
+            missing: error.to_string(),
+        },
+    }
+}
+
+fn differing(subject: &Subject) -> Result<Option<&'static str>, CurveError> {
+    let opened = subject.opened;
+    let picture = loss_curve(&opened.record.title, subject.category, &opened.runs);
+    let files = [
+        ("curve.svg", svg(&picture)?.into_bytes()),
+        ("curve.png", png(&picture)?),
+    ];
+    let differs = |(name, drawn): (&'static str, Vec<u8>)| {
+        opened
+            .folder
+            .read(name)
+            .map_or(true, |bytes| bytes != drawn)
+            .then_some(name)
+    };
+    Ok(files.into_iter().find_map(differs))
+}

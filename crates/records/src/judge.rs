@@ -1,0 +1,123 @@
+//! A record's verdict: the rules over its logs, and the checks of its folder.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use blueberry_rules::{
+    Answer, Case, Categories, Category, Facts, Finding, RecordToBeat, Status, SubmittedSource, Summary,
+    Verdict, judge,
+};
+
+use crate::Limits;
+use crate::checks::{Subject, findings};
+use crate::open::{OpenRecord, open_head, open_record};
+use crate::readme::{README_FILE, claims};
+use crate::record::is_id;
+
+/// The verdict on a record. `records` is the folder of all records: their logs must be others, and the parent is the
+/// record to beat.
+#[must_use]
+pub fn judge_record(
+    opened: &OpenRecord,
+    category: &Category,
+    categories: &Categories,
+    records: Option<&Path>,
+) -> Verdict {
+    let facts = facts(opened, category, records);
+    let case = Case {
+        category,
+        plausibility: categories.plausibility.as_ref(),
+        runs: &opened.runs,
+        facts: &facts,
+    };
+    let mut verdict = judge(&case);
+    add(&mut verdict, findings(&Subject { opened, category }));
+    verdict
+}
+
+/// Adds findings and what follows from them.
+fn add(verdict: &mut Verdict, findings: Vec<Finding>) {
+    for finding in findings {
+        verdict.status = match finding.answer {
+            Answer::Fail { .. } => Status::Ineligible,
+            Answer::CannotTell { .. } if verdict.status == Status::Eligible => Status::Undecided,
+            _ => verdict.status,
+        };
+        verdict.findings.push(finding);
+    }
+}
+
+fn facts(opened: &OpenRecord, category: &Category, records: Option<&Path>) -> Facts {
+    let record = &opened.record;
+    Facts {
+        attempts: opened.attempts.clone(),
+        // A README that cannot be read is a finding of its own.
+        claims: opened
+            .folder
+            .text(README_FILE)
+            .map(|text| claims(&text))
+            .unwrap_or_default(),
+        source: Some(SubmittedSource {
+            commit: record.source.commit.clone(),
+            patch_sha256: record.source.patch_sha256.clone(),
+        }),
+        record: record
+            .parent
+            .as_ref()
+            .and_then(|parent| to_beat(records?, parent, category)),
+        known_logs: records
+            .map(|records| known_logs(records, Some(opened.folder.root())))
+            .unwrap_or_default(),
+        ..Facts::default()
+    }
+}
+
+/// The figures of the record to beat; `None` where it is not here or of another category.
+pub(crate) fn to_beat(records: &Path, id: &str, category: &Category) -> Option<RecordToBeat> {
+    if !is_id(id) {
+        return None;
+    }
+    let opened = open_record(&records.join(id), &Limits::default()).ok()?;
+    let figure = Summary::of(category, &opened.runs).figure?;
+    (opened.record.category == category.id).then(|| RecordToBeat {
+        id: id.to_owned(),
+        figures: figure.values,
+    })
+}
+
+/// The digests of the logs of all records but `except`, with the record's id. A folder that is no record has none.
+pub(crate) fn known_logs(records: &Path, except: Option<&Path>) -> BTreeMap<String, String> {
+    let except = except.and_then(|path| fs::canonicalize(path).ok());
+    let mut known = BTreeMap::new();
+    for folder in record_folders(records) {
+        if except.is_some() && fs::canonicalize(&folder).ok() == except {
+            continue;
+        }
+        let Ok((_, record, _)) = open_head(&folder, &Limits::default()) else {
+            continue;
+        };
+        known.extend(record.runs.iter().map(|run| (run.sha256.clone(), record.id())));
+    }
+    known
+}
+
+/// The folders `CATEGORY/NAME` of a folder of records, sorted. Hidden ones are half-written.
+#[must_use]
+pub fn record_folders(records: &Path) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = subfolders(records)
+        .iter()
+        .flat_map(|category| subfolders(category))
+        .collect();
+    folders.sort();
+    folders
+}
+
+fn subfolders(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let visible = |entry: &fs::DirEntry| {
+        !entry.file_name().to_string_lossy().starts_with('.')
+            && entry.file_type().is_ok_and(|kind| kind.is_dir())
+    };
+    entries.filter(visible).map(|entry| entry.path()).collect()
+}

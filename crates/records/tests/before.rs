@@ -1,0 +1,89 @@
+//! What comes before a run: declared seeds, and the request for a sponsored run.
+
+mod common;
+
+use std::fs;
+
+use blueberry_records::Outcome;
+use blueberry_records::attempts::{AttemptsArgs, attempts};
+use blueberry_records::propose::{ProposeArgs, propose};
+use blueberry_rules::{Declared, config_sha256};
+use common::*;
+
+fn attempts_args(dir: &Dir, seeds: &[u64]) -> AttemptsArgs {
+    AttemptsArgs {
+        category: "small".into(),
+        // Seed and device are no part of the recipe.
+        config: config(99),
+        seeds: seeds.to_vec(),
+        note: String::new(),
+        out: dir.path().join("attempts.toml"),
+        categories: Some(dir.write("categories.toml", CATEGORIES.as_bytes())),
+    }
+}
+
+#[test]
+fn declared_seeds_are_the_ones_that_the_judge_reads() {
+    let dir = Dir::new();
+    let args = attempts_args(&dir, &[13, 11, 12]);
+    let mut said = Vec::new();
+    assert_eq!(attempts(&args, &mut said).unwrap(), Outcome::Yes);
+    let text = fs::read_to_string(&args.out).unwrap();
+    assert_eq!(text, attempts_text());
+    let declared = Declared::parse(&text).unwrap();
+    assert_eq!(declared.attempts().config_sha256, config_sha256(&config(1)));
+    assert!(
+        String::from_utf8(said).unwrap().contains(declared.sha256()),
+        "the digest is said"
+    );
+    assert!(
+        attempts(&args, &mut Vec::new())
+            .unwrap_err()
+            .to_string()
+            .contains("not overwritten")
+    );
+}
+
+#[test]
+fn too_few_or_doubled_seeds_are_not_declared() {
+    for seeds in [&[1, 2][..], &[1, 2, 3, 3]] {
+        let dir = Dir::new();
+        let args = attempts_args(&dir, seeds);
+        assert_eq!(attempts(&args, &mut Vec::new()).unwrap(), Outcome::No);
+        assert!(!args.out.exists());
+    }
+    let dir = Dir::new();
+    let mut args = attempts_args(&dir, &SEEDS);
+    args.category = "none".into();
+    assert!(
+        attempts(&args, &mut Vec::new())
+            .unwrap_err()
+            .to_string()
+            .contains("there are: small")
+    );
+}
+
+#[test]
+fn a_proposal_holds_size_cost_and_what_was_seen() {
+    let dir = Dir::new();
+    let run = dir.write("run.jsonl", &small_log());
+    let args = ProposeArgs {
+        category: "small".into(),
+        config: config(1),
+        run,
+        categories: Some(dir.write("categories.toml", CATEGORIES.as_bytes())),
+    };
+    let mut said = Vec::new();
+    assert_eq!(propose(&args, &mut said).unwrap(), Outcome::Yes);
+    let said = String::from_utf8(said).unwrap();
+    for part in [
+        "for tests",
+        "3 runs with different seeds",
+        "8192 targets a run",
+        "| 2048 |",
+        "d_model = 32",
+        "Example GPU",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}

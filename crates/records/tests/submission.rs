@@ -1,0 +1,291 @@
+//! From runs to a record, and what a check says of it and of changed copies.
+#![allow(clippy::unwrap_used)] // helpers of tests
+
+#[path = "common/claim.rs"]
+mod claim;
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use blueberry_records::Outcome;
+use claim::*;
+use common::*;
+
+#[test]
+fn a_whole_claim_is_submitted_and_the_record_is_eligible() {
+    let dir = Dir::new();
+    let (_, record) = submitted(&dir);
+    let (outcome, said) = try_check(&dir, &[&record], None);
+    assert_eq!(outcome.unwrap(), Outcome::Yes, "{said}");
+    let files: Vec<String> = blueberry_records::folder::Folder::open(&record, &Default::default())
+        .unwrap()
+        .names()
+        .map(String::from)
+        .collect();
+    assert_eq!(
+        files,
+        [
+            "README.md",
+            "attempts.toml",
+            "config.toml",
+            "curve.png",
+            "curve.svg",
+            "record.toml",
+            "runs/seed-11.jsonl.zst",
+            "runs/seed-12.jsonl.zst",
+            "runs/seed-13.jsonl.zst"
+        ]
+    );
+}
+
+#[test]
+fn runs_are_checked_before_they_are_submitted() {
+    let dir = Dir::new();
+    let args = submit_args(&dir);
+    let runs: Vec<&Path> = args.runs.iter().map(AsRef::as_ref).collect();
+    let (outcome, said) = try_check(&dir, &runs, args.attempts.as_deref());
+    assert_eq!(outcome.unwrap(), Outcome::Yes, "{said}");
+    let (outcome, said) = try_check(&dir, &runs[..2], args.attempts.as_deref());
+    assert_eq!(outcome.unwrap(), Outcome::No);
+    assert!(said.contains("declared, but not here: seed 13"), "{said}");
+    assert!(
+        try_check(&dir, &[&dir.path().join("none")], args.attempts.as_deref())
+            .0
+            .is_err()
+    );
+    assert!(
+        try_check(&dir, &runs, None).0.is_err(),
+        "nobody said which category"
+    );
+}
+
+#[test]
+fn the_same_inputs_give_the_same_bytes() {
+    let (one, two) = (Dir::new(), Dir::new());
+    let (_, first) = submitted(&one);
+    let (_, second) = submitted(&two);
+    let differs = Command::new("diff")
+        .arg("-r")
+        .args([&first, &second])
+        .output()
+        .unwrap();
+    assert!(
+        differs.status.success(),
+        "{}",
+        String::from_utf8_lossy(&differs.stdout)
+    );
+}
+
+#[test]
+fn a_record_is_never_overwritten() {
+    let dir = Dir::new();
+    let (mut args, record) = submitted(&dir);
+    let before = fs::read(record.join("record.toml")).unwrap();
+    // Other runs under the same title, so that nothing but the place is wrong.
+    args.out = dir.path().join("elsewhere");
+    fs::create_dir_all(record_dir(&args)).unwrap();
+    let (outcome, _) = try_submit(&args);
+    assert!(outcome.unwrap_err().to_string().contains("never overwritten"));
+    assert_eq!(fs::read(record.join("record.toml")).unwrap(), before);
+}
+
+#[test]
+fn runs_that_break_a_rule_are_refused_by_its_name() {
+    let dir = Dir::new();
+    let args = submit_args(&dir);
+    let mut log = String::from_utf8(log_of(SEEDS[1])).unwrap();
+    log = log.replacen("\"val_loss\":4.", "\"val_loss\":3.", 1);
+    dir.write(&format!("runs/small-{}/run.jsonl", SEEDS[1]), log.as_bytes());
+    let (outcome, said) = try_submit(&args);
+    assert_eq!(outcome.unwrap(), Outcome::No);
+    assert!(
+        said.contains("FAIL  seals-whole") && said.contains("Not submitted"),
+        "{said}"
+    );
+    assert!(!args.out.exists(), "nothing was written");
+}
+
+#[test]
+fn a_record_twice_under_two_names_is_found() {
+    let dir = Dir::new();
+    let (mut args, record) = submitted(&dir);
+    args.title = Some("Another name".into());
+    args.author = "bob".into();
+    let (outcome, said) = try_submit(&args);
+    assert_eq!(outcome.unwrap(), Outcome::No);
+    assert!(
+        said.contains("distinct-logs") && said.contains("small/2026-09-21-muon-wide"),
+        "{said}"
+    );
+    // Made elsewhere and put beside it.
+    let records = args.out.clone();
+    args.out = dir.path().join("elsewhere");
+    assert_eq!(try_submit(&args).0.unwrap(), Outcome::Yes);
+    let copy = records.join("small/2026-09-21-another-name");
+    fs::rename(args.out.join("small/2026-09-21-another-name"), &copy).unwrap();
+    assert_eq!(broken_rules(&dir, &copy).unwrap(), ["distinct-logs"]);
+    // The folder alone under another name.
+    fs::rename(&record, records.join("small/2026-09-21-copy")).unwrap();
+    let broken = broken_rules(&dir, &records.join("small/2026-09-21-copy")).unwrap();
+    assert!(broken.contains(&"record-place".to_owned()), "{broken:?}");
+}
+
+#[test]
+fn a_readme_that_claims_another_figure_is_found_by_its_line() {
+    let dir = Dir::new();
+    let (_, record) = submitted(&dir);
+    let path = record.join("README.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (line, row) = text
+        .lines()
+        .enumerate()
+        .find(|(_, line)| line.starts_with("| mean |"))
+        .unwrap();
+    let edited = row.replacen("16.", "15.", 1);
+    assert_ne!(row, edited);
+    fs::write(&path, text.replace(row, &edited)).unwrap();
+    let (outcome, said) = try_check(&dir, &[&record], None);
+    assert_eq!(outcome.unwrap(), Outcome::No);
+    assert!(
+        said.contains("claims-agree") && said.contains(&format!("README.md:{}", line + 1)),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_signed_record_is_checked_with_its_key() {
+    let dir = Dir::new();
+    let key = dir.path().join("key");
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    if made.is_err() {
+        eprintln!("skipped: ssh-keygen is not installed");
+        return;
+    }
+    let mut args = submit_args(&dir);
+    args.sign = Some(key);
+    let (outcome, said) = try_submit(&args);
+    assert_eq!(outcome.unwrap(), Outcome::Yes, "{said}");
+    let record = record_dir(&args);
+    assert_eq!(broken_rules(&dir, &record).unwrap(), [""; 0]);
+    // A title is the author's word, which no log knows: only the signature holds it.
+    let path = record.join("record.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("author = \"alice\"", "author = \"mallory\"")).unwrap();
+    assert_eq!(broken_rules(&dir, &record).unwrap(), ["record-signature"]);
+    fs::write(&path, text).unwrap();
+    fs::remove_file(record.join("record.toml.sig")).unwrap();
+    assert_eq!(broken_rules(&dir, &record).unwrap(), ["record-signature"]);
+}
+
+/// A repository with one commit and a change since, and the log of a run of that.
+fn dirty_claim(dir: &Dir) -> (blueberry_records::submit::SubmitArgs, String) {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(dir.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    dir.write("code.rs", b"fn main() {}\n");
+    git(&["init", "-q"]);
+    git(&["add", "code.rs"]);
+    git(&[
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b",
+        "commit",
+        "-q",
+        "-m",
+        "one",
+    ]);
+    let commit = git(&["rev-parse", "HEAD"]);
+    dir.write("code.rs", b"fn main() { faster() }\n");
+    let patch = blueberry_records::source::patch_since(dir.path(), &commit).unwrap();
+    let args = submit_args(dir);
+    for seed in SEEDS {
+        let mut run = run(seed);
+        run.source.commit = Some(commit.clone());
+        run.source.dirty = true;
+        run.source.patch_sha256 = Some(blueberry_rules::sha256(&patch));
+        dir.write(
+            &format!("runs/small-{seed}/run.jsonl"),
+            &sealed(&run, &events(seed), end(seed)),
+        );
+    }
+    (args, commit)
+}
+
+#[test]
+fn the_patch_of_a_changed_tree_comes_along_and_leads_to_it() {
+    let dir = Dir::new();
+    let (args, commit) = dirty_claim(&dir);
+    let (outcome, said) = try_submit(&args);
+    assert_eq!(outcome.unwrap(), Outcome::Yes, "{said}");
+    let record = record_dir(&args);
+    assert_eq!(broken_rules(&dir, &record).unwrap(), [""; 0]);
+    let clean = dir.path().join("clean");
+    let worktree = Command::new("git")
+        .arg("-C")
+        .arg(dir.path())
+        .args(["worktree", "add", "-q", "--detach"])
+        .arg(&clean)
+        .arg(&commit)
+        .status()
+        .unwrap();
+    assert!(worktree.success());
+    let patch = record.join("source.patch");
+    assert!(
+        Command::new("git")
+            .arg("-C")
+            .arg(&clean)
+            .arg("apply")
+            .arg(&patch)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(
+        fs::read_to_string(clean.join("code.rs")).unwrap(),
+        "fn main() { faster() }\n"
+    );
+}
+
+#[test]
+fn source_that_changed_since_the_run_is_not_submitted() {
+    let dir = Dir::new();
+    let (args, _) = dirty_claim(&dir);
+    dir.write("code.rs", b"fn main() { something_else() }\n");
+    let (outcome, _) = try_submit(&args);
+    assert!(
+        outcome
+            .unwrap_err()
+            .to_string()
+            .contains("are not those that ran")
+    );
+    assert!(!record_dir(&args).exists());
+}
+
+#[test]
+fn a_link_out_of_the_record_is_refused() {
+    let dir = Dir::new();
+    let (_, record) = submitted(&dir);
+    let log = record.join("runs/seed-11.jsonl.zst");
+    let outside = dir.path().join("outside.zst");
+    fs::rename(&log, &outside).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&outside, &log).unwrap();
+    assert!(broken_rules(&dir, &record).is_err());
+}

@@ -1,0 +1,242 @@
+//! Ranks, progression, flags, and the leaderboard's text.
+
+mod common;
+
+use blueberry_rules::*;
+use common::*;
+
+fn ranks(entries: &[Entry]) -> Vec<(usize, String)> {
+    let ranked = rank(&categories().list[0], entries);
+    ranked
+        .iter()
+        .map(|ranked| (ranked.rank, ranked.entry.author.clone()))
+        .collect()
+}
+
+fn named(ranks: &[(usize, &str)]) -> Vec<(usize, String)> {
+    ranks
+        .iter()
+        .map(|&(rank, name)| (rank, name.to_owned()))
+        .collect()
+}
+
+#[test]
+fn ties_share_a_rank() {
+    let entries = [
+        entry("dora", "2026-11-04", &[9.0]),
+        entry("carol", "2026-11-03", &[8.04]),
+        entry("bob", "2026-11-02", &[7.96]),
+        entry("alice", "2026-11-01", &[7.0]),
+    ];
+    assert_eq!(
+        ranks(&entries),
+        named(&[(1, "alice"), (2, "bob"), (2, "carol"), (4, "dora")])
+    );
+}
+
+#[test]
+fn only_verified_entries_and_the_best_of_each_author_have_ranks() {
+    let mut entries = vec![
+        entry("alice", "2026-11-01", &[9.0]),
+        entry("alice", "2026-11-02", &[8.0]),
+        entry("bob", "2026-11-03", &[7.0]),
+    ];
+    entries[2].status = RecordStatus::Pending;
+    assert_eq!(ranks(&entries), named(&[(1, "alice")]));
+    assert_eq!(rank(&categories().list[0], &entries)[0].entry.date, "2026-11-02");
+}
+
+/// The claim says 750 ms, the verifier measured 164 ms, and the other way round.
+#[test]
+fn the_verifiers_figure_stands() {
+    let mut entries = [
+        entry("alice", "2026-11-01", &[0.164]),
+        entry("bob", "2026-11-02", &[0.75]),
+    ];
+    entries[0].claimed = figures(&[0.75]);
+    entries[1].claimed = figures(&[0.1]);
+    assert_eq!((entries[0].mean(), entries[1].mean()), (Some(0.164), Some(0.75)));
+    assert_eq!(ranks(&entries), named(&[(1, "alice"), (2, "bob")]));
+}
+
+#[test]
+fn equal_figures_are_told_apart_by_benchmarks() {
+    let mut category = categories().list[0].clone();
+    category.benchmarks = vec!["hellaswag".into()];
+    let mut entries = [
+        entry("alice", "2026-11-01", &[8.0]),
+        entry("bob", "2026-11-02", &[8.0]),
+    ];
+    for (entry, result) in entries.iter_mut().zip([0.30, 0.31]) {
+        entry
+            .verified
+            .as_mut()
+            .unwrap()
+            .benchmarks
+            .insert("hellaswag".into(), result);
+    }
+    let ranked = rank(&category, &entries);
+    assert_eq!((ranked[0].entry.author.as_str(), ranked[1].rank), ("bob", 2));
+}
+
+#[test]
+fn the_progression_is_what_was_a_record_when_it_came() {
+    let entries = [
+        entry("carol", "2026-11-03", &[8.5]),
+        entry("alice", "2026-11-01", &[9.0]),
+        entry("bob", "2026-11-02", &[8.0]),
+        entry("dora", "2026-11-04", &[7.0]),
+    ];
+    let category = &categories().list[0];
+    let authors: Vec<_> = progression(category, &entries)
+        .iter()
+        .map(|entry| &entry.author)
+        .collect();
+    assert_eq!(authors, ["alice", "bob", "dora"]);
+    assert_eq!(record(category, &entries).unwrap().author, "dora");
+}
+
+#[test]
+fn a_revoked_parent_flags_what_was_built_on_it() {
+    let mut entries = vec![
+        entry("alice", "2026-11-01", &[9.0]),
+        entry("bob", "2026-11-02", &[8.0]),
+        entry("carol", "2026-11-03", &[7.0]),
+        entry("dora", "2026-11-04", &[6.0]),
+    ];
+    entries[1].parent = Some(entries[0].id.clone());
+    entries[2].parent = Some(entries[1].id.clone());
+    entries[3].parent = Some("small/nowhere".into());
+    assert_eq!(
+        flags(&entries).keys().copied().collect::<Vec<_>>(),
+        ["small/2026-11-04-dora"]
+    );
+    entries[0].status = RecordStatus::Revoked;
+    let flags = flags(&entries);
+    let revoked = vec![Flag::BuiltOnRevoked {
+        record: entries[0].id.clone(),
+    }];
+    assert_eq!(
+        (&flags["small/2026-11-02-bob"], &flags["small/2026-11-03-carol"]),
+        (&revoked, &revoked)
+    );
+    assert_eq!(
+        flags["small/2026-11-04-dora"],
+        [Flag::UnknownParent {
+            record: "small/nowhere".into()
+        }]
+    );
+}
+
+#[test]
+fn a_chain_of_parents_that_bites_its_tail_ends() {
+    let mut entries = vec![
+        entry("alice", "2026-11-01", &[9.0]),
+        entry("bob", "2026-11-02", &[8.0]),
+    ];
+    entries[0].parent = Some(entries[1].id.clone());
+    entries[1].parent = Some(entries[0].id.clone());
+    assert!(flags(&entries).is_empty());
+}
+
+#[test]
+fn a_record_twice_under_two_names_is_found() {
+    let mut entries = vec![
+        entry("alice", "2026-11-01", &[9.0]),
+        entry("bob", "2026-11-02", &[9.0]),
+    ];
+    entries[1].logs = entries[0].logs.clone();
+    let flags = flags(&entries);
+    assert_eq!(flags.len(), 1);
+    assert_eq!(
+        flags["small/2026-11-02-bob"],
+        [Flag::SameLogs {
+            record: entries[0].id.clone()
+        }]
+    );
+}
+
+fn board<'a>(categories: &'a Categories, entries: &'a [Entry], ledger: &'a Ledger) -> Leaderboard<'a> {
+    Leaderboard {
+        categories,
+        entries,
+        ledger,
+    }
+}
+
+#[test]
+fn the_same_records_in_any_order_give_the_same_bytes() {
+    let (categories, ledger) = (categories(), Ledger::default());
+    let mut entries = vec![
+        entry("alice", "2026-11-01", &[9.0, 9.2]),
+        entry("bob", "2026-11-02", &[8.0, 8.1]),
+        entry("carol", "2026-11-02", &[8.0, 8.1]),
+        entry("bob", "2026-11-03", &[8.4]),
+    ];
+    entries[2].status = RecordStatus::Pending;
+    let before = board(&categories, &entries, &ledger);
+    let (page, json) = (leaderboard_markdown(&before), leaderboard_json(&before).unwrap());
+    entries.reverse();
+    let after = board(&categories, &entries, &ledger);
+    assert_eq!(
+        (leaderboard_markdown(&after), leaderboard_json(&after).unwrap()),
+        (page, json)
+    );
+}
+
+#[test]
+fn the_page_shows_ranks_intervals_and_status() {
+    let (categories, ledger) = (categories(), Ledger::default());
+    let mut entries = vec![
+        entry("alice", "2026-11-01", &[8.0, 8.2]),
+        entry("bob", "2026-11-02", &[9.0]),
+    ];
+    entries[1].status = RecordStatus::Rejected;
+    let page = leaderboard_markdown(&board(&categories, &entries, &ledger));
+    // Half the interval: 12.706 * 0.1414 / sqrt 2 = 1.27.
+    let row = "| 1 | alice | 8.1 ± 1.3 | 9.5 | 2.0 | 2.670 | 151.0M (?) | 2 | Example GPU | verified | 2026-11-01 | [alice's";
+    assert!(page.contains(row), "{page}");
+    assert!(page.contains("| rejected | 2026-11-02 |"), "{page}");
+}
+
+#[test]
+fn an_empty_official_board_is_honest_and_names_the_reference() {
+    let (categories, ledger) = (Categories::official(), Ledger::default());
+    let page = leaderboard_markdown(&board(&categories, &[], &ledger));
+    assert_eq!(page.matches("no record yet").count(), 4);
+    assert_eq!(page.matches("| unverified |").count(), 4);
+    assert!(page.contains("143,480,704 to 158,583,936 parameters"), "{page}");
+    for table in page.split("\n\n").filter(|part| part.starts_with('|')) {
+        let widths: std::collections::BTreeSet<_> =
+            table.lines().map(|row| row.matches('|').count()).collect();
+        assert_eq!(widths.len(), 1, "{table}");
+    }
+}
+
+#[test]
+fn strangers_texts_cannot_break_the_page() {
+    let (categories, ledger) = (categories(), Ledger::default());
+    let mut entries = vec![entry("a|b\n# c", "2026-11-01", &[8.0])];
+    entries[0].title = "<img src=x> [x](javascript:1) @all `".into();
+    entries[0].link = Some("javascript:alert(1)".into());
+    let page = leaderboard_markdown(&board(&categories, &entries, &ledger));
+    assert!(page.contains(r"a\|b \# c"), "{page}");
+    for bad in ["<img", "](javascript", "@all", "\n# c"] {
+        assert!(!page.contains(bad), "{bad}: {page}");
+    }
+}
+
+#[test]
+fn the_leaderboard_for_programs_has_ranks_and_flags() {
+    let (categories, ledger) = (categories(), Ledger::default());
+    let mut entries = vec![entry("alice", "2026-11-01", &[8.0])];
+    entries[0].parent = Some("small/nowhere".into());
+    let json = leaderboard_json(&board(&categories, &entries, &ledger)).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let part = &value["categories"][0];
+    assert_eq!(
+        (&part["record"], &part["ranked"][0]["rank"]),
+        (&"small/2026-11-01-alice".into(), &1.into())
+    );
+    assert_eq!(part["ranked"][0]["flags"][0]["flag"], "unknown-parent");
+}
