@@ -368,3 +368,17 @@ fn a_record_whose_patch_or_settings_were_changed_is_refused() {
     }
     Subject::read(&place.challenger.folder).unwrap();
 }
+
+#[test]
+fn what_a_verifier_adds_does_not_break_a_record() {
+    let dir = common::Dir::new();
+    let (_, record) = common::claim::submitted(&dir);
+    fs::create_dir(record.join(LOGS_FOLDER)).unwrap();
+    fs::write(record.join(LOGS_FOLDER).join("00-challenger-101.jsonl.zst"), "").unwrap();
+    assert_eq!(common::claim::broken_rules(&dir, &record).unwrap(), [""; 0]);
+    fs::write(record.join("more.txt"), "").unwrap();
+    assert_eq!(
+        common::claim::broken_rules(&dir, &record).unwrap(),
+        ["record-files"]
+    );
+}

@@ -3,6 +3,7 @@ use blueberry_rules::{Answer, sha256};
 use super::{FolderCheck, SIGNATURE_FILE, Subject, fail, pass};
 use crate::readme::README_FILE;
 use crate::record::RECORD_FILE;
+use crate::verify::LOGS_FOLDER;
 
 pub const CHECK: FolderCheck = FolderCheck {
     id: "record-files",
@@ -31,7 +32,12 @@ fn check(subject: &Subject) -> Answer {
             Ok(_) => {}
         }
     }
-    let unlisted = |name: &&str| !files.contains_key(*name) && !UNLISTED.contains(name);
+    let unlisted = |name: &&str| {
+        let of_a_verifier = name
+            .split_once('/')
+            .is_some_and(|(folder, _)| folder == LOGS_FOLDER);
+        !files.contains_key(*name) && !UNLISTED.contains(name) && !of_a_verifier
+    };
     if let Some(name) = folder.names().find(unlisted) {
         return fail(format!("`{name}` is not named in record.toml"));
     }
