@@ -127,8 +127,13 @@ fn band(numbers: &mut Vec<f32>, stroke: &Stroke, place: Place) {
         if gap <= MOST_GAP { gap / 2.0 } else { 0.5 }
     };
     for (column, &[x, top, bottom]) in stroke.envelope.iter().enumerate() {
-        let before = column.checked_sub(1).and_then(|before| stroke.envelope.get(before));
-        let (left, right) = (x - reach(x, before), x + reach(x, stroke.envelope.get(column + 1)));
+        let before = column
+            .checked_sub(1)
+            .and_then(|before| stroke.envelope.get(before));
+        let (left, right) = (
+            x - reach(x, before),
+            x + reach(x, stroke.envelope.get(column + 1)),
+        );
         numbers.extend([place.x(left), place.x(right), place.y(top), place.y(bottom)]);
     }
 }
