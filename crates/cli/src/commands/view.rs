@@ -18,7 +18,9 @@ pub fn run(args: &ViewArgs) -> Result<Done> {
 
 /// Where the page is: beside the program, where it was installed with one, else where `cargo xtask web` built it.
 fn built_page() -> PathBuf {
-    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("page")));
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|program| Some(program.parent()?.join("page")));
     beside
         .filter(|page| page.join("index.html").is_file())
         .unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/dist")))
