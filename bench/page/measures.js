@@ -127,9 +127,9 @@ export async function firstCurve(browser, url, path, rounds) {
 /**
  * Eight runs of a million points, scrubbed: the CPU cost of a frame. Ours is the worker's answer (the race's state) and
  * the drawing of the loss chart to the new playhead; uPlot's is the same curves cut at the playhead, drawn again.
- * @param {Browser} browser @param {string} url @param {string[]} paths @param {number} frames
+ * @param {Browser} browser @param {string} url @param {string[]} paths @param {number} rows @param {number} frames
  */
-export async function scrub(browser, url, paths, frames) {
+export async function scrub(browser, url, paths, rows, frames) {
   const ours = await onPage(browser, url, async (page) => {
     await page.setInputFiles("#picker", paths);
     await runsOpen(page, paths.length);
@@ -138,7 +138,7 @@ export async function scrub(browser, url, paths, frames) {
   });
   const uplot = await onPage(browser, url, async (page) => {
     await addUplot(page, url);
-    return page.evaluate(scrubUplot, { frames, rows: 1_000_000, runs: paths.length, ...CHART });
+    return page.evaluate(scrubUplot, { frames, rows, runs: paths.length, ...CHART });
   });
   return { ours: summary(ours.frame), ours_page_only: summary(ours.page), uplot: summary(uplot) };
 }

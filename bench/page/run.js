@@ -41,7 +41,7 @@ try {
     const measured = {
       cold_166650_points: await cold(browser, site.url, QUICK ? 3 : 9),
       first_curve: await firstCurve(browser, site.url, logs[0], QUICK ? 1 : 3),
-      scrub_8_runs: await scrub(browser, site.url, logs, QUICK ? 40 : 200),
+      scrub_8_runs: await scrub(browser, site.url, logs, MILLION, QUICK ? 40 : 200),
       splits_100_runs: await splits(browser, site.url, QUICK ? 40 : 300),
     };
     await browser.close();

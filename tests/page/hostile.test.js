@@ -90,7 +90,7 @@ describe("hostile input", () => {
     assert.equal(await page.evaluate(() => "hacked" in window), false);
   }));
 
-  for (const [name, link] of [["another host", "https://evil.example/run.jsonl"], ["another host without a scheme", "//evil.example/run.jsonl"], ["a script", "javascript:alert(1)"], ["a data address", "data:text/plain,x"], ["a broken address", "%E0%A4%A"]]) {
+  for (const [name, link] of [["another host", "https://evil.example/run.jsonl"], ["another host without a scheme", "//evil.example/run.jsonl"], ["a script", "javascript:alert(1)"], ["a data address", "data:text"], ["a broken address", "%E0%A4%A"]]) {
     test(`a link to ${name} is refused`, () => withPage(browser, site.url, async (page) => {
       await page.waitForFunction(() => /** @type {any} */ (window).blueberry.shown.problems.length > 0);
       const { problems } = await shown(page);

@@ -112,7 +112,7 @@ function start() {
       wanted.length > 0 && h("div", {}, h("p", {}, "This link shows files that are not on this host. Drop them here:"), h("ul", {}, wanted)),
       h("p", {}, "run.jsonl of blueberry (also .zst, .gz), modded-nanogpt text, llm.c main.log, TensorBoard events, CSV of W&B and Trackio. Nothing leaves this browser."),
     ),
-    h("p", {}, " "), board,
+    board,
   );
 }
 
@@ -166,7 +166,7 @@ function smallChart(metric) {
   const chart = new Chart([metric], () => renderer);
   charts.push(chart);
   const now = h("span", { class: "now" });
-  const log = button("log", () => toggleLog(metric), { "aria-pressed": "false", "aria-label": `${WORDS[metric]}: logarithmic axis` });
+  const log = button("log", () => toggleLog(metric), { "aria-pressed": "false", "aria-label": `${WORDS[metric]}, log axis` });
   on(["ylog"], () => log.setAttribute("aria-pressed", String(shown.ylog.includes(metric))));
   return h("section", { class: "panel", "aria-label": WORDS[metric] }, h("h3", {}, WORDS[metric], now, log), chart.element);
 }

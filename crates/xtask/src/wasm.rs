@@ -29,6 +29,10 @@ const PACKAGES: &[Package] = &[
         features: "",
     },
     Package {
+        name: "blueberry-unpack",
+        features: "",
+    },
+    Package {
         name: "blueberry-curves",
         features: "",
     },

@@ -60,7 +60,7 @@ export const WORDS = /** @type {Record<string, string>} */ ({
   train_loss: "Training loss",
   val_loss: "Validation loss",
   lr: "Learning rate",
-  tokens_per_s: "Tokens per second",
+  tokens_per_s: "Tokens/s",
   mfu: "MFU",
   grad_norm: "Gradient norm",
   memory_bytes: "Memory",

@@ -9,22 +9,38 @@ const scope = /** @type {any} */ (self);
 const session = init({ module_or_path: new URL("../replay_bg.wasm", import.meta.url) }).then(() => new Session());
 
 const MOST_JUDGED_BYTES = 256 * 2 ** 20;
-/** @type {Promise<any> | null} */
-let judging = null;
+const MOST_PACKED_BYTES = 512 * 2 ** 20;
+/** The first bytes of gzip and of zstd. */
+const PACKED = ["1f8b", "28b52ffd"];
 
-/** The judge is a module of its own, loaded when it is asked. */
-function judge() {
-  judging ??= import("../judge.js").then(async (module) => {
-    await module.default({ module_or_path: new URL("../judge_bg.wasm", import.meta.url) });
-    return module;
-  });
-  return judging;
+/** Modules that are loaded when they are first used. @type {Map<string, Promise<any>>} */
+const modules = new Map();
+
+/** @param {"judge" | "unpack"} name */
+function load(name) {
+  let module = modules.get(name);
+  if (!module) {
+    module = import(`../${name}.js`).then(async (module) => {
+      await module.default({ module_or_path: new URL(`../${name}_bg.wasm`, import.meta.url) });
+      return module;
+    });
+    modules.set(name, module);
+  }
+  return module;
+}
+
+/** The log itself, where it comes packed. @param {Blob} blob */
+async function plain(blob) {
+  const begin = Array.from(new Uint8Array(await blob.slice(0, 4).arrayBuffer()), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (!PACKED.some((magic) => begin.startsWith(magic))) return blob;
+  if (blob.size > MOST_PACKED_BYTES) throw new Error("more than 512 MiB packed is more than this page unpacks");
+  return new Blob([(await load("unpack")).unpack(new Uint8Array(await blob.arrayBuffer()))]);
 }
 
 /** What is more than one call of the session. @type {Record<string, (session: any, ...args: any[]) => any>} */
 const METHODS = {
   async open(session, name, blob) {
-    const opened = JSON.parse(session.open(name, blob));
+    const opened = JSON.parse(session.open(name, await plain(blob)));
     return { ...opened, digest: await digest(blob) };
   },
   follow: (session, name) => session.follow(name),
@@ -37,10 +53,10 @@ const METHODS = {
   },
   close: (session, id) => session.close(id),
   digest: (session, blob) => digest(blob),
-  categories: async () => JSON.parse((await judge()).categories()),
+  categories: async () => JSON.parse((await load("judge")).categories()),
   async verdict(session, name, blob, category) {
     if (blob.size > MOST_JUDGED_BYTES) throw new Error(`${name} is too long to be judged in a page; use \`blueberry check\``);
-    return JSON.parse((await judge()).verdict(name, new Uint8Array(await blob.arrayBuffer()), category));
+    return JSON.parse((await load("judge")).verdict(name, new Uint8Array(await blob.arrayBuffer()), category));
   },
 };
 

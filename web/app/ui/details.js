@@ -36,7 +36,9 @@ export function details(opener) {
       fill(body, h("p", { class: "note body" }, message(error)));
     }
   };
-  on(["tab", "runs", "problems"], () => void redraw());
+  on(["tab", "problems"], () => void redraw());
+  // A run that is followed changes twice a second, and a verdict reads the whole log.
+  on(["runs"], () => { if (shown.tab !== "verdict") void redraw(); });
   on(["chosen"], () => { if (shown.tab === "verdict") void redraw(); });
   on(["t", "clock"], () => { if (shown.tab === "samples") void redraw(); });
   tabs.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => moveTab(event));

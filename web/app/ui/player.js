@@ -5,6 +5,7 @@ import { furthest, on, set, shown, visible } from "../core/store.js";
 
 export const SPEEDS = [1, 5, 20, 60, 200, 1000, 10_000];
 let last = 0;
+let isTicking = false;
 
 /** Tokens (or seconds) that pass in a second at speed 1: the pace of the fastest run. */
 function pace() {
@@ -15,7 +16,8 @@ function pace() {
 
 export function startPlayer() {
   on(["playing"], () => {
-    if (!shown.playing) return;
+    if (!shown.playing || isTicking) return;
+    isTicking = true;
     last = performance.now();
     requestAnimationFrame(tick);
   });
@@ -23,13 +25,15 @@ export function startPlayer() {
 
 /** @param {number} now */
 function tick(now) {
-  if (!shown.playing) return;
+  isTicking = shown.playing !== 0;
+  if (!isTicking) return;
   const seconds = Math.min(0.25, Math.max(0, (now - last) / 1000));
   last = now;
   const t = Math.min(furthest(), Math.max(0, shown.t + seconds * shown.speed * pace() * shown.playing));
   const ended = shown.playing > 0 ? t >= furthest() : t <= 0;
-  set({ t, playing: ended ? 0 : shown.playing });
-  if (!ended) requestAnimationFrame(tick);
+  set(ended ? { t, playing: 0 } : { t });
+  isTicking = !ended;
+  if (isTicking) requestAnimationFrame(tick);
 }
 
 /** @param {1 | -1} direction */

@@ -33,7 +33,7 @@ export function takeAway(chart, call, say) {
       button("Drawing (SVG)", () => download("runs.svg", new Blob([svg(chart)], { type: "image/svg+xml" }))),
       button("Numbers in view (CSV)", async () => download("runs.csv", new Blob([await csv(chart, call)], { type: "text/csv" }))),
       button("Link to this view", () => void copy(linkOf(), "Link")),
-      button("HTML for another page", () => void copy(embed(), "HTML")),
+      button("HTML for another page", () => (canEmbed() ? void copy(embed(), "HTML") : say("Only logs that were opened by a link can be shown in another page; these are in this browser alone.", true))),
       place,
     ),
   );
@@ -41,7 +41,10 @@ export function takeAway(chart, call, say) {
   dialog.showModal();
 }
 
-/** Only runs that are reached by a link can be shown elsewhere. */
+function canEmbed() {
+  return visible().some((run) => run.url);
+}
+
 function embed() {
   const url = `${linkOf()}&embed=1`.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
   return `<iframe src="${url}" width="800" height="480" title="Training runs" loading="lazy"></iframe>`;

@@ -114,7 +114,7 @@ pub fn chart(library: &mut Library, request: &ChartRequest) -> Drawn {
     let x = Span::new(from, to, scale(request.xlog));
     let y = values(library, &runs, &metrics, axis, x, request);
     let place = place(request);
-    let inner = request.width - request.margin.left - request.margin.right;
+    let inner = place.width;
     let view = View {
         axis,
         x,
@@ -156,6 +156,7 @@ fn place(request: &ChartRequest) -> Place {
         } else {
             1.0
         },
+        width: (request.width - request.margin.left - request.margin.right).max(1.0),
         height: (request.height - request.margin.top - request.margin.bottom).max(1.0),
     }
 }
@@ -288,7 +289,9 @@ fn y_ticks(view: &View, place: Place, metrics: &[Metric]) -> Vec<Tick> {
 /// A round value, without the digits that a measured one would have.
 fn label(metric: &Metric, value: f64) -> String {
     match metric {
-        Metric::Mfu | Metric::MemoryBytes => format::value(metric, value),
+        Metric::Mfu => format::value(metric, value),
+        // Short, so that it fits the margin; the axis' name says what it is.
+        Metric::MemoryBytes => format!("{:.1}G", value / f64::from(1 << 30)),
         _ if value.abs() >= 1000.0 => format::count(value),
         _ if value != 0.0 && value.abs() < 1e-3 => format!("{value:e}"),
         _ => format!("{value}"),

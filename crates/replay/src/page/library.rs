@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
 
-use blueberry_runlog::import::{Follow, ImportError, MarkKind, import};
+use blueberry_runlog::import::{Follow, ImportError, MarkKind, import_plain};
 use blueberry_runlog::{EndStatus, Limits};
 use serde::Serialize;
 use thiserror::Error;
@@ -109,12 +109,12 @@ impl Default for Library {
 }
 
 impl Library {
-    /// Reads a log of any known kind.
+    /// Reads a log of any known kind. Packed ones are unpacked before, by `blueberry-unpack`.
     ///
     /// # Errors
     /// [`OpenError::Import`] where nothing of it can be used.
     pub fn open(&mut self, name: &str, input: impl BufRead) -> Result<Opened, OpenError> {
-        let imported = import(name, input, &LIMITS)?;
+        let imported = import_plain(name, input, &LIMITS)?;
         let problems = imported.problems.iter().map(trouble).collect();
         let runs = imported.runs.into_iter().map(|run| self.add(run)).collect();
         Ok(Opened { runs, problems })

@@ -60,6 +60,8 @@ pub struct Place {
     pub top: f32,
     /// Device pixels in a CSS pixel.
     pub ratio: f32,
+    /// Width of the view in CSS pixels.
+    pub width: f32,
     /// Height of the view in CSS pixels.
     pub height: f32,
 }
@@ -76,6 +78,10 @@ pub struct Owner<'a> {
 }
 
 impl Place {
+    fn holds(&self, x: f32) -> bool {
+        (self.left..=self.left + self.width).contains(&x)
+    }
+
     fn x(&self, x: f32) -> f32 {
         self.left + x / self.ratio
     }
@@ -138,27 +144,68 @@ fn band(numbers: &mut Vec<f32>, stroke: &Stroke, place: Place) {
     }
 }
 
+/// A line goes on to the neighbours of the view, outside of it, and is cut where it leaves the chart.
 fn line(numbers: &mut Vec<f32>, stroke: &Stroke, place: Place) {
-    let mut length = 0.0;
+    let mut pen = Pen { numbers, length: 0.0, at: None };
     let mut before: Option<[f32; 2]> = None;
     for &[x, y] in &stroke.line {
         if x.is_nan() {
             before = None;
             continue;
         }
-        let at = [place.x(x), place.y(y)];
-        // A log may be denser than pixels: what does not move the pen is left out.
-        if before == Some(at) {
-            continue;
+        let point = [place.x(x), place.y(y)];
+        match before.map(|before| cut(before, point, place)) {
+            Some(Some([from, to])) => {
+                pen.go(from);
+                pen.go(to);
+            }
+            Some(None) => {}
+            None if place.holds(point[0]) => pen.start(point),
+            None => pen.at = None,
         }
-        length += before.map_or(0.0, |[px, py]| (at[0] - px).hypot(at[1] - py));
-        numbers.extend([at[0], at[1], length, f32::from(u8::from(before.is_some()))]);
-        before = Some(at);
+        before = Some(point);
     }
 }
 
+/// Writes points of a line.
+struct Pen<'a> {
+    numbers: &'a mut Vec<f32>,
+    /// Of the line so far, for dashes.
+    length: f32,
+    at: Option<[f32; 2]>,
+}
+
+impl Pen<'_> {
+    fn start(&mut self, point: [f32; 2]) {
+        self.numbers.extend([point[0], point[1], self.length, 0.0]);
+        self.at = Some(point);
+    }
+
+    fn go(&mut self, point: [f32; 2]) {
+        let Some(at) = self.at else { return self.start(point) };
+        // A log may be denser than pixels: what does not move the pen is left out.
+        if at != point {
+            self.length += (point[0] - at[0]).hypot(point[1] - at[1]);
+            self.numbers.extend([point[0], point[1], self.length, 1.0]);
+            self.at = Some(point);
+        }
+    }
+}
+
+/// The part of a segment that lies between the chart's sides; `None` where none does. Lines go to the right.
+fn cut(from: [f32; 2], to: [f32; 2], place: Place) -> Option<[[f32; 2]; 2]> {
+    let right = place.left + place.width;
+    if to[0] < place.left || from[0] > right {
+        return None;
+    }
+    let at = |x: f32| [x, from[1] + (to[1] - from[1]) * (x - from[0]) / (to[0] - from[0])];
+    let begin = if from[0] < place.left { at(place.left) } else { from };
+    let end = if to[0] > right { at(right) } else { to };
+    Some([begin, end])
+}
+
 fn dots(numbers: &mut Vec<f32>, stroke: &Stroke, place: Place) {
-    for &[x, y] in stroke.line.iter().filter(|[x, _]| !x.is_nan()) {
+    for &[x, y] in stroke.line.iter().filter(|[x, _]| place.holds(place.x(*x))) {
         numbers.extend([place.x(x), place.y(y), DOT, 0.0]);
     }
 }
@@ -195,7 +242,7 @@ mod tests {
     const PLACE: Place = Place {
         left: 50.0,
         top: 10.0,
-        ratio: 2.0,
+        ratio: 2.0, width: 400.0,
         height: 100.0,
     };
     const OWNER: Owner<'static> = Owner {
@@ -223,6 +270,19 @@ mod tests {
                 [55.0, 14.0, 5.0, 0.0]
             ]
         );
+    }
+
+    #[test]
+    fn a_line_ends_at_the_sides_of_the_chart() {
+        let stroke = Stroke {
+            line: vec![[-100.0, 0.0], [100.0, 40.0], [700.0, 40.0], [900.0, 80.0], [1000.0, 80.0]],
+            ..Stroke::default()
+        };
+        let mut points = Points::default();
+        points.add(&stroke, PLACE, OWNER, true);
+        let xs: Vec<f32> = points.numbers.chunks(4).map(|point| point[0]).collect();
+        assert_eq!(xs, [50.0, 100.0, 400.0, 450.0, 100.0, 400.0], "four of the line, two dots");
+        assert_eq!(points.numbers[1], 20.0, "cut half-way up");
     }
 
     #[test]

@@ -86,8 +86,16 @@ const START_BYTES: u64 = 1 << 16;
 /// [`ImportError`] where nothing of it can be used. What could not be read of the rest is in
 /// [`Imported::problems`].
 pub fn import(name: &str, input: impl BufRead, limits: &Limits) -> Result<Imported, ImportError> {
+    let input = crate::decompress(input, limits.bytes).map_err(|cause| ImportError::Io { line: 0, cause })?;
+    import_plain(name, input, limits)
+}
+
+/// [`import`] of a log that is not packed; it needs no decompressors, which are most of a small program.
+///
+/// # Errors
+/// As [`import`].
+pub fn import_plain(name: &str, mut input: impl BufRead, limits: &Limits) -> Result<Imported, ImportError> {
     let io = |cause| ImportError::Io { line: 0, cause };
-    let mut input = crate::decompress(input, limits.bytes).map_err(io)?;
     let mut start = Vec::new();
     input
         .by_ref()

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{Error, records};
+use super::{Error, records, slim};
 
 /// A page or a folder of it: names with `/` between folders, and bytes. In order, so that the digest is one.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -26,6 +26,11 @@ const NO_RECORDS: &[u8] = b"{}\n";
 /// Makes the page in `out` from `web/` and the compiled modules in `modules`.
 pub fn assemble(root: &Path, modules: &Path, out: &Path) -> Result<(), Error> {
     let mut app = read_folder(&root.join("web/app"))?;
+    for (name, bytes) in &mut app {
+        if name.ends_with(".js") {
+            *bytes = slim::script(bytes);
+        }
+    }
     app.extend(read_folder(modules)?);
     let folder = format!("app-{}/", digest(&app));
     let app: Files = app
@@ -145,7 +150,7 @@ mod tests {
         for (name, text) in [
             ("web/index.html", index),
             ("web/sw.js", "const FILES = [/* files */];"),
-            ("web/app/main.js", "run();"),
+            ("web/app/main.js", "// runs\nrun();"),
             ("web/app/css/page.css", "a{}"),
             ("modules/replay_bg.wasm", "wasm"),
             ("records/dash/a/runs/1.jsonl.zst", "log"),
@@ -176,6 +181,8 @@ mod tests {
         assert_eq!(index, INDEX.replace("app/", &format!("{folder}/")));
         let worker = fs::read_to_string(root.path().join("dist/sw.js")).unwrap();
         assert!(worker.contains(&format!("\"{folder}/css/page.css\"")), "{worker}");
+        let script = fs::read_to_string(root.path().join(format!("dist/{folder}/main.js"))).unwrap();
+        assert_eq!(script, "run();\n", "without comments");
         assert!(names.contains(&"leaderboard.json".to_owned()));
         assert!(
             names.contains(&"records/dash/a/runs/1.jsonl.zst".to_owned()),

@@ -9,6 +9,7 @@ mod error;
 mod module;
 mod records;
 mod sizes;
+mod slim;
 mod tests;
 
 use std::path::PathBuf;
@@ -29,7 +30,7 @@ pub struct Flags {
 }
 
 /// The crates that the page runs. The second is only loaded where the browser has WebGPU, the third when somebody
-/// asks for a verdict.
+/// asks for a verdict, the fourth when somebody opens a packed log.
 const MODULES: &[Module] = &[
     Module {
         package: "blueberry-replay",
@@ -42,6 +43,10 @@ const MODULES: &[Module] = &[
     Module {
         package: "blueberry-judge",
         name: "judge",
+    },
+    Module {
+        package: "blueberry-unpack",
+        name: "unpack",
     },
 ];
 

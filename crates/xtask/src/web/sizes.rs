@@ -19,7 +19,7 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// Whether the file is loaded only when it is used: the WebGPU renderer, the judge, records, and what works
+    /// Whether the file is loaded only when it is used: the WebGPU renderer, the judge, the decompressors, records, and what works
     /// behind the page.
     fn is_later(&self) -> bool {
         let name = self.name.rsplit('/').next().unwrap_or(&self.name);
