@@ -105,6 +105,7 @@ impl Model {
     }
 
     /// The stream after the last block. `tokens` is `[batch, seq]`.
+    #[allow(clippy::needless_pass_by_value)] // A tensor is a handle, and is passed on like one.
     fn stream(&self, weights: &Weights<Tensor<2>>, tokens: Tensor<2, Int>) -> Stream {
         let first = self.embed(&weights.embed, tokens.clone());
         let layers = weights.layers.iter().enumerate();

@@ -1,5 +1,6 @@
 //! Verification from source to `verification.toml`, with a trainer that copies logs.
 
+#[path = "verifying/common/mod.rs"]
 mod common;
 mod verifying;
 

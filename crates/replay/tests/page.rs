@@ -1,4 +1,5 @@
 //! What the page asks, asked without a browser.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 use blueberry_replay::page::{ChartRequest, Library, ask, chart, csv};
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ fn library(runs: &[&[f64]]) -> (Library, Vec<u32>) {
     (library, ids)
 }
 
+#[allow(clippy::needless_pass_by_value)] // written where it is called
 fn request(runs: &[u32], more: Value) -> ChartRequest {
     let mut request = json!({
         "metrics": ["train_loss", "val_loss"], "runs": runs, "axis": "step", "width": 460, "height": 232,

@@ -12,7 +12,6 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use blueberry_kernels::Kernels;
-use blueberry_kernels::Kernels;
 use blueberry_train::native::{OpenDevice, open};
 use blueberry_train::{TOLERANCE, check_device};
 use burn::tensor::Device;

@@ -1,4 +1,5 @@
 //! The server, asked over a socket as a browser asks, and as a browser would not.
+#![allow(clippy::unwrap_used)] // helpers of tests, where a panic is the answer
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};

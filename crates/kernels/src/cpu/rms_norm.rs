@@ -174,13 +174,15 @@ impl Backward<Flex, 2> for Sum {
     }
 }
 
+type Tracked<C> = FloatTensor<Autodiff<Flex, C>>;
+
 /// Two nodes, the sum and its normalisation, filled by one pass.
 pub(super) fn add_tracked<C: CheckpointStrategy>(
     x: FloatTensor<Autodiff<Flex, C>>,
     delta: FloatTensor<Autodiff<Flex, C>>,
     gain: FloatTensor<Autodiff<Flex, C>>,
     eps: f64,
-) -> (FloatTensor<Autodiff<Flex, C>>, FloatTensor<Autodiff<Flex, C>>) {
+) -> (Tracked<C>, Tracked<C>) {
     let prepared = Sum
         .prepare::<C>([x.node(), delta.node()])
         .compute_bound()

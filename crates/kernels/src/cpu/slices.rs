@@ -77,6 +77,7 @@ pub(crate) fn from_flex<const D: usize>(tensor: FlexTensor) -> Tensor<D> {
 
 /// The tensor with its values row by row and nothing else in its memory, so that its storage is its values; copied
 /// only where it was a view.
+#[allow(clippy::needless_pass_by_value)] // It must be the last to hold the memory.
 pub(crate) fn whole(tensor: FlexTensor) -> FlexTensor {
     // With `tensor` dropped at the end, nobody new holds the memory.
     tensor.to_contiguous()
@@ -89,6 +90,7 @@ pub(crate) fn factor(tensor: Option<&Tensor<1>>) -> f32 {
 }
 
 /// The one value of a tensor; NaN where it has none.
+#[allow(clippy::needless_pass_by_value)] // Reading one out uses it up.
 pub(crate) fn scalar(tensor: FloatTensor<Flex>) -> f32 {
     tensor.into_data().iter::<f32>().next().unwrap_or(f32::NAN)
 }

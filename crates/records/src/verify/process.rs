@@ -76,6 +76,7 @@ fn wait(
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)] // helpers of tests, where a panic is the answer
 mod tests {
     use super::*;
 

@@ -41,7 +41,7 @@ fn add(table: &mut String, run: &RunData, metric: &Metric, axis: Axis, view: (f6
     let first = positions.partition_point(|&at| at < view.0);
     let behind = positions.partition_point(|&at| at <= view.1).min(first + *room);
     let name = cell(&run.name);
-    for row in first..behind {
+    for (row, value) in values.iter().enumerate().take(behind).skip(first) {
         let at = rows.position(row);
         let places = [at.step, at.tokens, at.train_s, at.wall_s]
             .map(|place| place.map_or(String::new(), |at| at.to_string()));
@@ -51,7 +51,7 @@ fn add(table: &mut String, run: &RunData, metric: &Metric, axis: Axis, view: (f6
             "{name},{},{},{}",
             cell(metric.key()),
             places.join(","),
-            values[row]
+            value
         );
     }
     *room -= behind.saturating_sub(first);
