@@ -135,6 +135,8 @@ struct Session<'a> {
     evaluated: Option<(u64, f64)>,
     /// Training seconds spent waiting for data.
     waited_s: f64,
+    /// `train_s` at the end of the last step, so that rates and clock give the same times.
+    stepped_s: f64,
 }
 
 impl<'a> Session<'a> {
@@ -161,6 +163,7 @@ impl<'a> Session<'a> {
             tokens: 0,
             evaluated: None,
             waited_s: 0.0,
+            stepped_s: 0.0,
         })
     }
 
@@ -232,6 +235,7 @@ impl<'a> Session<'a> {
             .map_or(0.0, |started| unix_s() - started)
             .max(times.wall_s);
         self.clock = Clock::restored(times.train_s, wall_s, self.now_s());
+        self.stepped_s = times.train_s;
         self.evaluated = evaluated_at(old, self.tokens);
         let torn_bytes = old.torn.as_ref().map_or(0, |torn| torn.bytes);
         let mut extra = blueberry_runlog::Extra::new();
@@ -320,15 +324,14 @@ impl<'a> Session<'a> {
         let step = self.step + 1;
 
         self.clock.resume(self.now_s());
-        let started = self.now_s();
         let served = self.data.next_blocks()?;
         let batches = micro_batches(&served.blocks.tokens, shape, self.plan.curriculum.block_len());
         let report = pollster::block_on(self.trainer.step(&batches, shape.window, factor))
             .map_err(|cause| RunError::Step { step, cause })?;
-        let seconds = self.now_s() - started;
-
         self.step = step;
         self.tokens += shape.tokens();
+        let at = self.at();
+        let seconds = at.train_s - std::mem::replace(&mut self.stepped_s, at.train_s);
         self.waited_s += served.wait_s;
         let optim = &self.plan.settings.resolved.optim;
         let (lr, lr_adamw) = (optim.muon.lr * factor, optim.adamw.lr * factor);
@@ -337,7 +340,7 @@ impl<'a> Session<'a> {
         let mfu = peak_flops(&self.plan.device.info.name, self.plan.precision())
             .map(|peak| tokens_per_s * flops / peak);
         self.write(&Event::Step(Step {
-            at: self.at(),
+            at,
             loss: report.loss,
             lr,
             lr_adamw,

@@ -44,8 +44,8 @@ mod tests {
     /// Attention in which every position also sees the last value of its row.
     fn leaking(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask) -> Tensor<4> {
         let attended = blueberry_kernels::attention(q, k, v.clone(), mask);
-        let [batch, _, seq, head] = v.dims();
-        let last = v.slice([0..batch, 0..1, seq - 1..seq, 0..head]);
+        let [batch, seq, _, head] = v.dims();
+        let last = v.slice([0..batch, seq - 1..seq, 0..1, 0..head]);
         attended + last * 0.01
     }
 
