@@ -358,7 +358,8 @@ fn other(value: &Value, factor: f64) -> Value {
     match value {
         Value::Number(number) if number.is_u64() => {
             let whole = number.as_u64().unwrap();
-            json!(if factor < 1.0 {
+            // There is nothing below 0.
+            json!(if factor < 1.0 && whole > 0 {
                 whole.saturating_sub(1 + whole / 7)
             } else {
                 whole + 1
