@@ -146,7 +146,11 @@ fn band(numbers: &mut Vec<f32>, stroke: &Stroke, place: Place) {
 
 /// A line goes on to the neighbours of the view, outside of it, and is cut where it leaves the chart.
 fn line(numbers: &mut Vec<f32>, stroke: &Stroke, place: Place) {
-    let mut pen = Pen { numbers, length: 0.0, at: None };
+    let mut pen = Pen {
+        numbers,
+        length: 0.0,
+        at: None,
+    };
     let mut before: Option<[f32; 2]> = None;
     for &[x, y] in &stroke.line {
         if x.is_nan() {
@@ -182,7 +186,9 @@ impl Pen<'_> {
     }
 
     fn go(&mut self, point: [f32; 2]) {
-        let Some(at) = self.at else { return self.start(point) };
+        let Some(at) = self.at else {
+            return self.start(point);
+        };
         // A log may be denser than pixels: what does not move the pen is left out.
         if at != point {
             self.length += (point[0] - at[0]).hypot(point[1] - at[1]);
@@ -199,7 +205,11 @@ fn cut(from: [f32; 2], to: [f32; 2], place: Place) -> Option<[[f32; 2]; 2]> {
         return None;
     }
     let at = |x: f32| [x, from[1] + (to[1] - from[1]) * (x - from[0]) / (to[0] - from[0])];
-    let begin = if from[0] < place.left { at(place.left) } else { from };
+    let begin = if from[0] < place.left {
+        at(place.left)
+    } else {
+        from
+    };
     let end = if to[0] > right { at(right) } else { to };
     Some([begin, end])
 }
@@ -242,7 +252,8 @@ mod tests {
     const PLACE: Place = Place {
         left: 50.0,
         top: 10.0,
-        ratio: 2.0, width: 400.0,
+        ratio: 2.0,
+        width: 400.0,
         height: 100.0,
     };
     const OWNER: Owner<'static> = Owner {
@@ -275,13 +286,23 @@ mod tests {
     #[test]
     fn a_line_ends_at_the_sides_of_the_chart() {
         let stroke = Stroke {
-            line: vec![[-100.0, 0.0], [100.0, 40.0], [700.0, 40.0], [900.0, 80.0], [1000.0, 80.0]],
+            line: vec![
+                [-100.0, 0.0],
+                [100.0, 40.0],
+                [700.0, 40.0],
+                [900.0, 80.0],
+                [1000.0, 80.0],
+            ],
             ..Stroke::default()
         };
         let mut points = Points::default();
         points.add(&stroke, PLACE, OWNER, true);
         let xs: Vec<f32> = points.numbers.chunks(4).map(|point| point[0]).collect();
-        assert_eq!(xs, [50.0, 100.0, 400.0, 450.0, 100.0, 400.0], "four of the line, two dots");
+        assert_eq!(
+            xs,
+            [50.0, 100.0, 400.0, 450.0, 100.0, 400.0],
+            "four of the line, two dots"
+        );
         assert_eq!(points.numbers[1], 20.0, "cut half-way up");
     }
 

@@ -11,7 +11,11 @@ pub fn script(bytes: &[u8]) -> Vec<u8> {
     for line in text.lines().map(str::trim) {
         let begins = !in_comment && line.starts_with("/*");
         let ends = (begins || in_comment) && line.contains("*/");
-        let rest = if ends { line.split_once("*/").map_or("", |(_, rest)| rest.trim()) } else { line };
+        let rest = if ends {
+            line.split_once("*/").map_or("", |(_, rest)| rest.trim())
+        } else {
+            line
+        };
         let is_code = ends || !(begins || in_comment || line.starts_with("//"));
         in_comment = (begins || in_comment) && !ends;
         if is_code && !rest.is_empty() {
