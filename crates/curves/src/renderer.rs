@@ -259,7 +259,9 @@ fn watch(device: &wgpu::Device) -> Arc<AtomicBool> {
 
 fn read_items(numbers: &[f32], points: u32) -> Vec<Item> {
     let items = numbers.chunks_exact(NUMBERS);
-    items.filter_map(|numbers| Item::read(numbers, points)).collect()
+    let items = items.filter_map(|numbers| Item::read(numbers, points));
+    // A line of one point is no line, and browsers warn of draws without instances.
+    items.filter(|item| item.instances() > 0).collect()
 }
 
 /// The items' styles, each where a dynamic offset may point.

@@ -52,7 +52,7 @@ export async function withPage(browser, site, act, { query = "", forgive, init, 
 
 /** Waits until this many runs are open and drawn. @param {import("playwright-core").Page} page @param {number} count */
 export async function runsOpen(page, count) {
-  await page.waitForFunction((count) => /** @type {any} */ (window).blueberry.shown.runs.length === count, count, { timeout: 60_000 });
+  await page.waitForFunction((count) => /** @type {any} */ (window).blueberry?.shown.runs.length === count, count, { timeout: 60_000 });
   await page.evaluate(() => /** @type {any} */ (window).blueberry.ready);
   await settled(page);
 }

@@ -5,7 +5,7 @@
 export async function colors(page, selector) {
   const shot = (await page.locator(selector).screenshot({ animations: "disabled" })).toString("base64");
   return page.evaluate(async (shot) => {
-    const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${shot}`)).blob());
+    const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(shot), (letter) => letter.charCodeAt(0))]));
     const canvas = new OffscreenCanvas(picture.width, picture.height);
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.drawImage(picture, 0, 0);

@@ -184,7 +184,7 @@ fn add(
         &stroke,
         place,
         owner,
-        *metric == Metric::ValLoss && points::is_dotted(&stroke),
+        points::is_dotted(&stroke, metric),
     );
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Stroke, View};
+use crate::{Metric, Stroke, View};
 
 /// Radius of an evaluation's dot in CSS pixels.
 const DOT: f32 = 2.6;
@@ -120,10 +120,11 @@ impl Points {
     }
 }
 
-/// Whether a metric's points are shown as dots too: evaluations are few and exact.
+/// Whether points are shown as dots too: evaluations, which are few and exact, and what is too little for a line.
 #[must_use]
-pub fn is_dotted(stroke: &Stroke) -> bool {
-    stroke.line.len() <= MOST_DOTS
+pub fn is_dotted(stroke: &Stroke, metric: &Metric) -> bool {
+    let most = if *metric == Metric::ValLoss { MOST_DOTS } else { 1 };
+    stroke.line.len() <= most
 }
 
 /// Columns reach half-way to their neighbours, so that a log with fewer rows than pixels has a band and no bars.

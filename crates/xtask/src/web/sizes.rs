@@ -8,6 +8,10 @@ use flate2::write::GzEncoder;
 
 use super::{Error, assemble};
 
+/// What is loaded only when it is used, by the begin of its name: the WebGPU renderer, the judge, the decompressors, and
+/// what works behind the page.
+const LATER: &[&str] = &["curves", "judge", "unpack", "sw.js"];
+
 /// A file of the page.
 pub struct Weight {
     /// Its place in the page.
@@ -19,14 +23,11 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// Whether the file is loaded only when it is used: the WebGPU renderer, the judge, the decompressors, records, and what works
-    /// behind the page.
+    /// Whether the file is loaded only when it is used. Records are watched one by one.
     fn is_later(&self) -> bool {
         let name = self.name.rsplit('/').next().unwrap_or(&self.name);
-        name.starts_with("curves")
-            || name.starts_with("judge")
-            || name == "sw.js"
-            || self.name.starts_with("records/")
+        let is_later = |later: &&str| name.starts_with(*later);
+        LATER.iter().any(is_later) || self.name.starts_with("records/")
     }
 }
 
