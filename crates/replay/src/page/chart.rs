@@ -180,12 +180,7 @@ fn add(
         metric: metric.key(),
         raw: span <= 0.0,
     };
-    points.add(
-        &stroke,
-        place,
-        owner,
-        points::is_dotted(&stroke, metric),
-    );
+    points.add(&stroke, place, owner, points::is_dotted(&stroke, metric));
 }
 
 /// The axis from its begin to the furthest run's end.
