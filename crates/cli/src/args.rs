@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands;
+use crate::commands::eval::EvalArgs;
 use crate::commands::probe::ProbeArgs;
 use crate::commands::scan::ScanArgs;
 use crate::commands::verify::VerifyRecordArgs;
@@ -43,6 +44,7 @@ pub enum Command {
     Propose(commands::propose::Flags),
     /// Make LEADERBOARD.md anew from the records.
     Leaderboard(commands::leaderboard::Flags),
+    Eval(EvalArgs),
     Verify(VerifyRecordArgs),
     Probe(ProbeArgs),
 }

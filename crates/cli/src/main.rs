@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Leaderboard(flags) => commands::leaderboard::run(flags),
         Command::Data(DataCommand::Scan(args)) => commands::scan::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
         Command::Probe(args) => commands::probe::run(&args),
     };
     exit::code(result)

@@ -111,6 +111,10 @@ impl Observer for Progress {
                 self.bar.set_message(format!("validating {done}/{all}"));
                 return;
             }
+            Phase::Benchmarking(name, done, all) => {
+                self.bar.set_message(format!("{name} {done}/{all}"));
+                return;
+            }
             Phase::Sampling | Phase::SavingCheckpoint => return,
         };
         self.say(&text);
@@ -145,6 +149,12 @@ impl Observer for Progress {
             Event::Step(step) => self.step(step),
             Event::Eval(eval) => self.eval(eval),
             Event::Sample(sample) => self.sample(sample),
+            Event::Benchmark(result) => self.say(&format!(
+                "  {}: {} {:.4}",
+                one_line(&result.name),
+                result.metric,
+                result.value
+            )),
             Event::Warmup(warmup) => self.say(&format!("warm-up took {}", duration(warmup.seconds))),
             Event::Resume(resume) => self.say(&format!("going on from step {}", resume.from_step)),
             Event::End(_) => self.bar.finish_and_clear(),

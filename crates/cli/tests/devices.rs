@@ -42,6 +42,25 @@ fn people_read_the_same_list() {
 }
 
 #[test]
+fn an_open_device_names_its_precisions_and_the_version_of_every_operation() {
+    let devices = devices();
+    let cpu = devices
+        .iter()
+        .find(|device| device["id"] == "cpu")
+        .expect("a CPU");
+    let precisions = cpu["precisions"].as_array().expect("a list");
+    assert!(precisions.contains(&"f32".into()), "{precisions:?}");
+    let operations = cpu["operations"].as_object().expect("an object");
+    for name in ["adamw", "attention", "head_loss", "orthogonalize", "qk_norm_rope"] {
+        assert_eq!(operations[name], "cpu", "{name}");
+    }
+    let text = finish(blueberry(["devices", "--device", "cpu"])).expect_code(0).stdout;
+    for part in ["computes in f32", "operations, cpu: ", "orthogonalize"] {
+        assert!(text.contains(part), "no {part:?}: {text}");
+    }
+}
+
+#[test]
 fn a_family_without_a_device_has_a_reason() {
     let devices = devices();
     for family in ["cuda", "wgpu"] {

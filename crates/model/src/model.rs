@@ -10,7 +10,7 @@
 //! - The head may be the embedding; logits, and the scores of attention, may be capped by a tanh.
 
 use blueberry_kernels::{AttentionMask, Head, LossTerms, Operations, RopeTable, logits, product};
-use burn::tensor::{Device, FloatDType, Int, Tensor};
+use burn::tensor::{Device, FloatDType, Int, Tensor, activation};
 
 use crate::{Layer, ModelConfig, Weights};
 
@@ -87,6 +87,22 @@ impl Model {
             Self::head(weights),
             self.terms(0.0),
         )
+    }
+
+    /// The log-probabilities of the next token at some positions.
+    ///
+    /// # Shapes
+    /// `tokens` is `[batch, seq]` with the `seq` of [`Model::new`]; `positions` is `[n]`, indices into `batch * seq`; the
+    /// result is `[n, vocab]`.
+    pub fn log_probabilities(
+        &self,
+        weights: &Weights<Tensor<2>>,
+        tokens: Tensor<2, Int>,
+        positions: Tensor<1, Int>,
+    ) -> Tensor<2> {
+        let stream = self.stream(weights, tokens);
+        let x = self.last(&weights.final_norm, stream).select(0, positions);
+        activation::log_softmax(logits(x, Self::head(weights), self.terms(0.0)), 1)
     }
 
     /// Mean cross-entropy of the targets in nats a token, plus `z_loss` (see [`LossTerms`]).

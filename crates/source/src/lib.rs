@@ -75,6 +75,14 @@ pub fn digest(root: &Path) -> io::Result<String> {
 /// # Errors
 /// There is no git, or no commit.
 pub fn patch(root: &Path) -> io::Result<Vec<u8>> {
+    patch_since(root, "HEAD")
+}
+
+/// [`patch`] from any commit, which must not begin with a `-`.
+///
+/// # Errors
+/// There is no git, or no such commit.
+pub fn patch_since(root: &Path, commit: &str) -> io::Result<Vec<u8>> {
     let mut command = Command::new("git");
     for setting in [
         "core.quotePath=true",
@@ -86,7 +94,6 @@ pub fn patch(root: &Path) -> io::Result<Vec<u8>> {
     // Digests in full: a short one has as many digits as the repository needs, and a copy needs fewer.
     command.args([
         "diff",
-        "HEAD",
         "--binary",
         "--full-index",
         "--no-ext-diff",
@@ -99,6 +106,8 @@ pub fn patch(root: &Path) -> io::Result<Vec<u8>> {
         "--diff-algorithm=myers",
         "--src-prefix=a/",
         "--dst-prefix=b/",
+        commit,
+        "--",
     ]);
     let output = command.current_dir(root).output()?;
     if output.status.success() {
@@ -106,7 +115,7 @@ pub fn patch(root: &Path) -> io::Result<Vec<u8>> {
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(io::Error::other(format!(
-        "`git diff HEAD` in `{}` failed: {said}",
+        "`git diff {commit}` in `{}` failed: {said}",
         root.display()
     )))
 }
@@ -256,6 +265,7 @@ mod tests {
             git(root.path(), &["config", name, value]);
         }
         assert_eq!(patch(root.path()).unwrap(), changes);
+        assert_eq!(patch_since(root.path(), "HEAD~0").unwrap(), changes);
         let file = copy.path().join("changes");
         fs::write(&file, &changes).unwrap();
         git(copy.path(), &["apply", "--binary", "changes"]);

@@ -73,16 +73,17 @@ pub fn check_config() -> ModelConfig {
 /// # Errors
 /// [`StepError`] when the device fails to compute at all.
 pub async fn check_device(device: &Device, cpu: &Device, kernels: Kernels) -> Result<CheckReport, StepError> {
-    check_operations(device, cpu, Operations::new(kernels)).await
+    check_operations(device, cpu, kernels, Operations::new(kernels)).await
 }
 
-/// [`check_device`] with any versions of the operations on `device`.
+/// [`check_device`] with any versions of the model's operations on `device`; `kernels` are the optimiser's.
 ///
 /// # Errors
 /// [`StepError`] when the device fails to compute at all.
 pub async fn check_operations(
     device: &Device,
     cpu: &Device,
+    kernels: Kernels,
     operations: Operations,
 ) -> Result<CheckReport, StepError> {
     let mut worst = Disagreement {
@@ -95,8 +96,12 @@ pub async fn check_operations(
             activation,
             ..check_config()
         };
-        let expected = gradients(&config, cpu, Operations::new(Kernels::Plain)).await?;
-        let found = gradients(&config, device, operations).await?;
+        let plain = Trainer::new(&config, &check_optim(), 1, cpu, None).with_kernels(Kernels::Plain);
+        let tested = Trainer::new(&config, &check_optim(), 1, device, None)
+            .with_kernels(kernels)
+            .with_operations(operations);
+        let expected = values(&config, plain).await?;
+        let found = values(&config, tested).await?;
         for ((what, expected), (_, found)) in expected.iter().zip(&found) {
             compared += 1;
             let error = relative_error(expected, found);
@@ -113,15 +118,7 @@ pub async fn check_operations(
 }
 
 /// The loss, each gradient and each parameter after one step, by name.
-///
-/// # Errors
-/// [`StepError`] when the device fails.
-pub async fn gradients(
-    config: &ModelConfig,
-    device: &Device,
-    operations: Operations,
-) -> Result<Vec<(String, Vec<f32>)>, StepError> {
-    let mut trainer = Trainer::new(config, &check_optim(), 1, device, None).with_operations(operations);
+async fn values(config: &ModelConfig, mut trainer: Trainer) -> Result<Vec<(String, Vec<f32>)>, StepError> {
     let batches = [check_batch(config, 0), check_batch(config, 1)];
     let (loss, gradients) = trainer.loss_and_gradients(&batches, None)?;
     let mut values = vec![("loss".to_owned(), read(loss).await?)];
@@ -212,7 +209,8 @@ mod tests {
             attention: wrong_key_gradient,
             ..Operations::default()
         };
-        let wrong = pollster::block_on(check_operations(&cpu, &cpu, operations)).expect("computes");
+        let wrong =
+            pollster::block_on(check_operations(&cpu, &cpu, Kernels::Fused, operations)).expect("computes");
         assert!(!wrong.passed());
         assert!(wrong.worst.what.contains(".k"), "{:?}", wrong.worst);
     }

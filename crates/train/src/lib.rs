@@ -15,6 +15,7 @@ mod checkpointing;
 mod clock;
 mod curriculum;
 mod device_check;
+mod likelihood;
 mod probe;
 mod sample;
 mod settings;
@@ -24,12 +25,11 @@ mod trainer;
 pub mod native;
 
 pub use batch::Batch;
-pub use blueberry_kernels::Kernels;
+pub use blueberry_kernels::{Kernels, versions};
 pub use clock::Clock;
 pub use curriculum::{Curriculum, Stage, StepShape};
-pub use device_check::{
-    CheckReport, Disagreement, TOLERANCE, check_config, check_device, check_operations, gradients,
-};
+pub use device_check::{CheckReport, Disagreement, TOLERANCE, check_config, check_device, check_operations};
+pub use likelihood::Likelihood;
 pub use probe::{Outputs, ProbeReport, check_logits, probe};
 pub use sample::sample;
 pub use settings::{

@@ -131,6 +131,9 @@ pub struct EvalSettings {
     pub seq_len: usize,
     /// Sequences of one forward pass.
     pub batch: usize,
+    /// Downstream benchmarks that are made at the end, by name: `NAME` is `benchmarks/NAME.jsonl` in the data's folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub benchmarks: Vec<String>,
 }
 
 /// What is sampled along the way.
@@ -300,6 +303,26 @@ impl Preset {
                 "eval.tokens",
                 self.eval.tokens.to_string(),
                 "must hold at least one eval.seq_len",
+            );
+        }
+        let plain = |name: &&String| {
+            !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        };
+        let benchmarks = &self.eval.benchmarks;
+        if let Some(name) = benchmarks.iter().find(|name| !plain(name)) {
+            let problem = "must be names of letters, digits, `_` and `-`";
+            return range("eval.benchmarks", format!("`{name}`"), problem);
+        }
+        if let Some((_, name)) =
+            (benchmarks.iter().enumerate()).find(|(index, name)| benchmarks[..*index].contains(name))
+        {
+            return range(
+                "eval.benchmarks",
+                format!("`{name}` twice"),
+                "must name each once",
             );
         }
         for (field, value) in [

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use blueberry_kernels::Operations;
+use blueberry_kernels::{Kernels, Operations};
 use blueberry_model::{Model, ModelConfig, ParameterSpec, Weights, init_weights};
 use blueberry_optim::{OptimConfig, Optimizer};
-use burn::tensor::{Device, FloatDType, Tensor};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
 use thiserror::Error;
 
 use crate::checkpointing::{self, Inputs};
@@ -98,14 +98,20 @@ impl Trainer {
 
     /// What a preset asks for; see [`Trainer::new`].
     pub fn for_preset(preset: &Preset, seed: u64, device: &Device, halves: Halves) -> Self {
-        let trainer = Self::new(&preset.model, &preset.optim, seed, device, halves.muon)
+        Self::new(&preset.model, &preset.optim, seed, device, halves.muon)
             .with_half(halves.products)
-            .with_operations(Operations::new(preset.kernels))
+            .with_kernels(preset.kernels)
             .with_z_loss(preset.train.z_loss)
-            .with_activations(preset.train.activations);
+            .with_activations(preset.train.activations)
+    }
+
+    /// The same trainer with other versions of every operation, the model's and the optimiser's.
+    #[must_use]
+    pub fn with_kernels(self, kernels: Kernels) -> Self {
         Self {
-            optimizer: trainer.optimizer.with_kernels(preset.kernels),
-            ..trainer
+            operations: Operations::new(kernels),
+            optimizer: self.optimizer.with_kernels(kernels),
+            ..self
         }
     }
 
@@ -304,6 +310,18 @@ impl Trainer {
         let data = burn::tensor::TensorData::new(values, [1, tokens.len()]);
         let input = Tensor::from_data(data, &self.device);
         self.model(tokens.len(), None).logits(&weights, input)
+    }
+
+    /// The log-probabilities of the token after each of `positions`; see [`Model::log_probabilities`].
+    pub(crate) fn log_probabilities(
+        &mut self,
+        tokens: Tensor<2, Int>,
+        positions: Tensor<1, Int>,
+    ) -> Tensor<2> {
+        let weights = self.tree(self.parameters.clone());
+        let [_, seq] = tokens.dims();
+        self.model(seq, None)
+            .log_probabilities(&weights, tokens, positions)
     }
 
     fn tree(&self, tensors: Vec<Tensor<2>>) -> Weights<Tensor<2>> {

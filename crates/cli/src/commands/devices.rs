@@ -1,8 +1,10 @@
 //! `blueberry devices`.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
-use blueberry_train::native::{DeviceInfo, discover, open, open_cpu};
-use blueberry_train::{CheckReport, Kernels, TOLERANCE, check_device};
+use blueberry_train::native::{DeviceInfo, OpenDevice, discover, open, open_cpu};
+use blueberry_train::{CheckReport, Kernels, TOLERANCE, check_device, versions};
 use serde_json::{Value, json};
 
 use crate::args::DevicesArgs;
@@ -18,17 +20,19 @@ pub fn run(args: &DevicesArgs) -> Result<Done> {
     let mut failed = false;
     let mut rows = Vec::new();
     for info in &devices {
+        let device = wanted(args, info).then(|| open(&info.id)).transpose()?;
+        let computes = device.as_ref().map(Computes::of);
         if !args.json {
-            print_info(info);
+            print_info(info, computes.as_ref());
         }
-        let checked = (args.check && wanted(args, info)).then(|| check(info));
+        let checked = device.filter(|_| args.check).map(|device| check(&device));
         failed |= checked
             .as_ref()
             .is_some_and(|result| !matches!(result, Ok(report) if report.passed()));
         if let (Some(result), false) = (&checked, args.json) {
             print_check(result);
         }
-        rows.push(describe(info, checked.as_ref()));
+        rows.push(describe(info, computes.as_ref(), checked.as_ref()));
     }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
@@ -36,38 +40,64 @@ pub fn run(args: &DevicesArgs) -> Result<Done> {
     Ok(if failed { Done::No } else { Done::Yes })
 }
 
-/// A software adapter is slow to check and never chosen by itself.
+/// Whether to open it. A software adapter is slow to open and to check, and never chosen by itself.
 fn wanted(args: &DevicesArgs, info: &DeviceInfo) -> bool {
     info.unusable.is_none() && (args.device.is_some() || !info.software)
 }
 
-fn check(info: &DeviceInfo) -> Result<CheckReport> {
-    eprintln!("  checking {} ..", info.id);
-    let device = open(&info.id)?;
-    Ok(pollster::block_on(check_device(
-        &device.device,
-        &open_cpu().device,
-        Kernels::Fused,
-    ))?)
+/// What is known of a device once it is open.
+struct Computes {
+    precisions: Vec<&'static str>,
+    operations: BTreeMap<String, String>,
 }
 
-fn print_info(info: &DeviceInfo) {
+impl Computes {
+    fn of(device: &OpenDevice) -> Self {
+        Self {
+            precisions: device.precisions(),
+            operations: versions(&device.device, Kernels::Fused, None),
+        }
+    }
+
+    /// The operations by version: `cpu: adamw, attention; plain: embedding`.
+    fn by_version(&self) -> String {
+        let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (operation, version) in &self.operations {
+            groups.entry(version).or_default().push(operation);
+        }
+        let group =
+            |(version, operations): (&str, Vec<&str>)| format!("{version}: {}", operations.join(", "));
+        groups.into_iter().map(group).collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn check(device: &OpenDevice) -> Result<CheckReport> {
+    eprintln!("  checking {} ..", device.info.id);
+    let report = check_device(&device.device, &open_cpu().device, Kernels::Fused);
+    Ok(pollster::block_on(report)?)
+}
+
+fn print_info(info: &DeviceInfo, computes: Option<&Computes>) {
     let memory = info.memory_bytes.map_or("memory unknown".to_owned(), bytes);
-    let software = if info.software {
-        ", software: only if asked for by name"
-    } else {
-        ""
-    };
     println!(
-        "{:<8} {} ({}, {}, kernels by {}, {memory}, computes in f32{software})",
+        "{:<8} {} ({}, {}, kernels by {}, {memory})",
         info.id,
         one_line(&info.name),
         info.api,
         one_line(&info.driver),
         info.compiler
     );
-    if let Some(why) = &info.unusable {
-        println!("         cannot be used: {}", one_line(why));
+    if let Some(computes) = computes {
+        println!("         computes in {}", computes.precisions.join(", "));
+        println!("         operations, {}", computes.by_version());
+    }
+    match &info.unusable {
+        Some(why) => println!("         cannot be used: {}", one_line(why)),
+        None if info.software => println!(
+            "         software, used only if asked for by name: `blueberry devices --device {}` opens it",
+            info.id
+        ),
+        None => {}
     }
 }
 
@@ -84,7 +114,7 @@ fn print_check(result: &Result<CheckReport>) {
     }
 }
 
-fn describe(info: &DeviceInfo, check: Option<&Result<CheckReport>>) -> Value {
+fn describe(info: &DeviceInfo, computes: Option<&Computes>, check: Option<&Result<CheckReport>>) -> Value {
     json!({
         "id": info.id,
         "name": info.name,
@@ -92,7 +122,8 @@ fn describe(info: &DeviceInfo, check: Option<&Result<CheckReport>>) -> Value {
         "driver": info.driver,
         "compiler": info.compiler,
         "memory_bytes": info.memory_bytes,
-        "precisions": ["f32"],
+        "precisions": computes.map(|computes| &computes.precisions),
+        "operations": computes.map(|computes| &computes.operations),
         "software": info.software,
         "unusable": info.unusable,
         "check": check.map(|result| match result {

@@ -19,8 +19,14 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
     let end = run.log.end().map_or(0, |end| end.at.tokens);
     let mut found = BTreeMap::new();
     for stop in walk(&run.log) {
-        let Event::Benchmark(result) = stop.event else {
-            continue;
+        let result = match stop.event {
+            Event::Benchmark(result) => result,
+            // What was made before is of weights that the run went back from.
+            Event::Resume(_) => {
+                found.clear();
+                continue;
+            }
+            _ => continue,
         };
         if !result.value.is_finite() {
             return Answer::fail_at(stop.line, format!("{} is {}", result.name, result.value));
@@ -45,7 +51,7 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use blueberry_runlog::{Benchmark, Event, Extra};
+    use blueberry_runlog::{Benchmark, Event, Extra, Resume};
 
     use crate::testing::{Draft, Submission};
 
@@ -68,6 +74,26 @@ mod tests {
         submission.does_not_apply("benchmarks");
         submission.category().benchmarks = vec!["hellaswag".into()];
         submission.cannot_tell("benchmarks", "hellaswag");
+    }
+
+    #[test]
+    fn a_resumed_run_makes_its_results_again() {
+        let mut submission = Submission::with(|draft| {
+            with_result(draft, 0.3);
+            let at = draft.end().at;
+            let resume = Event::Resume(Resume {
+                at,
+                from_step: at.step,
+                from_sha256: String::new(),
+                torn_bytes: 0,
+                downtime_s: 0.0,
+                extra: Extra::new(),
+            });
+            draft.events.insert(draft.events.len() - 1, resume);
+            with_result(draft, 0.3);
+        });
+        submission.category().benchmarks = vec!["hellaswag".into()];
+        submission.passes("benchmarks");
     }
 
     #[test]

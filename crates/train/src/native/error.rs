@@ -1,6 +1,7 @@
 //! Why a run did not come to its end.
 
 use blueberry_data::{DataError, PrepareError};
+use blueberry_eval::BenchmarkError;
 use thiserror::Error;
 
 use crate::native::{CheckpointError, DeviceError, PresetError, RunDirError};
@@ -30,6 +31,9 @@ pub enum RunError {
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A downstream benchmark.
+    #[error(transparent)]
+    Benchmark(#[from] BenchmarkError),
     /// Data that does not go with the model.
     #[error("{0}")]
     Mismatch(String),

@@ -1,6 +1,7 @@
 //! The native side: devices, data, run directories, checkpoints, and the loop.
 
 mod bench;
+mod benchmarks;
 mod check_cache;
 mod checkpoint;
 mod describe;
@@ -16,10 +17,12 @@ mod probe;
 mod resumed;
 mod run;
 mod run_dir;
+mod saved;
 mod source;
 mod warmup;
 
 pub use bench::{Ceilings, OperationTime, Profile, StepBench, pytorch_config};
+pub use benchmarks::{BenchmarkResult, benchmark_run};
 pub use check_cache::{checked, user_cache_dir};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use devices::{DeviceError, DeviceInfo, DeviceKind, OpenDevice, discover, open, open_cpu};

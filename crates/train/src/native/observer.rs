@@ -17,6 +17,8 @@ pub enum Phase<'a> {
     WarmingUp,
     /// Measuring the validation loss; done and all sequences.
     Evaluating(usize, usize),
+    /// Making a downstream benchmark: its name, done and all rows.
+    Benchmarking(&'a str, usize, usize),
     /// Writing text.
     Sampling,
     /// Saving the state.

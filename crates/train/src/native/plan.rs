@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use blueberry_data::{Dataset, Loader, LoaderState, Prefetch, Tokenizer, stories};
+use blueberry_eval::Benchmark;
 
+use crate::native::benchmarks::open_named;
 use crate::native::devices::precision_name;
 use crate::native::{Observer, OpenDevice, Phase, RunError, user_cache_dir};
 use crate::{Batch, Curriculum, Halves, Settings, StepShape, Trainer};
@@ -39,6 +41,8 @@ pub struct Plan {
     pub tokenizer: Tokenizer,
     /// Validation sequences.
     pub validation: Vec<Batch>,
+    /// Downstream benchmarks that are made at the end.
+    pub benchmarks: Vec<Benchmark>,
 }
 
 impl Plan {
@@ -70,6 +74,7 @@ impl Plan {
         let halves = device.halves(&settings.resolved)?;
         let tokenizer = dataset.tokenizer()?;
         let validation = validation_batches(&settings, &dataset)?;
+        let benchmarks = open_named(&settings.resolved.eval.benchmarks, dataset.dir())?;
         Ok(Self {
             settings,
             device,
@@ -78,6 +83,7 @@ impl Plan {
             dataset,
             tokenizer,
             validation,
+            benchmarks,
         })
     }
 

@@ -10,6 +10,7 @@ use blueberry_runlog::{
     Resume, RunLog, Sample, Step, Warmup,
 };
 
+use crate::native::benchmarks;
 use crate::native::checkpoint::{self, Position};
 use crate::native::describe::{describe, unix_s};
 use crate::native::hardware::{peak_flops, peak_resident_bytes};
@@ -313,6 +314,30 @@ impl<'a> Session<'a> {
         }
         self.sample()?;
         self.checkpoint()?;
+        // Saved before: benchmarks may take longer than anyone waits.
+        self.benchmark()
+    }
+
+    /// Makes the benchmarks of the preset, off the training clock.
+    fn benchmark(&mut self) -> Result<EndStatus, RunError> {
+        self.pause()?;
+        for index in 0..self.plan.benchmarks.len() {
+            let (plan, observer, interrupt) = (&self.plan, &mut *self.observer, self.interrupt);
+            let benchmark = &plan.benchmarks[index];
+            let go_on = |done, all| {
+                observer.phase(Phase::Benchmarking(&benchmark.name, done, all));
+                !interrupt.requested()
+            };
+            let seq = plan.settings.resolved.train.seq_len;
+            let measured = benchmarks::measure(&mut self.trainer, &plan.tokenizer, benchmark, seq, go_on)
+                .map_err(|error| benchmarks::at_step(error, self.step))?;
+            let Some(result) = measured else {
+                return Ok(EndStatus::Interrupted);
+            };
+            let at = self.at();
+            self.write(&Event::Benchmark(result.event(at)))?;
+            self.log.seal()?;
+        }
         Ok(EndStatus::Completed)
     }
 

@@ -12,7 +12,36 @@ use super::stats::Series;
 use super::turns::{Answer, Interactive, Turn, interleave, steps_for};
 use super::{Context, Error};
 
-const PRESETS: [&str; 2] = ["tiny", "nano"];
+/// What is trained: a preset, and what is set in it.
+struct Case {
+    /// In the table and the results.
+    name: &'static str,
+    preset: &'static str,
+    overrides: &'static [&'static str],
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        name: "tiny",
+        preset: "tiny",
+        overrides: &[],
+    },
+    Case {
+        name: "nano",
+        preset: "nano",
+        overrides: &[],
+    },
+    // One micro-batch of 1,024 tokens: what a laptop manages of the model in seconds and not minutes.
+    Case {
+        name: "reference 1 x 1024",
+        preset: "reference",
+        overrides: &[
+            "train.seq_len=1024",
+            "train.micro_batch=1",
+            "train.accumulation=1",
+        ],
+    },
+];
 /// Long enough for hundreds of small steps, short enough for many rounds.
 const TURN_S: f64 = 3.0;
 
@@ -44,7 +73,7 @@ struct Contender {
 
 /// Measures every preset.
 pub fn run(context: &Context) -> Result<PartReport, Error> {
-    let results = PRESETS.iter().map(|preset| measure(context, preset));
+    let results = CASES.iter().map(|case| measure(context, case));
     let results: Vec<_> = results.collect::<Result<_, _>>()?;
     let skipped = match &context.python.versions.torch {
         None => vec![context.python.advice("torch")],
@@ -56,19 +85,19 @@ pub fn run(context: &Context) -> Result<PartReport, Error> {
     Ok(PartReport::Measured { part })
 }
 
-fn measure(context: &Context, preset: &str) -> Result<PresetResult, Error> {
+fn measure(context: &Context, case: &Case) -> Result<PresetResult, Error> {
     let scratch = Scratch::new()?;
     let config = scratch.path().join("config.json");
-    write_config(context, preset, &config)?;
+    write_config(context, case, &config)?;
     // Each is warm before the next one starts, so that no two ever work at once.
     let mut programs = Vec::new();
-    for (name, mut command) in commands(context, preset, &config) {
-        println!("   {preset}: warming up {name}");
+    for (name, mut command) in commands(context, case, &config) {
+        println!("   {}: warming up {name}", case.name);
         let mut program = Interactive::start(name, &mut command)?;
         let trial = program.trial()?;
         programs.push((steps_for(&trial, TURN_S), program));
     }
-    println!("   {preset}: {} rounds", context.rounds);
+    println!("   {}: {} rounds", case.name, context.rounds);
     let mut turns: Vec<Turn<'_, Answer>> = Vec::new();
     for (steps, program) in &mut programs {
         let steps = *steps;
@@ -77,20 +106,28 @@ fn measure(context: &Context, preset: &str) -> Result<PresetResult, Error> {
     let answers = interleave(context.rounds, &mut turns)?;
     drop(turns);
     let names = programs.iter().map(|(steps, program)| (program.name(), *steps));
-    compare(preset, &names.zip(answers).collect::<Vec<_>>())
+    compare(case.name, &names.zip(answers).collect::<Vec<_>>())
 }
 
-fn write_config(context: &Context, preset: &str, path: &Path) -> Result<(), Error> {
+/// `blueberry bench` on the model of `case`.
+fn bench(context: &Context, case: &Case) -> Command {
     let mut command = context.blueberry();
-    command.args(["bench", "--preset", preset, "--pytorch-config"]);
+    command.args(["bench", "--preset", case.preset]);
+    command.args(case.overrides.iter().flat_map(|value| ["--set", value]));
+    command
+}
+
+fn write_config(context: &Context, case: &Case, path: &Path) -> Result<(), Error> {
+    let mut command = bench(context, case);
+    command.arg("--pytorch-config");
     let (_, text) = capture("blueberry bench --pytorch-config", &mut command)?;
     std::fs::write(path, text).map_err(Error::file(path))
 }
 
 /// Ours first.
-fn commands(context: &Context, preset: &str, config: &Path) -> Vec<(&'static str, Command)> {
-    let mut ours = context.blueberry();
-    ours.args(["bench", "--preset", preset, "--device", "cpu", "--interactive"]);
+fn commands(context: &Context, case: &Case, config: &Path) -> Vec<(&'static str, Command)> {
+    let mut ours = bench(context, case);
+    ours.args(["--device", "cpu", "--interactive"]);
     let mut commands = vec![("blueberry", ours)];
     if context.python.versions.torch.is_some() {
         commands.push(("pytorch eager", pytorch(context, config, "--eager")));

@@ -1,5 +1,7 @@
 //! Each operation of a step alone, forward and backward, at the sizes of a preset.
 
+use std::cell::Cell;
+
 use blueberry_kernels::{
     AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, Kernels, LossTerms, Operations, Orthogonalize,
     RopeTable, adamw, adamw_plain, orthogonalize, orthogonalize_plain, product, versions,
@@ -124,7 +126,8 @@ impl<'a> Bench<'a> {
     fn cases(&self, preset: &Preset) -> Vec<Case<'a>> {
         let mut cases = self.products();
         cases.push(self.attention());
-        cases.push(self.qk_norm_rope());
+        cases.push(self.qk_norm_rope("queries", self.model.n_heads));
+        cases.push(self.qk_norm_rope("keys", self.model.n_kv_heads));
         cases.push(self.add_rms_norm());
         cases.push(self.activation());
         cases.push(self.embedding());
@@ -134,18 +137,23 @@ impl<'a> Bench<'a> {
         cases
     }
 
-    /// Projections and feed-forward, by the sizes of their matrices.
-    fn products(&self) -> Vec<Case<'a>> {
-        let mut sizes: Vec<([usize; 2], usize)> = Vec::new();
+    /// The shapes of the hidden matrices, `[in, out]`, each with how many there are.
+    fn matrices(&self) -> Vec<([usize; 2], usize)> {
+        let mut shapes: Vec<([usize; 2], usize)> = Vec::new();
         for spec in Weights::specs(self.model).into_vec() {
             if spec.kind != Kind::Matrix {
                 continue;
             }
-            match sizes.iter_mut().find(|(shape, _)| *shape == spec.shape) {
+            match shapes.iter_mut().find(|(shape, _)| *shape == spec.shape) {
                 Some((_, count)) => *count += 1,
-                None => sizes.push((spec.shape, 1)),
+                None => shapes.push((spec.shape, 1)),
             }
         }
+        shapes
+    }
+
+    /// Projections and feed-forward, by the sizes of their matrices.
+    fn products(&self) -> Vec<Case<'a>> {
         let case = |([fan_in, fan_out], count): ([usize; 2], usize)| {
             let (tokens, half) = (self.tokens(), self.half);
             let (x, w) = (self.leaf([tokens, fan_in]), self.leaf([fan_in, fan_out]));
@@ -158,7 +166,7 @@ impl<'a> Bench<'a> {
                 ..self.case("product", count, run)
             }
         };
-        sizes.into_iter().map(case).collect()
+        self.matrices().into_iter().map(case).collect()
     }
 
     fn attention(&self) -> Case<'a> {
@@ -180,20 +188,21 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn qk_norm_rope(&self) -> Case<'a> {
+    fn qk_norm_rope(&self, what: &str, heads: usize) -> Case<'a> {
         let m = self.model;
         let StepShape {
             seq_len, micro_batch, ..
         } = self.shape;
-        let x = self.leaf([micro_batch, seq_len, m.n_heads, m.head_dim]);
+        let x = self.leaf([micro_batch, seq_len, heads, m.head_dim]);
         let gain = m.qk_norm.then(|| self.leaf([1, m.head_dim]));
         let table = RopeTable::new(seq_len, m.head_dim, m.rope_base, self.device);
         let (operation, eps) = (self.operations.qk_norm_rope, m.norm_eps);
         let run = move || differentiate(operation(x.clone(), gain.clone(), &table, eps));
+        let case = self.case("qk_norm_rope", m.n_layers, run);
         Case {
-            bytes: bytes(5 * self.tokens() * m.n_heads * m.head_dim),
-            // Queries and keys; the keys are fewer.
-            ..self.case("qk_norm_rope", 2 * m.n_layers, run)
+            name: format!("{} of {what}", case.name),
+            bytes: bytes(5 * self.tokens() * heads * m.head_dim),
+            ..case
         }
     }
 
@@ -278,16 +287,6 @@ impl<'a> Bench<'a> {
 
     /// Muon's iteration for each shape of matrix.
     fn muon(&self, method: Orthogonalize) -> Vec<Case<'a>> {
-        let mut shapes: Vec<([usize; 2], usize)> = Vec::new();
-        for spec in Weights::specs(self.model).into_vec() {
-            if spec.kind != Kind::Matrix {
-                continue;
-            }
-            match shapes.iter_mut().find(|(shape, _)| *shape == spec.shape) {
-                Some((_, count)) => *count += 1,
-                None => shapes.push((spec.shape, 1)),
-            }
-        }
         let operation = match self.kernels {
             Kernels::Fused => orthogonalize,
             Kernels::Plain => orthogonalize_plain,
@@ -304,7 +303,7 @@ impl<'a> Bench<'a> {
                 run: Box::new(move || drop(operation(x.clone(), method))),
             }
         };
-        shapes.into_iter().map(case).collect()
+        self.matrices().into_iter().map(case).collect()
     }
 
     /// All that is not a hidden matrix.
@@ -334,12 +333,17 @@ impl<'a> Bench<'a> {
             Kernels::Fused => adamw,
             Kernels::Plain => adamw_plain,
         };
-        let update = AdamwUpdate {
-            step,
-            state,
-            gradient,
+        // Given away and taken back, as the optimiser does, so that the state is updated where it lies.
+        let state = Cell::new(Some(state));
+        let run = move || {
+            let Some(state) = state.take() else { return };
+            let update = AdamwUpdate {
+                step,
+                state,
+                gradient: gradient.clone(),
+            };
+            state.set(operation(vec![update], None).pop());
         };
-        let run = move || drop(operation(vec![update.clone()], None));
         Case {
             per_step: 1,
             bytes: bytes(7 * values),
