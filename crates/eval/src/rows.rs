@@ -27,12 +27,12 @@ pub struct Row {
 /// If `longest` is below 2.
 pub fn rows(item: &Item, tokenizer: &Tokenizer, longest: usize) -> Result<Vec<Row>, TokenizerError> {
     assert!(longest >= 2, "a row has a token before the one that is asked for");
-    let encode = |text: &str| {
+    let encode = |text: &str| -> Result<Vec<u16>, TokenizerError> {
         let mut tokens: Vec<u16> = tokenizer.end_of_document().into_iter().collect();
         tokenizer.encode(text, &mut tokens)?;
         Ok(tokens)
     };
-    let row = |pair: &crate::Pair| {
+    let row = |pair: &crate::Pair| -> Result<Row, TokenizerError> {
         let context = encode(&pair.context)?;
         let mut tokens = encode(&format!("{}{}", pair.context, pair.continuation))?;
         // Where the two grew together into one token, that one is asked for.

@@ -73,7 +73,8 @@ impl Computes {
 
 fn check(device: &OpenDevice) -> Result<CheckReport> {
     eprintln!("  checking {} ..", device.info.id);
-    let report = check_device(&device.device, &open_cpu().device, Kernels::Fused);
+    let cpu = open_cpu().device;
+    let report = check_device(&device.device, &cpu, Kernels::Fused);
     Ok(pollster::block_on(report)?)
 }
 

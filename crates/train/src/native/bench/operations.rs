@@ -334,15 +334,15 @@ impl<'a> Bench<'a> {
             Kernels::Plain => adamw_plain,
         };
         // Given away and taken back, as the optimiser does, so that the state is updated where it lies.
-        let state = Cell::new(Some(state));
+        let kept = Cell::new(Some(state));
         let run = move || {
-            let Some(state) = state.take() else { return };
+            let Some(state) = kept.take() else { return };
             let update = AdamwUpdate {
                 step,
                 state,
                 gradient: gradient.clone(),
             };
-            state.set(operation(vec![update], None).pop());
+            kept.set(operation(vec![update], None).pop());
         };
         Case {
             per_step: 1,
