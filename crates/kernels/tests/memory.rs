@@ -1,6 +1,7 @@
 //! How much memory operations hold at most, by an allocator that counts. A file of its own: one allocator a program.
 #![cfg(feature = "native")]
 
+#[allow(dead_code)] // a part of it
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
