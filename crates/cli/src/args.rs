@@ -86,6 +86,12 @@ pub struct TrainArgs {
     /// Train on a device that computes wrong values; the log says so.
     #[arg(long)]
     pub unchecked_device: bool,
+    /// Say what the run would be, what memory and disk it takes, and stop.
+    #[arg(long, conflicts_with = "resume")]
+    pub dry_run: bool,
+    /// Start although the machine has too little memory for it, as far as can be told.
+    #[arg(long)]
+    pub ignore_memory: bool,
     /// Your name, for the log.
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,

@@ -7,5 +7,5 @@ mod optimizer;
 mod schedule;
 
 pub use config::{AdamwConfig, MuonConfig, MuonPrecision, OptimConfig, OptimConfigError};
-pub use optimizer::{Optimizer, StateError, Update};
+pub use optimizer::{Algorithm, Optimizer, StateError, Update};
 pub use schedule::Schedule;

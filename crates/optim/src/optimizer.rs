@@ -28,6 +28,33 @@ enum State {
     Adamw(Means),
 }
 
+/// Which of the two trains a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Hidden matrices.
+    Muon,
+    /// Everything else.
+    Adamw,
+}
+
+impl Algorithm {
+    /// The one that trains parameters of a kind.
+    pub fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Matrix => Self::Muon,
+            _ => Self::Adamw,
+        }
+    }
+
+    /// Tensors of the parameter's shape that it keeps between steps: the momentum, or both means.
+    pub fn state_tensors(self) -> usize {
+        match self {
+            Self::Muon => 1,
+            Self::Adamw => 2,
+        }
+    }
+}
+
 /// Muon and AdamW over a list of parameters, in the order of their specs.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
@@ -88,9 +115,9 @@ impl Optimizer {
         parameters: &[Tensor<2>],
         half: Option<FloatDType>,
     ) -> Self {
-        let state = |(spec, parameter): (&ParameterSpec, &Tensor<2>)| match spec.kind {
-            Kind::Matrix => State::Muon(parameter.zeros_like()),
-            _ => State::Adamw(Means {
+        let state = |(spec, parameter): (&ParameterSpec, &Tensor<2>)| match Algorithm::of(spec.kind) {
+            Algorithm::Muon => State::Muon(parameter.zeros_like()),
+            Algorithm::Adamw => State::Adamw(Means {
                 mean: parameter.zeros_like(),
                 square: parameter.zeros_like(),
             }),
@@ -171,12 +198,12 @@ impl Optimizer {
     /// Stores the new states, and returns the new parameters, in the order of the specs.
     fn put_back(&mut self, muon: Vec<MuonState>, adamw: Vec<AdamwState>) -> Vec<Tensor<2>> {
         let (mut muon, mut adamw) = (muon.into_iter(), adamw.into_iter());
-        let next = |spec: &ParameterSpec| match spec.kind {
-            Kind::Matrix => {
+        let next = |spec: &ParameterSpec| match Algorithm::of(spec.kind) {
+            Algorithm::Muon => {
                 let MuonState { parameter, momentum } = muon.next()?;
                 Some((parameter, State::Muon(momentum)))
             }
-            _ => {
+            Algorithm::Adamw => {
                 let AdamwState {
                     parameter,
                     mean,

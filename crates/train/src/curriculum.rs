@@ -110,15 +110,26 @@ impl Curriculum {
 
     /// Targets that the run will have consumed: whole steps until the target is reached.
     pub fn total_tokens(&self) -> u64 {
-        let mut tokens = 0;
-        for (index, stage) in self.stages.iter().enumerate() {
-            let end = self
-                .stages
-                .get(index + 1)
-                .map_or(self.target_tokens, |next| next.from_tokens);
-            tokens += end.saturating_sub(tokens).div_ceil(stage.shape.tokens()) * stage.shape.tokens();
-        }
-        tokens
+        self.steps().map(|(steps, shape)| steps * shape.tokens()).sum()
+    }
+
+    /// Optimiser steps of the run.
+    pub fn total_steps(&self) -> u64 {
+        self.steps().map(|(steps, _)| steps).sum()
+    }
+
+    /// How many steps of each shape there are.
+    fn steps(&self) -> impl Iterator<Item = (u64, StepShape)> {
+        let ends = self.stages.iter().skip(1).map(|next| next.from_tokens);
+        let ends = ends.chain(std::iter::once(self.target_tokens));
+        self.stages
+            .iter()
+            .zip(ends)
+            .scan(0, |tokens: &mut u64, (stage, end)| {
+                let steps = end.saturating_sub(*tokens).div_ceil(stage.shape.tokens());
+                *tokens += steps * stage.shape.tokens();
+                Some((steps, stage.shape))
+            })
     }
 }
 

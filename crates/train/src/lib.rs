@@ -5,6 +5,7 @@
 //! - [`Settings`] is everything a run is told, resolved once and written into its log.
 //! - [`Curriculum`] says what each step looks like; [`Clock`] what counts as time.
 //! - [`Trainer`] holds weights and optimiser and takes steps.
+//! - [`predict_memory`] says what a run will hold, by formula.
 //! - [`check_device`] holds a device's loss and gradients against the CPU's.
 //! - [`probe()`] asks a trained model whether it sees the future and whether its probabilities sum to 1.
 //!
@@ -16,6 +17,7 @@ mod clock;
 mod curriculum;
 mod device_check;
 mod likelihood;
+mod memory;
 mod probe;
 mod sample;
 mod settings;
@@ -30,6 +32,7 @@ pub use clock::Clock;
 pub use curriculum::{Curriculum, Stage, StepShape};
 pub use device_check::{CheckReport, Disagreement, TOLERANCE, check_config, check_device, check_operations};
 pub use likelihood::Likelihood;
+pub use memory::{Memory, Place, fitting_micro_batch, predict_memory};
 pub use probe::{Outputs, ProbeReport, check_logits, probe};
 pub use sample::sample;
 pub use settings::{

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod check;
 pub mod data;
 pub mod devices;
+pub mod dry_run;
 pub mod eval;
 pub mod info;
 pub mod leaderboard;

@@ -1,5 +1,6 @@
 //! `blueberry train`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,6 +14,7 @@ use blueberry_train::native::{
 };
 
 use crate::args::TrainArgs;
+use crate::commands::dry_run;
 use crate::exit::{Done, Undeclared};
 use crate::format::{bytes, duration, grouped};
 use crate::progress::{JsonLines, Progress};
@@ -21,6 +23,11 @@ const DEFAULT_SEED: u64 = 42;
 
 /// Trains, or goes on with a run.
 pub fn run(args: &TrainArgs) -> Result<Done> {
+    if args.dry_run {
+        let settings = settings(args)?;
+        let device = open(&settings.device)?;
+        return dry_run::run(&settings, &device, args.json);
+    }
     let interrupt = Interrupt::listen().context("cannot listen to Ctrl-C")?;
     let mut observer: Box<dyn Observer> = if args.json {
         Box::new(JsonLines)
@@ -52,7 +59,7 @@ fn start(args: &TrainArgs, interrupt: &Interrupt, observer: &mut dyn Observer) -
     let dir = args.out.clone().unwrap_or_else(|| default_dir(&settings));
     RunDir::check_free(&dir)?;
     let device = open(&settings.device)?;
-    let plan = Plan::open(settings, device, observer)?;
+    let plan = Plan::open(settings, device, args.ignore_memory, observer)?;
     Ok(train(
         plan,
         &Start {
@@ -153,7 +160,7 @@ fn go_on(
         settings.device.clone_from(device);
     }
     let device = open(&settings.device).map_err(RunError::from)?;
-    let plan = Plan::open(settings, device, observer)?;
+    let plan = Plan::open(settings, device, args.ignore_memory, observer)?;
     Ok(Some(resume(plan, run_dir, interrupt, observer)?))
 }
 
@@ -193,9 +200,7 @@ fn summarise(outcome: &Outcome) {
     if let Some(share) = summary.get("data_wait_share") {
         println!("  waiting for data  {:.2}% of training", share * 100.0);
     }
-    if let Some(peak) = summary.get("peak_resident_bytes") {
-        println!("  peak memory       {} on the host", bytes(*peak as u64));
-    }
+    print_memory(summary);
     println!("  log               {}", outcome.dir.join("run.jsonl").display());
     println!();
     match status {
@@ -210,6 +215,34 @@ fn summarise(outcome: &Outcome) {
                 "the last good checkpoint, if there is one, is in {}",
                 outcome.dir.join("checkpoints").display()
             );
+        }
+    }
+}
+
+/// The measured peaks, and what was predicted, part by part.
+fn print_memory(summary: &BTreeMap<String, f64>) {
+    let of = |key: &str| summary.get(key).map(|&value| bytes(value as u64));
+    if let Some(peak) = of("peak_resident_bytes") {
+        println!("  peak memory       {peak} on the host");
+    }
+    if let Some(peak) = of("peak_device_bytes") {
+        println!("  peak memory       {peak} on the device");
+    }
+    let Some(predicted) = of("predicted_memory_bytes") else {
+        return;
+    };
+    println!("  predicted         {predicted}, of which");
+    for part in [
+        "weights",
+        "gradients",
+        "optimizer",
+        "activations",
+        "temporaries",
+        "data",
+        "process",
+    ] {
+        if let Some(held) = of(&format!("predicted_{part}_bytes")) {
+            println!("    {part:<15} {held}");
         }
     }
 }

@@ -24,6 +24,10 @@ const BLOCK: usize = 64;
 /// Queries of a task.
 const TASK: usize = 256;
 
+/// Tasks for each thread between two sums of what the backward pass found: more wait for each other less, and hold
+/// more memory.
+const TASKS_A_THREAD: usize = 4;
+
 /// What a score goes through besides the scale.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scores {
@@ -319,12 +323,20 @@ fn backward(saved: &Saved, upstream: &FlexTensor) -> [FloatTensor<Flex>; 3] {
     };
     let mut dq = uninitialised(inputs.q.len());
     let memory = Shared::new(&mut dq);
-    let parts: Vec<KeySlopes> = shape
+    let len = shape.batch * shape.seq * shape.kv_stride();
+    let (mut dk, mut dv) = (vec![0.0f32; len], vec![0.0f32; len]);
+    // What all tasks together add to the keys grows with the square of the sequence, so it is summed up as it comes.
+    // The order of the sums is that of the tasks, however many are under way at a time.
+    for tasks in shape
         .tasks()
-        .into_par_iter()
-        .map(|task| backward_task(&shape, task, &inputs, &memory))
-        .collect();
-    let (dk, dv) = sum_by_key(&shape, &parts);
+        .chunks(TASKS_A_THREAD * rayon::current_num_threads())
+    {
+        let parts: Vec<KeySlopes> = tasks
+            .par_iter()
+            .map(|&task| backward_task(&shape, task, &inputs, &memory))
+            .collect();
+        add_by_key(&shape, &parts, &mut dk, &mut dv);
+    }
     [
         tensor(dq, &saved.q.shape()),
         tensor(dk, &saved.k.shape()),
@@ -419,11 +431,9 @@ vectorised! {
     }
 }
 
-/// Adds up what the tasks found, one key/value head of one sequence a thread.
-fn sum_by_key(shape: &Shape, parts: &[KeySlopes]) -> (Vec<f32>, Vec<f32>) {
-    let len = shape.batch * shape.seq * shape.kv_stride();
-    let (mut dk, mut dv) = (vec![0.0f32; len], vec![0.0f32; len]);
-    let (dk_memory, dv_memory) = (Shared::new(&mut dk), Shared::new(&mut dv));
+/// Adds what the tasks found, one key/value head of one sequence a thread.
+fn add_by_key(shape: &Shape, parts: &[KeySlopes], dk: &mut [f32], dv: &mut [f32]) {
+    let (dk_memory, dv_memory) = (Shared::new(dk), Shared::new(dv));
     let group = shape.heads / shape.kv_heads;
     (0..shape.batch * shape.kv_heads)
         .into_par_iter()
@@ -449,7 +459,6 @@ fn sum_by_key(shape: &Shape, parts: &[KeySlopes]) -> (Vec<f32>, Vec<f32>) {
                 }
             }
         });
-    (dk, dv)
 }
 
 #[derive(Debug)]

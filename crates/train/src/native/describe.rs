@@ -14,6 +14,8 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
     let counts = model.counts();
     let manifest = plan.dataset.manifest();
     let started_unix_s = unix_s();
+    // A struct of numbers.
+    let memory = serde_json::to_value(plan.memory.predicted).unwrap_or_default();
     Run {
         version: blueberry_runlog::VERSION,
         run_id: format!(
@@ -52,7 +54,7 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
             plan.halves.products,
         ),
         attempts_sha256: start.attempts_sha256.clone(),
-        extra: Default::default(),
+        extra: [("predicted_memory".to_owned(), memory)].into_iter().collect(),
     }
 }
 

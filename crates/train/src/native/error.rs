@@ -61,6 +61,20 @@ pub enum RunError {
         /// What happened.
         cause: StepError,
     },
+    /// The host has too little memory, by the prediction.
+    #[error(
+        "train.micro_batch = {micro_batch} needs about {needed}, and {available} can be had: {advice}. `--ignore-memory` starts all the same"
+    )]
+    TooLarge {
+        /// What was asked for.
+        micro_batch: usize,
+        /// What it takes.
+        needed: String,
+        /// What there is.
+        available: String,
+        /// What would fit.
+        advice: String,
+    },
     /// The device has too little memory.
     #[error("micro_batch = {micro_batch} does not fit into the memory of `{id}`: {advice}")]
     OutOfMemory {

@@ -35,10 +35,77 @@ fn processor_name() -> Option<String> {
 /// Memory of the host in bytes, where the system says it.
 pub(crate) fn host_memory_bytes() -> Option<u64> {
     let info = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info.lines().find(|line| line.starts_with("MemTotal:"))?;
+    field_kib(&info, "MemTotal:")
+}
+
+/// Memory that a process can still have: what the system has free or can free, within the limits of the process and of
+/// its control groups. `None` where the system does not say it.
+pub(crate) fn available_memory_bytes() -> Option<u64> {
+    let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let free = field_kib(&info, "MemAvailable:");
+    [free, address_space_limit()]
+        .into_iter()
+        .chain(group_limits())
+        .flatten()
+        .min()
+}
+
+fn field_kib(info: &str, name: &str) -> Option<u64> {
+    let line = info.lines().find(|line| line.starts_with(name))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib * 1024)
 }
+
+/// The limits of this process's control group and of those that it is in (version 2).
+fn group_limits() -> Vec<Option<u64>> {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let Some(own) = groups.lines().find_map(|line| line.strip_prefix("0::/")) else {
+        return Vec::new();
+    };
+    let root = std::path::Path::new("/sys/fs/cgroup");
+    let folders = std::path::Path::new(own)
+        .ancestors()
+        .map(|group| root.join(group));
+    // A group without a limit says `max`.
+    let limit = |folder: std::path::PathBuf| {
+        fs::read_to_string(folder.join("memory.max"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    };
+    folders.map(limit).collect()
+}
+
+/// The limit that `ulimit -v` sets.
+#[cfg(unix)]
+fn address_space_limit() -> Option<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: `getrlimit` fills the struct that it is given.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } == 0;
+    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+#[cfg(not(unix))]
+fn address_space_limit() -> Option<u64> {
+    None
+}
+
+/// Has large buffers go back to the system when they are freed. By itself glibc begins to keep blocks of up to 32 MiB
+/// once one was freed, and a training step leaves half as much again in holes between them.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) fn return_large_buffers() {
+    const LARGE: libc::c_int = 8 << 20;
+    // SAFETY: sets a number of the allocator.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+}
+
+/// Other allocators do by themselves.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn return_large_buffers() {}
 
 /// The most memory that this process ever held, in bytes.
 #[cfg(unix)]

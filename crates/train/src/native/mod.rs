@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod hardware;
 mod interrupt;
+mod memory;
 mod observer;
 mod plan;
 mod presets;
@@ -29,6 +30,7 @@ pub use devices::{DeviceError, DeviceInfo, DeviceKind, OpenDevice, discover, ope
 pub use error::RunError;
 pub use hardware::{peak_resident_bytes, processor};
 pub use interrupt::Interrupt;
+pub use memory::MemoryPlan;
 pub use observer::{Observer, Phase};
 pub use plan::{DataPlace, Plan};
 pub use presets::{PRESETS, PresetError, load_preset};

@@ -8,7 +8,7 @@ use blueberry_eval::Benchmark;
 
 use crate::native::benchmarks::open_named;
 use crate::native::devices::precision_name;
-use crate::native::{Observer, OpenDevice, Phase, RunError, user_cache_dir};
+use crate::native::{MemoryPlan, Observer, OpenDevice, Phase, RunError, user_cache_dir};
 use crate::{Batch, Curriculum, Halves, Settings, StepShape, Trainer};
 
 /// Bytes of the built-in corpus at least.
@@ -39,6 +39,8 @@ pub struct Plan {
     pub halves: Halves,
     /// Text to tokens and back.
     pub tokenizer: Tokenizer,
+    /// What it will hold.
+    pub memory: MemoryPlan,
     /// Validation sequences.
     pub validation: Vec<Batch>,
     /// Downstream benchmarks that are made at the end.
@@ -46,17 +48,22 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Opens device and data of `settings`.
+    /// Opens device and data of `settings`; with `ignore_memory`, also where the host has too little of it.
     ///
     /// # Errors
     /// [`RunError`]: something is missing or does not fit.
     pub fn open(
         settings: Settings,
         device: OpenDevice,
+        ignore_memory: bool,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         let preset = &settings.resolved;
         let curriculum = Curriculum::new(preset)?;
+        let memory = MemoryPlan::new(preset, &device)?;
+        if !ignore_memory {
+            memory.check(preset, &device)?;
+        }
         let total = curriculum.total_tokens();
         let place = match &preset.data.dir {
             Some(dir) => DataPlace::Folder(dir.into()),
@@ -82,6 +89,7 @@ impl Plan {
             halves,
             dataset,
             tokenizer,
+            memory,
             validation,
             benchmarks,
         })

@@ -16,7 +16,7 @@ use crate::native::describe::{describe, unix_s};
 use crate::native::hardware::{peak_flops, peak_resident_bytes};
 use crate::native::resumed::{CLOCK_STARTED, Times, evaluated_at, logged_checkpoints};
 use crate::native::run_dir::Log;
-use crate::native::warmup::warm_up;
+use crate::native::warmup::{attempt, explain, warm_up};
 use crate::native::{
     Interrupt, Observer, Phase, Plan, RunDir, RunError, checked, source_tree, user_cache_dir,
 };
@@ -59,8 +59,9 @@ pub fn train(
     let run = describe(&plan, start, check);
     let log = dir.start_log(&run)?;
     observer.started(&run, dir.path());
+    let warmed_s = warm(&plan, observer)?;
     let mut session = Session::new(plan, dir, log, interrupt, observer)?;
-    session.warm_up_and_start()?;
+    session.start(warmed_s)?;
     session.finish()
 }
 
@@ -83,6 +84,7 @@ pub fn resume(
         )));
     }
     observer.started(&old.run, dir.path());
+    warm(&plan, observer)?;
     let mut session = Session::new(plan, dir, log, interrupt, observer)?;
     session.restore(&old)?;
     session.finish()
@@ -115,6 +117,23 @@ fn check(plan: &Plan, observer: &mut dyn Observer) -> Result<DeviceCheck, RunErr
         what,
         error,
         allowed: TOLERANCE,
+    })
+}
+
+/// Compiles everything, before the run's own weights are there, so that both are never in memory together; gives the
+/// seconds.
+fn warm(plan: &Plan, observer: &mut dyn Observer) -> Result<f64, RunError> {
+    observer.phase(Phase::WarmingUp);
+    let began = Instant::now();
+    warm_up(plan)?;
+    sync(plan, 0)?;
+    Ok(began.elapsed().as_secs_f64())
+}
+
+fn sync(plan: &Plan, step: u64) -> Result<(), RunError> {
+    plan.device.device.sync().map_err(|error| RunError::Step {
+        step,
+        cause: StepError::Device(error.to_string()),
     })
 }
 
@@ -188,13 +207,9 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Compiles everything, then starts both clocks.
-    fn warm_up_and_start(&mut self) -> Result<(), RunError> {
-        self.observer.phase(Phase::WarmingUp);
-        let began = self.now_s();
-        warm_up(&self.plan)?;
+    /// Starts both clocks after a warm-up of `seconds`.
+    fn start(&mut self, seconds: f64) -> Result<(), RunError> {
         self.sync()?;
-        let seconds = self.now_s() - began;
         self.clock = Clock::new(self.now_s());
         let extra = [(CLOCK_STARTED.to_owned(), unix_s().into())]
             .into_iter()
@@ -215,8 +230,6 @@ impl<'a> Session<'a> {
         for problem in &problems {
             self.observer.warning(&problem.to_string());
         }
-        self.observer.phase(Phase::WarmingUp);
-        warm_up(&self.plan)?;
         let (from_step, from_sha256) = match &found {
             Some(checkpoint) => {
                 checkpoint.restore(&mut self.trainer)?;
@@ -351,8 +364,8 @@ impl<'a> Session<'a> {
         self.clock.resume(self.now_s());
         let served = self.data.next_blocks()?;
         let batches = micro_batches(&served.blocks.tokens, shape, self.plan.curriculum.block_len());
-        let report = pollster::block_on(self.trainer.step(&batches, shape.window, factor))
-            .map_err(|cause| RunError::Step { step, cause })?;
+        let report = attempt(|| pollster::block_on(self.trainer.step(&batches, shape.window, factor)))
+            .map_err(|cause| explain(&self.plan, step, shape, cause))?;
         self.step = step;
         self.tokens += shape.tokens();
         let at = self.at();
@@ -411,10 +424,7 @@ impl<'a> Session<'a> {
     }
 
     fn sync(&self) -> Result<(), RunError> {
-        self.plan.device.device.sync().map_err(|error| RunError::Step {
-            step: self.step,
-            cause: StepError::Device(error.to_string()),
-        })
+        sync(&self.plan, self.step)
     }
 
     fn evaluate(&mut self) -> Result<(), RunError> {
@@ -543,6 +553,15 @@ impl<'a> Session<'a> {
         if let Some(bytes) = peak_resident_bytes() {
             summary.insert("peak_resident_bytes".to_owned(), bytes as f64);
         }
+        if let Some(pools) = self.plan.device.device.memory_pool_usage() {
+            // Pools keep what they once reserved, so it is the peak.
+            summary.insert("peak_device_bytes".to_owned(), pools.bytes_reserved as f64);
+        }
+        for (part, bytes) in self.plan.memory.predicted.rows() {
+            summary.insert(format!("predicted_{part}_bytes"), bytes as f64);
+        }
+        let predicted = self.plan.memory.predicted.total();
+        summary.insert("predicted_memory_bytes".to_owned(), predicted as f64);
         let end = End {
             at,
             status,

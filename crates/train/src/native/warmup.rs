@@ -5,6 +5,7 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::native::memory::{advice, place};
 use crate::native::{Plan, RunError};
 use crate::{Batch, StepError, StepShape, sample};
 
@@ -18,7 +19,7 @@ const SEED_OFFSET: u64 = 0x7761_726d;
 pub(crate) fn warm_up(plan: &Plan) -> Result<(), RunError> {
     let shapes: BTreeSet<StepShape> = plan.curriculum.stages().iter().map(|stage| stage.shape).collect();
     for shape in shapes {
-        try_shape(plan, shape).map_err(|failure| explain(plan, shape, failure))?;
+        try_shape(plan, shape).map_err(|failure| explain_by(plan, 0, shape, failure, measured_advice))?;
     }
     evaluate_once(plan).map_err(|cause| RunError::Step { step: 0, cause })?;
     plan.device.device.memory_cleanup();
@@ -27,7 +28,7 @@ pub(crate) fn warm_up(plan: &Plan) -> Result<(), RunError> {
 
 /// One step of a shape. A device's failure to allocate comes as a panic out of its backend.
 fn try_shape(plan: &Plan, shape: StepShape) -> Result<(), StepError> {
-    let attempt = || {
+    attempt(|| {
         let mut trainer = plan.trainer(plan.settings.seed ^ SEED_OFFSET);
         // Two passes compile what any number of passes needs.
         let passes = shape.accumulation.min(2);
@@ -36,8 +37,12 @@ fn try_shape(plan: &Plan, shape: StepShape) -> Result<(), StepError> {
             .collect();
         // A rate of zero: made-up tokens teach nothing, and must not make the loss run away.
         pollster::block_on(trainer.step(&batches, shape.window, 0.0)).map(|_| ())
-    };
-    catch_unwind(AssertUnwindSafe(attempt))
+    })
+}
+
+/// `step`, with a panic of the device's backend as the error that it is. Whatever it was at must not be used again.
+pub(crate) fn attempt<T>(step: impl FnOnce() -> Result<T, StepError>) -> Result<T, StepError> {
+    catch_unwind(AssertUnwindSafe(step))
         .unwrap_or_else(|panic| Err(StepError::Device(panic_text(panic.as_ref()))))
 }
 
@@ -67,35 +72,46 @@ fn made_up(plan: &Plan, rows: usize, seq: usize, salt: usize) -> Option<Batch> {
     Batch::new(tokens.collect(), seq)
 }
 
-fn explain(plan: &Plan, shape: StepShape, failure: StepError) -> RunError {
-    let StepError::Device(text) = &failure else {
-        return RunError::Step {
-            step: 0,
-            cause: failure,
-        };
-    };
-    if !is_memory_failure(text) {
-        return RunError::Step {
-            step: 0,
-            cause: failure,
-        };
-    }
-    RunError::OutOfMemory {
-        id: plan.device.info.id.clone(),
-        micro_batch: shape.micro_batch,
-        advice: advice(plan, shape),
+/// The failure of step `step`; where it was for want of memory, with the micro-batch that fits by the prediction.
+pub(crate) fn explain(plan: &Plan, step: u64, shape: StepShape, failure: StepError) -> RunError {
+    explain_by(plan, step, shape, failure, predicted_advice)
+}
+
+fn explain_by(
+    plan: &Plan,
+    step: u64,
+    shape: StepShape,
+    failure: StepError,
+    advice: fn(&Plan, StepShape) -> String,
+) -> RunError {
+    match &failure {
+        StepError::Device(text) if is_memory_failure(text) => RunError::OutOfMemory {
+            id: plan.device.info.id.clone(),
+            micro_batch: shape.micro_batch,
+            advice: advice(plan, shape),
+        },
+        _ => RunError::Step { step, cause: failure },
     }
 }
 
-/// What would fit on the device.
-fn advice(plan: &Plan, shape: StepShape) -> String {
+/// What fits on the device, tried out.
+fn measured_advice(plan: &Plan, shape: StepShape) -> String {
     advice_by(shape, |micro_batch| {
         plan.device.device.memory_cleanup();
         try_shape(plan, StepShape { micro_batch, ..shape }).is_ok()
     })
 }
 
-/// Halves the micro-batch until one `fits`, so that the advice is a measurement.
+/// What fits by the formulas. They took this shape to fit, or nothing is known of the device: then less by half.
+fn predicted_advice(plan: &Plan, shape: StepShape) -> String {
+    let preset = &plan.settings.resolved;
+    match (plan.memory.available, place(preset, &plan.device)) {
+        (Some(available), Ok(place)) if !plan.memory.fits() => advice(preset, place, available),
+        _ => advice_by(shape, |_| true),
+    }
+}
+
+/// Halves the micro-batch until one `fits`.
 fn advice_by(shape: StepShape, fits: impl Fn(usize) -> bool) -> String {
     let halves = std::iter::successors(Some(shape.micro_batch / 2), |&n| Some(n / 2));
     let Some(micro_batch) = halves.take_while(|&n| n > 0).find(|&n| fits(n)) else {

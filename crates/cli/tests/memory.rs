@@ -1,0 +1,112 @@
+//! Memory: predicted, measured beside it, and refused where there is too little.
+
+mod common;
+
+use common::{blueberry, finish, place, read_log, set, train};
+use serde_json::Value;
+
+fn dry_run(args: &[&str]) -> Value {
+    let mut command = blueberry(["train", "--dry-run", "--json", "--device", "cpu"]);
+    command.args(args);
+    serde_json::from_str(&finish(command).expect_code(0).stdout).expect("JSON")
+}
+
+#[test]
+fn a_dry_run_says_what_a_run_takes_and_leaves_nothing() {
+    let place = place();
+    let out = place.path().join("run");
+    let mut command = train(&out, &[]);
+    command.arg("--dry-run");
+    let said = finish(command).expect_code(0).stdout;
+    for words in [
+        "parameters",
+        "FLOPs a token",
+        "activations",
+        "total",
+        "disk for checkpoints",
+    ] {
+        assert!(said.contains(words), "nothing about {words:?} in {said}");
+    }
+    assert!(!out.exists());
+    let said = dry_run(&["--preset", "reference"]);
+    assert_eq!(said["parameters"], 151_032_320);
+    assert_eq!(said["tokens_per_step"], 2048 * 4 * 2);
+    assert_eq!(said["steps"], 100_000_000u64.div_ceil(2048 * 4 * 2));
+    assert_eq!(said["memory"]["weights"], 151_032_320u64 * 4);
+    let parts = said["memory"].as_object().expect("parts");
+    let sum: u64 = parts.values().filter_map(Value::as_u64).sum();
+    assert_eq!(said["memory_total_bytes"], sum);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn too_large_a_micro_batch_is_refused_before_it_is_tried() {
+    let place = place();
+    let out = place.path().join("run");
+    let refused = finish(train(&out, &["train.micro_batch=10_000_000"])).expect_code(2);
+    refused.expect_error(&[
+        "train.micro_batch = 10000000 needs about",
+        "fits",
+        "--set train.accumulation=",
+    ]);
+    assert!(!out.exists());
+    let refused = finish(train(&out, &["train.seq_len=1_048_576", "model.n_layers=100"])).expect_code(2);
+    refused.expect_error(&["not even micro_batch = 1"]);
+}
+
+/// The peak of resident memory against its prediction, each in a process of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_peak_is_within_a_tenth_of_its_prediction() {
+    let cases: [(&str, &[&str]); 6] = [
+        ("tiny", &[]),
+        ("tiny", &["train.micro_batch=32"]),
+        ("tiny", &["train.micro_batch=32", "train.activations=recompute"]),
+        ("nano", &[]),
+        ("nano", &["train.micro_batch=4"]),
+        (
+            "nano",
+            &[
+                "train.seq_len=1024",
+                "train.micro_batch=2",
+                "train.accumulation=2",
+            ],
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (preset, settings) in cases {
+        let place = place();
+        let out = place.path().join("run");
+        let short = [
+            "eval.every_tokens=1_000_000",
+            "sample.every_tokens=0",
+            "eval.tokens=1024",
+        ];
+        // Before the run: what the first one makes and checks is no part of it.
+        for attempt in ["first", "second"] {
+            let out = out.join(attempt);
+            let mut command = blueberry([
+                "train",
+                "--device",
+                "cpu",
+                "--preset",
+                preset,
+                "--train-tokens",
+                "16384",
+            ]);
+            command.arg("--out").arg(&out);
+            set(&mut command, settings);
+            set(&mut command, &short);
+            finish(command).expect_code(0);
+        }
+        let log = read_log(&out.join("second"));
+        let summary = &log.end().expect("an end").summary;
+        let (found, predicted) = (summary["peak_resident_bytes"], summary["predicted_memory_bytes"]);
+        let ratio = predicted / found;
+        println!("{preset} {settings:?}: peak {found}, predicted {predicted}, {ratio:.3}");
+        if (ratio - 1.0).abs() > 0.1 {
+            wrong.push((preset, settings, ratio));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
