@@ -169,7 +169,7 @@ fn contest() -> Option<Contest> {
         repository,
     };
     fs::write(contest.path("categories.toml"), CATEGORIES).expect("is written");
-    prepared(&contest.path("data"), 400);
+    prepared(&contest.path("data"), 3_000);
     Some(contest)
 }
 
