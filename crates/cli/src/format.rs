@@ -1,17 +1,6 @@
 //! Numbers for people.
 
-/// 1234567 as `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use blueberry_rules::grouped;
 
 /// Bytes as `1.5 GiB`.
 pub fn bytes(number: u64) -> String {

@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use blueberry_rules::{Case, Categories, Declared, Facts, Status, Verdict, judge, render};
+use blueberry_rules::{Case, Categories, Declared, Facts, LeakScan, Status, Verdict, judge, render};
 use serde::Serialize;
 
 use crate::Limits;
 use crate::commands::{CommandError, Outcome, find_category, known, load_categories};
 use crate::judge::{judge_record, known_logs};
 use crate::open::{is_record, open_attempts, open_record, open_runs};
+use crate::scan::read_scan;
 
 /// What `blueberry check` is told.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +25,8 @@ pub struct CheckArgs {
     pub attempts: Option<PathBuf>,
     /// All records, so that a record twice is found; by default those around a record's folder.
     pub records: Option<PathBuf>,
+    /// What `blueberry data scan --json` said of the data of the runs.
+    pub scan: Option<PathBuf>,
     /// For machines.
     pub json: bool,
 }
@@ -42,12 +45,13 @@ struct Judged {
 pub fn check(args: &CheckArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     let categories = load_categories(args.categories.as_deref())?;
     let (records, runs): (Vec<_>, Vec<_>) = args.paths.iter().cloned().partition(|path| is_record(path));
+    let scan = args.scan.as_deref().map(read_scan).transpose()?;
     let mut judged = Vec::new();
     for path in records {
-        judged.push(check_record(path, args, &categories)?);
+        judged.push(check_record(path, args, &categories, scan.as_ref())?);
     }
     if !runs.is_empty() {
-        judged.push(check_runs(runs, args, &categories)?);
+        judged.push(check_runs(runs, args, &categories, scan)?);
     }
     if args.json {
         serde_json::to_writer_pretty(&mut *out, &judged)?;
@@ -61,7 +65,12 @@ pub fn check(args: &CheckArgs, out: &mut dyn Write) -> Result<Outcome, CommandEr
     Ok(if all { Outcome::Yes } else { Outcome::No })
 }
 
-fn check_record(path: PathBuf, args: &CheckArgs, categories: &Categories) -> Result<Judged, CommandError> {
+fn check_record(
+    path: PathBuf,
+    args: &CheckArgs,
+    categories: &Categories,
+    scan: Option<&LeakScan>,
+) -> Result<Judged, CommandError> {
     let opened = open_record(&path, &Limits::default())?;
     let category = find_category(
         categories,
@@ -69,7 +78,7 @@ fn check_record(path: PathBuf, args: &CheckArgs, categories: &Categories) -> Res
     )?;
     let around = records_around(&path);
     let records = args.records.as_deref().or(around.as_deref());
-    let verdict = judge_record(&opened, category, categories, records);
+    let verdict = judge_record(&opened, category, categories, records, scan);
     Ok(Judged {
         paths: vec![path],
         verdict,
@@ -86,6 +95,7 @@ fn check_runs(
     paths: Vec<PathBuf>,
     args: &CheckArgs,
     categories: &Categories,
+    leak_scan: Option<LeakScan>,
 ) -> Result<Judged, CommandError> {
     let limits = Limits::default();
     let attempts = args
@@ -102,7 +112,10 @@ fn check_runs(
     })?;
     let category = find_category(categories, name)?;
     let runs = open_runs(&paths, &limits)?;
-    let facts = runs_facts(attempts.clone(), args.records.as_deref());
+    let facts = Facts {
+        leak_scan,
+        ..runs_facts(attempts.clone(), args.records.as_deref())
+    };
     let case = Case {
         category,
         plausibility: categories.plausibility.as_ref(),

@@ -38,6 +38,14 @@ pub enum CommandError {
         /// What is wrong.
         cause: CategoryError,
     },
+    /// The report of a scan.
+    #[error("`{}` is not what `blueberry data scan --json` prints: {cause}", path.display())]
+    Scan {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: serde_json::Error,
+    },
     /// A category that there is not.
     #[error("there is no category `{name}`; there are: {known}")]
     UnknownCategory {

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use blueberry_rules::{
-    Answer, Case, Categories, Category, Facts, Finding, RecordToBeat, Status, SubmittedSource, Summary,
-    Verdict, judge,
+    Answer, Case, Categories, Category, Facts, Finding, LeakScan, RecordToBeat, Status, SubmittedSource,
+    Summary, Verdict, judge,
 };
 
 use crate::Limits;
@@ -16,15 +16,19 @@ use crate::readme::{README_FILE, claims};
 use crate::record::is_id;
 
 /// The verdict on a record. `records` is the folder of all records: their logs must be others, and the parent is the
-/// record to beat.
+/// record to beat. `leak_scan` is what a scan of the data found, where there was one.
 #[must_use]
 pub fn judge_record(
     opened: &OpenRecord,
     category: &Category,
     categories: &Categories,
     records: Option<&Path>,
+    leak_scan: Option<&LeakScan>,
 ) -> Verdict {
-    let facts = facts(opened, category, records);
+    let facts = Facts {
+        leak_scan: leak_scan.cloned(),
+        ..facts(opened, category, records)
+    };
     let case = Case {
         category,
         plausibility: categories.plausibility.as_ref(),

@@ -19,6 +19,7 @@ pub mod open;
 pub mod propose;
 pub mod readme;
 pub mod record;
+pub mod scan;
 pub mod sign;
 pub mod source;
 pub mod submit;

@@ -114,7 +114,7 @@ fn verdict(dir: &Dir, record: &Path) -> Option<Status> {
     let categories = categories();
     let category = categories.get(&opened.record.category)?;
     let records = dir.path().join("records");
-    Some(judge_record(&opened, category, &categories, Some(&records)).status)
+    Some(judge_record(&opened, category, &categories, Some(&records), None).status)
 }
 
 fn read_files(record: &Path) -> Files {

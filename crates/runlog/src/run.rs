@@ -163,8 +163,6 @@ pub enum CheckStatus {
     Failed,
     /// The check was not made.
     Unchecked,
-    /// The device is the CPU that the others are held against.
-    Reference,
 }
 
 impl Run {

@@ -36,7 +36,7 @@ const NEEDS: &[Need] = &[
     },
 ];
 
-/// What the page's tests want; without them, those tests are skipped.
+/// What some tests want; without it, those are skipped.
 const WISHES: &[Need] = &[
     Need {
         what: "a browser (Chromium), in which the page is tested",
@@ -49,6 +49,12 @@ const WISHES: &[Need] = &[
         found: web::has_node,
         debian: &["nodejs", "npm"],
         elsewhere: "install Node.js 20 or later (<https://nodejs.org>)",
+    },
+    Need {
+        what: "bubblewrap, in whose sandbox the verifier's tests run",
+        found: || !cfg!(target_os = "linux") || has_bubblewrap(),
+        debian: &["bubblewrap"],
+        elsewhere: "install bubblewrap (`bwrap`)",
     },
 ];
 
@@ -139,6 +145,10 @@ fn apt_get() -> Command {
 fn has_c_compiler() -> bool {
     let program = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     cfg!(windows) || process::output(Command::new(program).arg("--version")).is_some()
+}
+
+fn has_bubblewrap() -> bool {
+    process::output(Command::new("bwrap").arg("--version")).is_some()
 }
 
 fn has_lavapipe(folders: &[&str]) -> bool {

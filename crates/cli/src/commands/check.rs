@@ -27,6 +27,9 @@ pub struct Flags {
     /// All records, so that a record twice is found [default: those around the record].
     #[arg(long, value_name = "DIR")]
     records: Option<PathBuf>,
+    /// What `blueberry data scan --json` said of the data of the runs.
+    #[arg(long, value_name = "FILE")]
+    scan: Option<PathBuf>,
     /// For machines.
     #[arg(long)]
     json: bool,
@@ -40,6 +43,7 @@ pub fn run(flags: Flags) -> Result<Done> {
         categories: flags.categories,
         attempts: flags.attempts,
         records: flags.records,
+        scan: flags.scan,
         json: flags.json,
     };
     Ok(done(check(&args, &mut std::io::stdout().lock())?))

@@ -45,6 +45,9 @@ pub struct VerifyRecordArgs {
     /// Ask the challenger's last model, too, whether it sees the future and whether its probabilities sum to 1.
     #[arg(long)]
     pub probe: bool,
+    /// A rehearsal: run this program and build nothing. The outcome is at best undecided, and verification.toml says why.
+    #[arg(long, value_name = "FILE", conflicts_with = "against")]
+    pub program: Option<PathBuf>,
     /// Run a stranger's code without a sandbox; verification.toml says so.
     #[arg(long)]
     pub no_sandbox: bool,
@@ -130,6 +133,9 @@ fn options(args: &VerifyRecordArgs) -> Result<Options> {
     }
     if args.probe {
         conditions = conditions.with_probe();
+    }
+    if let Some(path) = &args.program {
+        conditions = conditions.with_program(std::path::absolute(path).context("no current folder")?)?;
     }
     Ok(Options {
         seeds: args.seeds.clone(),

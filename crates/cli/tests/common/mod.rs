@@ -16,7 +16,7 @@ use blueberry_runlog::{Event, Limits, RunLog, read};
 use tempfile::{NamedTempFile, TempDir};
 
 /// 20,000 parameters; 64 targets a step.
-const SMALL: [&str; 14] = [
+pub const SMALL: [&str; 14] = [
     "model.d_model=32",
     "model.n_layers=1",
     "model.n_heads=2",

@@ -74,7 +74,7 @@ pub(super) fn decide(
         .iter()
         .find_map(|run| Some(machine(&run.log.as_ref()?.log.run.hardware)));
     verification.runs = runs.iter().map(|run| verified_run(given.category, run)).collect();
-    let mut findings = vec![finding(BUILDS, None, passed("it builds"))];
+    let mut findings = vec![finding(BUILDS, None, built(plan))];
     for run in &runs {
         findings.extend(check_run(plan, run));
     }
@@ -122,6 +122,16 @@ fn blank(plan: &Plan, subject: &Subject, judge: &Judge) -> Verification {
         findings: Vec::new(),
         runs: Vec::new(),
         challenger: None,
+    }
+}
+
+fn built(plan: &Plan) -> Answer {
+    match &plan.conditions.program {
+        None => passed("it builds"),
+        Some(given) => cannot_tell(format!(
+            "a build: the program with SHA-256 {} was given, and nothing shows that it is this source's",
+            given.sha256
+        )),
     }
 }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 use blueberry_rules::{Probe, sha256};
 
 use super::error::{SourceError, Unbuildable, VerifyError, at};
-use super::plan::{Plan, Role, Turn};
+use super::plan::{GivenProgram, Plan, Role, Turn};
 use super::process::{self, Ended};
-use super::sandbox::{Job, Sandbox};
+use super::sandbox::{Ceilings, Job, Sandbox};
 use super::source::{check_out, toolchain};
 use super::state::{Done, State, Work};
 use super::subject::Subject;
@@ -111,14 +111,17 @@ impl Execution<'_> {
         }
         let recipe = place.dir.join("recipe.toml");
         fs::write(&recipe, &subject.side.recipe).map_err(|cause| at("write", &recipe, cause))?;
-        self.cargo(role, "fetch", &["fetch", "--locked"], true)?;
-        self.cargo(
-            role,
-            "build",
-            &["build", "--release", "--locked", "--offline"],
-            false,
-        )?;
+        match &self.plan.conditions.program {
+            Some(given) => take(given, &place.program())?,
+            None => self.build(role)?,
+        }
         fs::write(&ready, "").map_err(|cause| at("write", &ready, cause))
+    }
+
+    fn build(&mut self, role: Role) -> Result<(), VerifyError> {
+        self.cargo(role, "fetch", &["fetch", "--locked"], true)?;
+        let words = ["build", "--release", "--locked", "--offline"];
+        self.cargo(role, "build", &words, false)
     }
 
     /// Runs cargo in a side's source. Also a fetch is kept in, with the network: settings in the source name programs
@@ -159,6 +162,7 @@ impl Execution<'_> {
             env,
             devices: Vec::new(),
             network,
+            ceilings: Ceilings::of_this_machine(self.plan.conditions.build_limit_s),
         };
         let limit_s = self.plan.conditions.build_limit_s;
         let mut tick = |elapsed| {
@@ -271,7 +275,7 @@ impl Execution<'_> {
             ("{device}", self.plan.conditions.device.clone().into()),
             ("{attempts}", attempts.clone().into_os_string()),
         ];
-        let program = place.target.join("release/blueberry");
+        let program = place.program();
         let words = arguments.iter().map(|word| {
             let value = values.iter().find(|(name, _)| name == word);
             value.map_or_else(|| word.into(), |(_, value)| value.clone())
@@ -291,6 +295,7 @@ impl Execution<'_> {
             env,
             devices: self.plan.conditions.devices.clone(),
             network: false,
+            ceilings: Ceilings::of_this_machine(self.plan.conditions.run_limit_s),
         }
     }
 
@@ -319,6 +324,27 @@ struct Place {
     source: PathBuf,
     target: PathBuf,
     cargo: PathBuf,
+}
+
+impl Place {
+    /// The program that the runs start.
+    fn program(&self) -> PathBuf {
+        self.target.join("release/blueberry")
+    }
+}
+
+/// Copies a program that is not built here, if it is still the one that the plan names.
+fn take(given: &GivenProgram, to: &Path) -> Result<(), VerifyError> {
+    let bytes = fs::read(&given.path).map_err(|cause| at("read", &given.path, cause))?;
+    if sha256(&bytes) != given.sha256 {
+        return Err(VerifyError::Changed(given.path.clone()));
+    }
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).map_err(|cause| at("create", folder, cause))?;
+    }
+    // With its permissions.
+    fs::copy(&given.path, to).map_err(|cause| at("copy to", to, cause))?;
+    Ok(())
 }
 
 /// The log of a run's folder.

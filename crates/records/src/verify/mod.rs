@@ -5,7 +5,8 @@
 //! in it stands, whatever was claimed.
 //!
 //! What is run is a stranger's program. It has no network, reads its inputs and the system's programs, and writes its
-//! run's folder and its build; how much it writes is not limited, so give it a disk of its own. Its log is what it
+//! run's folder and its build; each process is held to the machine's memory and to files of 64 GiB, but not how many of
+//! these it writes, so give it a disk of its own. Its log is what it
 //! chooses to write: the verifier's own clock bounds the log's, and every rule holds for it, but a program that makes a
 //! log up within its time is found by reading its source, and its weights by a probe.
 
@@ -34,8 +35,8 @@ pub use document::{
 };
 pub use error::{SourceError, Unbuildable, VerifyError};
 pub use execute::Progress;
-pub use plan::{Conditions, Options, Plan, Role, Side, Turn};
-pub use sandbox::{Job, Sandbox, gpus};
+pub use plan::{Conditions, GivenProgram, Options, Plan, Role, Side, Turn};
+pub use sandbox::{Ceilings, Job, Sandbox, gpus};
 pub use source::{Source, check_out};
 pub use state::{Done, State, Work};
 pub use subject::Subject;

@@ -4,10 +4,10 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 
-use blueberry_rules::{Attempts, Category};
+use blueberry_rules::{Attempts, Category, sha256};
 use serde::{Deserialize, Serialize};
 
-use super::error::VerifyError;
+use super::error::{VerifyError, at};
 use super::sandbox::Sandbox;
 use super::subject::Subject;
 
@@ -101,10 +101,23 @@ pub struct Conditions {
     /// Arguments of the program that probes the last run of the challenger, where that is wanted; the same words stand
     /// for the same values.
     pub probe: Option<Vec<String>>,
+    /// A program that is run in place of one that is built from the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<GivenProgram>,
     /// The longest that fetching and building may take, in seconds.
     pub build_limit_s: u64,
     /// The longest that a run may take, in seconds.
     pub run_limit_s: u64,
+}
+
+/// A program that was not built for the verification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenProgram {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its digest when the plan was made.
+    pub sha256: String,
 }
 
 impl Conditions {
@@ -120,6 +133,7 @@ impl Conditions {
             sandbox,
             devices: super::sandbox::gpus(),
             probe: None,
+            program: None,
             build_limit_s: 2 * 3600,
             // Three times the longest limit of a category.
             run_limit_s: 12 * 3600,
@@ -141,6 +155,18 @@ impl Conditions {
         Self { probe, ..self }
     }
 
+    /// Runs the program in this file in place of one that is built: to rehearse a verification. Its outcome is at
+    /// best undecided, since nothing shows that the program is its source's.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn with_program(self, path: PathBuf) -> Result<Self, VerifyError> {
+        let bytes = std::fs::read(&path).map_err(|cause| at("read", &path, cause))?;
+        let sha256 = sha256(&bytes);
+        let program = Some(GivenProgram { path, sha256 });
+        Ok(Self { program, ..self })
+    }
+
     /// The first field in which two differ.
     fn difference(&self, other: &Self) -> Option<&'static str> {
         let same = [
@@ -150,6 +176,7 @@ impl Conditions {
             ("sandbox", self.sandbox == other.sandbox),
             ("devices", self.devices == other.devices),
             ("probe", self.probe == other.probe),
+            ("program", self.program == other.program),
         ];
         first_different(same)
     }

@@ -35,6 +35,66 @@ pub struct Job {
     pub devices: Vec<PathBuf>,
     /// Whether it may use the network: to fetch sources, which runs none of them.
     pub network: bool,
+    /// What it may use up; in a sandbox only.
+    pub ceilings: Ceilings,
+}
+
+/// What each process of a job may use up, by the kernel's resource limits (`setrlimit(2)`); without a number, as much
+/// as there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ceilings {
+    /// Seconds of the CPU, all threads together; past it the process is killed.
+    pub cpu_s: Option<u64>,
+    /// Bytes of private memory; past it the process gets no more. Not the address space, of which GPU drivers reserve
+    /// far more than there is.
+    pub memory_bytes: Option<u64>,
+    /// Processes and threads of the user. The kernel lets root have more.
+    pub processes: Option<u64>,
+    /// Bytes of any file that it writes, what it prints included; past it the process is killed.
+    pub file_bytes: Option<u64>,
+}
+
+impl Ceilings {
+    /// For a program that may run for `seconds`: every core all that time, the memory of this machine, 8,192 threads
+    /// and files of 64 GiB, which is more than any checkpoint.
+    #[must_use]
+    pub fn of_this_machine(seconds: u64) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+        Self {
+            cpu_s: Some(seconds.saturating_mul(cores)),
+            memory_bytes: fs::read_to_string("/proc/meminfo")
+                .ok()
+                .and_then(|text| total(&text)),
+            processes: Some(8192),
+            file_bytes: Some(64 << 30),
+        }
+    }
+
+    /// The words before a command that set them; none where nothing is limited.
+    fn words(self) -> Vec<String> {
+        let limits = [
+            ("cpu", self.cpu_s),
+            ("data", self.memory_bytes),
+            ("nproc", self.processes),
+            ("fsize", self.file_bytes),
+        ];
+        let set = limits
+            .iter()
+            .filter_map(|(name, most)| most.map(|most| format!("--{name}={most}:{most}")));
+        let set: Vec<String> = set.collect();
+        if set.is_empty() {
+            return set;
+        }
+        let prlimit = std::iter::once("prlimit".to_owned());
+        prlimit.chain(set).chain(["--".to_owned()]).collect()
+    }
+}
+
+/// The memory that `/proc/meminfo` names.
+fn total(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 /// What any program needs to start. Nothing of it is secret on a usual system.
@@ -82,6 +142,7 @@ impl Sandbox {
         let job = Job {
             command: vec!["true".into()],
             dir: "/".into(),
+            ceilings: Ceilings::of_this_machine(60),
             ..Job::default()
         };
         let status = sandbox
@@ -152,7 +213,8 @@ fn bubblewrap(job: &Job) -> Command {
     for (name, value) in &job.env {
         command.arg("--setenv").arg(name).arg(value);
     }
-    command.arg("--chdir").arg(&job.dir).arg("--").args(&job.command);
+    command.arg("--chdir").arg(&job.dir).arg("--");
+    command.args(job.ceilings.words()).args(&job.command);
     command
 }
 
@@ -234,6 +296,7 @@ mod tests {
         let secret = tempfile::tempdir().unwrap();
         fs::write(secret.path().join("key"), "secret").unwrap();
         let path = secret.path().display();
+        let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".ssh");
         for (script, why) in [
             (format!("! test -e {path}"), "another folder of /tmp"),
             (
@@ -241,7 +304,7 @@ mod tests {
                 "an empty home of its own",
             ),
             (
-                "! test -e /root/.ssh && ! test -e /etc/shadow".into(),
+                format!("! test -e {} && ! test -e /etc/shadow", home.display()),
                 "keys of the system",
             ),
             (
@@ -277,6 +340,79 @@ mod tests {
             job()
         ));
         assert_eq!(fs::read_to_string(input.path().join("a")).unwrap(), "text");
+    }
+
+    /// Runs `script` under these limits.
+    fn limited(sandbox: &Sandbox, ceilings: Ceilings, script: &str) -> std::process::Output {
+        let job = Job {
+            ceilings,
+            ..Job::default()
+        };
+        sandbox.command(&shell(script, job)).output().unwrap()
+    }
+
+    #[test]
+    fn a_program_that_uses_up_more_than_it_may_is_stopped() {
+        let Some(sandbox) = sandbox() else { return };
+        let (cpu, memory, file) = (
+            Ceilings {
+                cpu_s: Some(1),
+                ..Ceilings::default()
+            },
+            Ceilings {
+                memory_bytes: Some(64 << 20),
+                ..Ceilings::default()
+            },
+            Ceilings {
+                file_bytes: Some(1 << 20),
+                ..Ceilings::default()
+            },
+        );
+        // Each ends by itself without the limit, so that a limit that does not hold fails and does not hang.
+        let spin = "i=0; while test $i -lt 20000000; do i=$((i+1)); done; echo whole";
+        let fill = "dd if=/dev/zero of=/dev/null bs=128M count=1 2>/dev/null && echo whole";
+        let write = "dd if=/dev/zero of=/tmp/a bs=64k count=32 2>/dev/null && echo whole";
+        for (ceilings, script) in [(cpu, spin), (memory, fill), (file, write)] {
+            let output = limited(&sandbox, ceilings, script);
+            assert!(!output.status.success(), "{script}: {output:?}");
+            assert!(
+                !String::from_utf8_lossy(&output.stdout).contains("whole"),
+                "{script}"
+            );
+        }
+        for (ceilings, script) in [
+            (cpu, "echo whole"),
+            (memory, "dd if=/dev/zero of=/dev/null bs=1M count=1"),
+            (file, "dd if=/dev/zero of=/tmp/a bs=64k count=8"),
+        ] {
+            assert!(limited(&sandbox, ceilings, script).status.success(), "{script}");
+        }
+    }
+
+    #[test]
+    fn processes_are_limited_for_all_but_root() {
+        let Some(sandbox) = sandbox() else { return };
+        let processes = Ceilings {
+            processes: Some(16),
+            ..Ceilings::default()
+        };
+        let limit = limited(&sandbox, processes, "grep '^Max processes' /proc/self/limits");
+        let text = String::from_utf8_lossy(&limit.stdout).into_owned();
+        assert_eq!(text.split_whitespace().nth(2), Some("16"), "{text}");
+        let id = Command::new("id").arg("-u").output().unwrap();
+        if id.stdout == b"0\n" {
+            eprintln!("skipped: the kernel does not hold root to a number of processes");
+            return;
+        }
+        let many =
+            "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18; do sleep 1 & done; wait; echo whole";
+        assert!(!limited(&sandbox, processes, many).status.success());
+    }
+
+    #[test]
+    fn the_machines_memory_is_read() {
+        assert_eq!(total("Foo: 1 kB\nMemTotal:       16 kB\n"), Some(16384));
+        assert_eq!(total("MemTotal: many"), None);
     }
 
     #[test]

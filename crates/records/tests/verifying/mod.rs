@@ -12,7 +12,7 @@ use blueberry_records::verify::*;
 use blueberry_rules::{Categories, config_sha256, sha256};
 use blueberry_runlog::{At, Event, SourceTree};
 
-use crate::common::{self, Dir};
+use crate::common::{self, Dir, Draft};
 
 /// Seeds of the verifier.
 pub const SEEDS: [u64; 4] = [101, 102, 103, 104];
@@ -193,46 +193,38 @@ fn subject(dir: &Dir, title: &str, train_s: f64) -> Subject {
 }
 
 fn log(plan: &Plan, side: &Side, seed: u64, time: f64) -> Vec<u8> {
-    let mut run = common::run(seed);
-    run.source = SourceTree {
+    let mut draft = Draft::valid(seed);
+    draft.run.source = SourceTree {
         commit: Some(side.commit.clone()),
         dirty: side.patch_sha256.is_some(),
         sha256: side.source_sha256.clone(),
         patch_sha256: side.patch_sha256.clone(),
-        ..run.source
+        ..draft.run.source
     };
-    run.attempts_sha256 = Some(sha256(plan.attempts.as_bytes()));
-    let events: Vec<Event> = common::events(seed)
-        .into_iter()
-        .map(|event| scaled(event, time))
-        .collect();
-    let mut end = common::end(seed);
-    end.at = scaled_at(end.at, time);
-    common::sealed(&run, &events, end)
+    draft.run.attempts_sha256 = Some(sha256(plan.attempts.as_bytes()));
+    draft.events.iter_mut().for_each(|event| scale(event, time));
+    draft.bytes()
 }
 
-fn scaled_at(at: At, time: f64) -> At {
-    At {
-        train_s: at.train_s * time,
-        wall_s: at.wall_s * time,
-        ..at
-    }
+fn scale_at(at: &mut At, time: f64) {
+    at.train_s *= time;
+    at.wall_s *= time;
 }
 
-fn scaled(mut event: Event, time: f64) -> Event {
-    match &mut event {
+fn scale(event: &mut Event, time: f64) {
+    match event {
         Event::Warmup(warmup) => warmup.seconds *= time,
         Event::Step(step) => {
-            step.at = scaled_at(step.at, time);
+            scale_at(&mut step.at, time);
             step.tokens_per_s /= time;
         }
         Event::Eval(eval) => {
-            eval.at = scaled_at(eval.at, time);
+            scale_at(&mut eval.at, time);
             eval.seconds *= time;
         }
+        Event::End(end) => scale_at(&mut end.at, time),
         _ => {}
     }
-    event
 }
 
 pub fn git(dir: &Path, words: &[&str]) -> String {

@@ -7,6 +7,7 @@ mod text;
 
 pub use json::leaderboard_json;
 pub use markdown::leaderboard_markdown;
+pub use text::grouped;
 
 use crate::ranking::{Flag, Ranked, flags, progression, rank};
 use crate::{Categories, Category, Entry, Ledger, RecordStatus};

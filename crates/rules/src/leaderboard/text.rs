@@ -46,7 +46,8 @@ pub fn link(text: &str, address: Option<&str>) -> String {
     }
 }
 
-/// A whole number in groups of three.
+/// A whole number in groups of three: 1234567 as `1,234,567`.
+#[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
