@@ -8,6 +8,10 @@ const scope = /** @type {any} */ (self);
 /** @type {Promise<any>} */
 const session = init({ module_or_path: new URL("../replay_bg.wasm", import.meta.url) }).then(() => new Session());
 
+/** How the first line of an own log begins. */
+const OWN = '{"event":"run"';
+const PART_BYTES = 2 * 2 ** 20;
+const PARTS_AHEAD = 3;
 const MOST_JUDGED_BYTES = 256 * 2 ** 20;
 const MOST_PACKED_BYTES = 512 * 2 ** 20;
 /** The first bytes of gzip and of zstd. */
@@ -37,11 +41,44 @@ async function plain(blob) {
   return new Blob([(await load("unpack")).unpack(new Uint8Array(await blob.arrayBuffer()))]);
 }
 
+/** Whether it begins as an own log does. @param {Blob} blob */
+async function isOwn(blob) {
+  return (await blob.slice(0, OWN.length).text()) === OWN;
+}
+
+/** An own log: while the session takes one part in, the browser reads those behind it. @param {any} session @param {string} name @param {Blob} blob */
+async function openOwn(session, name, blob) {
+  const id = session.begin(name);
+  try {
+    for await (const part of parts(blob)) session.feed(id, part);
+    return session.finish(id);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError)) session.close(id);
+    throw error;
+  }
+}
+
+/** @param {Blob} blob */
+async function* parts(blob) {
+  /** @type {Promise<ArrayBuffer>[]} */
+  const coming = [];
+  for (let at = 0; at < blob.size || coming.length > 0; ) {
+    for (; at < blob.size && coming.length < PARTS_AHEAD; at += PART_BYTES) {
+      const part = blob.slice(at, at + PART_BYTES).arrayBuffer();
+      // Whoever awaits it hears of an error; who gave up before does not.
+      part.catch(() => {});
+      coming.push(part);
+    }
+    yield new Uint8Array(await /** @type {Promise<ArrayBuffer>} */ (coming.shift()));
+  }
+}
+
 /** What is more than one call of the session. @type {Record<string, (session: any, ...args: any[]) => any>} */
 const METHODS = {
   async open(session, name, blob) {
-    const opened = JSON.parse(session.open(name, await plain(blob)));
-    return { ...opened, digest: await digest(blob) };
+    const log = await plain(blob);
+    const opened = (await isOwn(log)) ? await openOwn(session, name, log) : session.open(name, log);
+    return { ...JSON.parse(opened), digest: await digest(blob) };
   },
   follow: (session, name) => session.follow(name),
   push: (session, id, bytes) => JSON.parse(session.push(id, new Uint8Array(bytes))),
