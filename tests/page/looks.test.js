@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { closeBrowsers, launch, MODES, runsOpen, settled, withPage } from "./lib/browser.js";
+import { closeBrowsers, launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
 import { lines, log } from "./lib/logs.js";
 import { baseline, output } from "./lib/paths.js";
 import { difference } from "./lib/picture.js";
@@ -81,4 +81,23 @@ describe("pictures", () => {
       }
     });
   }
+
+  test("a playhead that moves draws what is drawn afresh", { skip: !MODES.includes("2d") && "Canvas 2D is not asked for" }, () =>
+    withPage(browsers["2d"], site.url, async (page) => {
+      await runsOpen(page, 2);
+      const shot = () => page.locator(".large canvas").screenshot({ animations: "disabled" });
+      const change = async (/** @type {object} */ patch) => {
+        await page.evaluate((patch) => /** @type {any} */ (window).blueberry.set(patch), patch);
+        await settled(page);
+        return shot();
+      };
+      const [t, smooth] = [31e6, (await shown(page)).smooth];
+      await change({ t: 50e6 });
+      const moved = await change({ t });
+      const afresh = await change({ smooth });
+      const { apart, pixels } = await difference(page, moved, afresh, 3);
+      assert.ok(pixels > 20_000 && apart === 0, `${apart} of ${pixels} pixels differ`);
+      const far = await change({ t: 90e6 });
+      assert.ok((await difference(page, far, afresh, 3)).apart > 0, "what was replayed shows");
+    }, { query: VIEWS.early.query }));
 });
