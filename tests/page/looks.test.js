@@ -96,7 +96,9 @@ describe("pictures", () => {
       const moved = await change({ t });
       const afresh = await change({ smooth });
       const { apart, pixels } = await difference(page, moved, afresh, 3);
-      assert.ok(pixels > 20_000 && apart === 0, `${apart} of ${pixels} pixels differ`);
+      // In the one column of pixels that the playhead cuts, what overlaps is softened one by one or together.
+      const column = 1 / (await page.locator(".large canvas").evaluate((canvas) => canvas.clientWidth));
+      assert.ok(pixels > 20_000 && apart <= column, `${apart} of ${pixels} pixels differ`);
       const far = await change({ t: 90e6 });
       assert.ok((await difference(page, far, afresh, 3)).apart > 0, "what was replayed shows");
     }, { query: VIEWS.early.query }));

@@ -41,7 +41,36 @@ impl From<serde_json::Error> for ParseError {
         let place = format!(" at line {} column {}", error.line(), error.column());
         Self::Json {
             column: error.column(),
-            message: text.strip_suffix(&place).unwrap_or(&text).to_owned(),
+            message: shorten(text.strip_suffix(&place).unwrap_or(&text)),
         }
+    }
+}
+
+/// Most letters of what a message quotes from a log.
+const MOST_LETTERS: usize = 200;
+
+/// A text that may hold a stranger's, cut where it is long.
+pub(crate) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MOST_LETTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ParseError;
+    use crate::Event;
+
+    #[test]
+    fn what_a_message_quotes_is_cut() {
+        let line = format!("{{\"event\":\"step\",\"step\":\"{}\"}}\n", "ä".repeat(9999));
+        let Err(ParseError::Json { message, .. }) = Event::parse(line.as_bytes()) else {
+            panic!("no number")
+        };
+        assert!(
+            message.contains("invalid type: string") && message.chars().count() == 201,
+            "{message}"
+        );
     }
 }

@@ -10,8 +10,7 @@ const session = init({ module_or_path: new URL("../replay_bg.wasm", import.meta.
 
 /** How the first line of an own log begins. */
 const OWN = '{"event":"run"';
-const PART_BYTES = 2 * 2 ** 20;
-const PARTS_AHEAD = 3;
+const PART_BYTES = 4 * 2 ** 20;
 const MOST_JUDGED_BYTES = 256 * 2 ** 20;
 const MOST_PACKED_BYTES = 512 * 2 ** 20;
 /** The first bytes of gzip and of zstd. */
@@ -46,7 +45,7 @@ async function isOwn(blob) {
   return (await blob.slice(0, OWN.length).text()) === OWN;
 }
 
-/** An own log: while the session takes one part in, the browser reads those behind it. @param {any} session @param {string} name @param {Blob} blob */
+/** An own log, taken in while it is read. @param {any} session @param {string} name @param {Blob} blob */
 async function openOwn(session, name, blob) {
   const id = session.begin(name);
   try {
@@ -58,18 +57,33 @@ async function openOwn(session, name, blob) {
   }
 }
 
-/** @param {Blob} blob */
+/** A log in parts; a long one is read by a worker of its own meanwhile. @param {Blob} blob */
 async function* parts(blob) {
-  /** @type {Promise<ArrayBuffer>[]} */
-  const coming = [];
-  for (let at = 0; at < blob.size || coming.length > 0; ) {
-    for (; at < blob.size && coming.length < PARTS_AHEAD; at += PART_BYTES) {
-      const part = blob.slice(at, at + PART_BYTES).arrayBuffer();
-      // Whoever awaits it hears of an error; who gave up before does not.
-      part.catch(() => {});
-      coming.push(part);
+  const begin = blob.slice(0, PART_BYTES);
+  if (begin.size === blob.size) return yield new Uint8Array(await begin.arrayBuffer());
+  const reader = new Worker(new URL("./reader.js", import.meta.url), { type: "module", name: "reader" });
+  /** @type {any[]} */
+  const come = [];
+  let wake = () => {};
+  const arrive = (/** @type {any} */ data) => {
+    come.push(data);
+    wake();
+  };
+  reader.addEventListener("message", ({ data }) => arrive(data));
+  reader.addEventListener("error", ({ message }) => arrive({ error: message || "the reader could not be started" }));
+  reader.postMessage({ blob, from: PART_BYTES });
+  try {
+    yield new Uint8Array(await begin.arrayBuffer());
+    for (let at = PART_BYTES; at < blob.size; ) {
+      while (come.length === 0) await new Promise((resolve) => { wake = () => resolve(null); });
+      const { part, error } = come.shift();
+      if (error) throw new Error(error);
+      reader.postMessage("taken");
+      at += part.byteLength;
+      yield new Uint8Array(part);
     }
-    yield new Uint8Array(await /** @type {Promise<ArrayBuffer>} */ (coming.shift()));
+  } finally {
+    reader.terminate();
   }
 }
 

@@ -82,36 +82,39 @@ struct Scan<'a> {
     rest: &'a [u8],
 }
 
+// Inlined by force: where code is made small for the page, each call hands its result over in memory, which costs more
+// than the result.
+#[allow(clippy::inline_always)]
 impl Scan<'_> {
+    #[inline(always)]
     fn skip<const N: usize>(&mut self, word: &[u8; N]) -> Option<()> {
         let (head, rest) = self.rest.split_first_chunk::<N>()?;
         (head == word).then(|| self.rest = rest)
     }
 
+    #[inline(always)]
     fn float<const N: usize>(&mut self, key: &[u8; N]) -> Option<f64> {
-        self.value(key).map(|(value, _)| value)
+        self.value(key, false)
     }
 
+    #[inline(always)]
     fn count<const N: usize>(&mut self, key: &[u8; N]) -> Option<f64> {
-        let before = self.rest;
-        let (value, is_whole) = self.value(key)?;
-        if !is_whole {
-            self.rest = before;
-        }
-        is_whole.then_some(value)
+        self.value(key, true)
     }
 
-    /// The number behind a key, and whether it is a count.
-    fn value<const N: usize>(&mut self, key: &[u8; N]) -> Option<(f64, bool)> {
+    /// The number behind a key, which may have to be a count.
+    #[inline(always)]
+    fn value<const N: usize>(&mut self, key: &[u8; N], is_count: bool) -> Option<f64> {
         let (head, text) = self.rest.split_first_chunk::<N>()?;
         if head != key {
             return None;
         }
-        let (Value::Number { value, whole }, rest) = value(text)? else {
+        let found = number(text).or_else(|| word(text))?;
+        if is_count && !found.whole {
             return None;
-        };
-        self.rest = rest;
-        Some((value, whole))
+        }
+        self.rest = text.get(found.bytes..)?;
+        Some(found.value)
     }
 }
 
@@ -122,12 +125,16 @@ fn in_any_order(bytes: &[u8]) -> Option<(StepLine, usize)> {
     let mut seen = 0u16;
     loop {
         let (key, after) = string(rest)?;
-        let (value, after) = value(after.strip_prefix(b":")?)?;
+        let text = after.strip_prefix(b":")?;
+        let found = number(text).or_else(|| word(text));
+        let after = match &found {
+            Some(number) => &text[number.bytes..],
+            // Only text that certainly is JSON is skipped here.
+            None => string(text).filter(|(word, _)| word.is_ascii())?.1,
+        };
         if let Some(field) = FIELDS.iter().position(|field| *field == key) {
             let bit = 1 << field;
-            let Value::Number { value, whole } = value else {
-                return None;
-            };
+            let Number { value, whole, .. } = found?;
             // Counts are whole; a second field of one name is an error.
             let is_count = matches!(field, 0 | 1 | 11);
             if seen & bit != 0 || (is_count && !whole) {
@@ -135,7 +142,8 @@ fn in_any_order(bytes: &[u8]) -> Option<(StepLine, usize)> {
             }
             seen |= bit;
             values[field] = value;
-        } else if key == b"event" {
+        } else if key == b"event" || !key.is_ascii() {
+            // A second event is an error, and what is not ASCII may be no text.
             return None;
         }
         match after.split_first()? {
@@ -177,31 +185,34 @@ fn string(text: &[u8]) -> Option<(&[u8], &[u8])> {
     (text[end] == b'"').then(|| (&text[..end], &text[end + 1..]))
 }
 
-enum Value {
-    Number { value: f64, whole: bool },
-    Text,
+/// A number and the bytes that it takes.
+#[derive(Clone, Copy)]
+struct Number {
+    value: f64,
+    /// Whether it is a count: digits alone.
+    whole: bool,
+    bytes: usize,
 }
 
-fn value(text: &[u8]) -> Option<(Value, &[u8])> {
-    if text.first() != Some(&b'"') {
-        return number(text);
-    }
-    let (word, rest) = string(text)?;
-    let value = match word {
-        b"NaN" => f64::NAN,
-        b"Infinity" => f64::INFINITY,
-        b"-Infinity" => f64::NEG_INFINITY,
-        _ => {
-            // Only text that certainly is JSON is skipped here.
-            return word.is_ascii().then_some((Value::Text, rest));
-        }
-    };
-    Some((Value::Number { value, whole: false }, rest))
+/// What JSON has no number for.
+#[cold]
+fn word(text: &[u8]) -> Option<Number> {
+    let words = [
+        (&b"\"NaN\""[..], f64::NAN),
+        (b"\"Infinity\"", f64::INFINITY),
+        (b"\"-Infinity\"", f64::NEG_INFINITY),
+    ];
+    let (word, value) = words.into_iter().find(|(word, _)| text.starts_with(word))?;
+    Some(Number {
+        value,
+        whole: false,
+        bytes: word.len(),
+    })
 }
 
 /// A JSON number. Exact: short ones by one multiplication or division of exact numbers, others by the standard
 /// library.
-fn number(text: &[u8]) -> Option<(Value, &[u8])> {
+fn number(text: &[u8]) -> Option<Number> {
     let negative = text.first() == Some(&b'-');
     let digits = &text[usize::from(negative)..];
     let (whole, mut mantissa) = run_of_digits(digits, 0);
@@ -236,16 +247,16 @@ fn number(text: &[u8]) -> Option<(Value, &[u8])> {
     };
     // What does not fit into 64 bits goes the long way, which refuses it.
     let fits = !is_count || whole <= 19;
-    (value.is_finite() && fits).then_some((
-        Value::Number {
-            value,
-            whole: is_count,
-        },
-        &text[total..],
-    ))
+    (value.is_finite() && fits).then_some(Number {
+        value,
+        whole: is_count,
+        bytes: total,
+    })
 }
 
 /// How many digits there are, and the number with them appended; it wraps behind 19 digits.
+#[allow(clippy::inline_always)] // as above
+#[inline(always)]
 fn run_of_digits(text: &[u8], mut mantissa: u64) -> (usize, u64) {
     let mut count = 0;
     while let Some(chunk) = text[count..].first_chunk() {
@@ -269,6 +280,8 @@ fn run_of_digits(text: &[u8], mut mantissa: u64) -> (usize, u64) {
 
 /// How many of eight letters are digits before the first that is none, and their number; the first letter is the lowest
 /// byte. All at once, as Johnny Lee's parser of eight digits does, which adds neighbours three times.
+#[allow(clippy::inline_always)] // as above
+#[inline(always)]
 fn up_to_eight_digits(letters: u64) -> (usize, u64) {
     let values = letters ^ 0x3030_3030_3030_3030;
     // The high bit of each byte above 9. A carry reaches only bytes behind the first of them, which do not count.
@@ -299,10 +312,16 @@ const TENS: [u64; 9] = [
 ];
 
 /// The exponent and its length in bytes; 0 and 0 where there is none.
+#[allow(clippy::inline_always)] // as above
+#[inline(always)]
 fn exponent(text: &[u8]) -> Option<(i32, usize)> {
     if !matches!(text.first(), Some(b'e' | b'E')) {
         return Some((0, 0));
     }
+    written_exponent(text)
+}
+
+fn written_exponent(text: &[u8]) -> Option<(i32, usize)> {
     let sign = usize::from(matches!(text.get(1), Some(b'+' | b'-')));
     let (count, value) = run_of_digits(&text[1 + sign..], 0);
     if count == 0 || count > 4 {
@@ -322,7 +341,7 @@ const POWERS: [f64; 23] = [
 mod tests {
     use proptest::prelude::*;
 
-    use super::{StepLine, Value, in_any_order, in_order, number, parse, run_of_digits};
+    use super::{StepLine, in_any_order, in_order, number, parse, run_of_digits};
     use crate::Event;
 
     fn line(fields: &str) -> String {
@@ -389,11 +408,13 @@ mod tests {
             "1e23",
             "12345678901234567890.5",
         ] {
-            let Some((Value::Number { value, .. }, rest)) = number(text.as_bytes()) else {
-                panic!("{text}")
-            };
-            assert!(rest.is_empty());
-            assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+            let found = number(text.as_bytes()).unwrap();
+            assert_eq!(found.bytes, text.len(), "{text}");
+            assert_eq!(
+                found.value.to_bits(),
+                text.parse::<f64>().unwrap().to_bits(),
+                "{text}"
+            );
         }
         for text in ["", "-", "01", "1.", ".5", "1e", "1e99999", "1e309", "NaN"] {
             assert!(number(text.as_bytes()).is_none(), "{text}");
@@ -571,9 +592,9 @@ mod tests {
 
         #[test]
         fn any_number_is_exact(text in numbers()) {
-            if let Some((Value::Number { value, .. }, rest)) = number(text.as_bytes()) {
-                let read = &text[..text.len() - rest.len()];
-                prop_assert_eq!(value.to_bits(), read.parse::<f64>().unwrap().to_bits(), "{}", text);
+            if let Some(found) = number(text.as_bytes()) {
+                let read = text[..found.bytes].parse::<f64>().unwrap();
+                prop_assert_eq!(found.value.to_bits(), read.to_bits(), "{}", text);
             }
         }
     }

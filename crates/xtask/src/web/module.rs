@@ -27,9 +27,6 @@ const PROFILE: &[(&str, &str)] = &[
     ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
 ];
 
-/// The crates in which a million rows are read and thinned out: quick instead of small.
-const QUICK: &[&str] = &["blueberry-runlog", "blueberry-replay"];
-
 /// What every browser with WebAssembly of 2023 has, which `wasm-opt` must be told.
 const FEATURES: &[&str] = &[
     "--enable-bulk-memory",
@@ -69,11 +66,6 @@ impl Module {
         cargo
             .args(["--package", self.package, "--lib"])
             .envs(PROFILE.iter().copied());
-        for package in QUICK {
-            cargo
-                .arg("--config")
-                .arg(format!("profile.release.package.{package}.opt-level=3"));
-        }
         process::run(&mut cargo).map_err(|source| Error::Compile {
             package: self.package,
             source,
