@@ -172,7 +172,7 @@ fn tensorboard_seeds() -> Vec<Vec<u8>> {
 
 /// Gives every record that still has its frame the checksums of its new content: else nothing behind them is ever reached.
 /// Every eighth input stays as it is.
-fn mend_records(bytes: &mut Vec<u8>) {
+fn mend_records(bytes: &mut [u8]) {
     if bytes.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte)) % 8 == 0 {
         return;
     }

@@ -60,17 +60,23 @@ pub(crate) fn shorten(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::ParseError;
-    use crate::Event;
+    use crate::Run;
 
     #[test]
     fn what_a_message_quotes_is_cut() {
-        let line = format!("{{\"event\":\"step\",\"step\":\"{}\"}}\n", "ä".repeat(9999));
-        let Err(ParseError::Json { message, .. }) = Event::parse(line.as_bytes()) else {
-            panic!("no number")
+        let long = "ä".repeat(9999);
+        let refused = |line: String| Run::parse(line.as_bytes()).unwrap_err();
+        let ParseError::Json { message, .. } =
+            refused(format!("{{\"event\":\"run\",\"version\":\"{long}\"}}\n"))
+        else {
+            panic!("a version is a number")
         };
         assert!(
-            message.contains("invalid type: string") && message.chars().count() == 201,
+            message.starts_with("invalid type: string") && message.ends_with('…'),
             "{message}"
         );
+        assert_eq!(message.chars().count(), 201);
+        let found = refused(format!("{{\"event\":\"{long}\"}}\n")).to_string();
+        assert!(found.len() < 600, "{found}");
     }
 }

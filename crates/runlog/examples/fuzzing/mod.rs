@@ -47,7 +47,7 @@ pub struct Target {
     /// Inputs that it takes.
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// Done to an input after the damage, so that what protects it holds again; mostly nothing.
-    pub mend: fn(&mut Vec<u8>),
+    pub mend: fn(&mut [u8]),
 }
 
 impl Target {
