@@ -3,6 +3,7 @@
 
 import { runsOpen, settled } from "../../tests/page/lib/browser.js";
 import { log } from "../../tests/page/lib/logs.js";
+import { until } from "../../tests/page/lib/waiting.js";
 
 /** @typedef {import("playwright-core").Browser} Browser */
 /** @typedef {import("playwright-core").Page} Page */
@@ -16,7 +17,7 @@ async function onPage(browser, url, act) {
   try {
     const page = await context.newPage();
     await page.goto(url);
-    await page.waitForFunction(() => "blueberry" in window);
+    await until(page, "the page to start", () => "blueberry" in window);
     return await act(page);
   } finally {
     await context.close();
@@ -99,16 +100,18 @@ function appOf(page) {
 }
 
 /**
- * A log of a million rows from the file picker to its curve: how long, and how long the page could not answer.
+ * A log of a million rows from the file picker to its curve, and to everything around it: how long, and how long the page
+ * could not answer.
  * @param {Browser} browser @param {string} url @param {string} path @param {number} rounds
  */
 export async function firstCurve(browser, url, path, rounds) {
-  /** @type {{ total: number, blocked: number, longest: number }[]} */
+  /** @type {{ curve: number, total: number, blocked: number, longest: number }[]} */
   const all = [];
   for (let round = 0; round < rounds; round++) {
     all.push(await onPage(browser, url, async (page) => {
       await page.evaluate(() => {
         const watch = /** @type {any} */ (window);
+        watch.blueberry.costs.curve_at = 0;
         watch.tasks = [];
         new PerformanceObserver((list) => watch.tasks.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: "longtask" });
         document.querySelector("#picker")?.addEventListener("change", () => (watch.start = performance.now()), { capture: true });
@@ -116,23 +119,24 @@ export async function firstCurve(browser, url, path, rounds) {
       await page.setInputFiles("#picker", path);
       await runsOpen(page, 1);
       return page.evaluate(() => {
-        const { start, tasks } = /** @type {any} */ (window);
-        return { total: performance.now() - start, blocked: tasks.reduce((/** @type {number} */ sum, /** @type {number} */ one) => sum + one - 50, 0), longest: Math.max(0, ...tasks) };
+        const { start, tasks, blueberry } = /** @type {any} */ (window);
+        return { curve: blueberry.costs.curve_at - start, total: performance.now() - start, blocked: tasks.reduce((/** @type {number} */ sum, /** @type {number} */ one) => sum + one - 50, 0), longest: Math.max(0, ...tasks) };
       });
     }));
   }
-  return { drop_to_curve: summary(all.map(({ total }) => total)), main_thread_blocked: summary(all.map(({ blocked }) => blocked)), longest_task: summary(all.map(({ longest }) => longest)) };
+  return { drop_to_curve: summary(all.map(({ curve }) => curve)), drop_to_all_charts: summary(all.map(({ total }) => total)), main_thread_blocked: summary(all.map(({ blocked }) => blocked)), longest_task: summary(all.map(({ longest }) => longest)) };
 }
 
 /**
- * Eight runs of a million points, scrubbed: the CPU cost of a frame. Ours is the worker's answer (the race's state) and
- * the drawing of the loss chart to the new playhead; uPlot's is the same curves cut at the playhead, drawn again.
+ * Eight runs of a million points, scrubbed: the CPU cost of a frame. Ours is the worker's answer (the race's state), the
+ * drawing of all charts to the new playhead, and the splits, the lane and the rest that tell of it; uPlot's is the curves of
+ * the loss cut at the playhead, drawn again.
  * @param {Browser} browser @param {string} url @param {string[]} paths @param {number} rows @param {number} frames
  */
 export async function scrub(browser, url, paths, rows, frames) {
   const ours = await onPage(browser, url, async (page) => {
     await page.setInputFiles("#picker", paths);
-    await runsOpen(page, paths.length);
+    await runsOpen(page, paths.length, 300_000);
     await settled(page);
     return page.evaluate(scrubOurs, frames);
   });
@@ -182,7 +186,7 @@ async function scrubUplot({ frames, rows, runs, width, height }) {
   return took;
 }
 
-/** The state of a hundred runs with their splits, in the worker, a frame. @param {Browser} browser @param {string} url @param {number} frames */
+/** The state of a hundred runs, their splits found and the chosen run's handed over, in the worker, a frame. @param {Browser} browser @param {string} url @param {number} frames */
 export async function splits(browser, url, frames) {
   const logs = Array.from({ length: 100 }, (_, seed) => log({ name: `run ${seed}`, seed: seed + 1, steps: 200, user: `user ${seed % 9}` }));
   return onPage(browser, url, async (page) => {
@@ -196,7 +200,7 @@ export async function splits(browser, url, frames) {
       const took = [];
       for (let index = 0; index <= frames; index++) {
         costs.worker = 0;
-        await call("state", { runs, clock: "tokens", t: (index * 52_428_800) / frames, against: "segments", targets: [6, 5, 4.5, 4, 3.5, 3] });
+        await call("state", { runs, clock: "tokens", t: (index * 52_428_800) / frames, against: "segments", targets: [6, 5, 4.5, 4, 3.5, 3], chosen: runs[0] });
         if (index > 0) took.push(costs.worker);
       }
       return took;

@@ -12,7 +12,7 @@ import { createRequire } from "node:module";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { launch } from "../../tests/page/lib/browser.js";
+import { closeBrowsers, launch } from "../../tests/page/lib/browser.js";
 import { ROOT } from "../../tests/page/lib/paths.js";
 import { serve } from "../../tests/page/lib/site.js";
 import { writeLog } from "./big_log.js";
@@ -44,7 +44,7 @@ try {
       scrub_8_runs: await scrub(browser, site.url, logs, MILLION, QUICK ? 40 : 200),
       splits_100_runs: await splits(browser, site.url, QUICK ? 40 : 300),
     };
-    await browser.close();
+    await closeBrowsers();
     results.modes[mode] = measured;
     console.error(JSON.stringify(measured, null, 2));
   }

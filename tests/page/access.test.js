@@ -4,10 +4,13 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { launch, runsOpen, settled, shown, withPage } from "./lib/browser.js";
+import { closeBrowsers, launch, runsOpen, settled, shown, withPage } from "./lib/browser.js";
 import { log } from "./lib/logs.js";
 import { output } from "./lib/paths.js";
 import { serve } from "./lib/site.js";
+import { until, within } from "./lib/waiting.js";
+
+after(closeBrowsers);
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const LOGS = { "a.jsonl": log({ name: "first", rate: 90_000, floor: 2.9, seed: 2 }), "b.jsonl": log({ name: "second", seed: 3, lr: 0.02 }) };
@@ -22,17 +25,14 @@ describe("everybody's page", () => {
     browser = await launch("2d");
     site = await serve(LOGS);
   });
-  after(async () => {
-    await browser?.close();
-    await site?.close();
-  });
+  after(() => site?.close());
 
   /** @param {import("playwright-core").Page} page */
   async function clean(page) {
-    const found = await page.evaluate(async () => {
+    const found = await within("axe to look at the page", page.evaluate(async () => {
       const { violations } = await /** @type {any} */ (window).axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
       return violations.map((/** @type {any} */ one) => `${one.id}: ${one.nodes.map((/** @type {any} */ node) => `${node.target} ${node.failureSummary}`).join("; ")}`);
-    });
+    }));
     assert.deepEqual(found, []);
   }
 
@@ -55,7 +55,7 @@ describe("everybody's page", () => {
       for (const tab of ["Settings", "Samples", "Verdict", "Leaderboard", "Remarks"]) {
         await page.getByRole("tab", { name: tab }).click();
         await settled(page);
-        await page.waitForTimeout(100);
+        await until(page, `the tab ${tab} to be filled`, () => document.querySelector("#details")?.getAttribute("aria-busy") === "false");
         await clean(page);
       }
     }));

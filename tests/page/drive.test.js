@@ -4,10 +4,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
+import { closeBrowsers, launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
 import { log } from "./lib/logs.js";
 import { output } from "./lib/paths.js";
 import { serve } from "./lib/site.js";
+import { until } from "./lib/waiting.js";
+
+after(closeBrowsers);
 
 /** A slow start that wins in the end, and a fast start that does not. */
 const LOGS = {
@@ -27,10 +30,7 @@ for (const mode of MODES) {
       browser = await launch(mode);
       site = await serve(LOGS);
     });
-    after(async () => {
-      await browser?.close();
-      await site?.close();
-    });
+    after(() => site?.close());
 
     /** @param {(page: import("playwright-core").Page) => Promise<void>} act @param {object} [options] */
     const onRuns = (act, options = {}) =>
@@ -46,14 +46,14 @@ for (const mode of MODES) {
       await page.keyboard.press("Home");
       await page.selectOption('[aria-label="Speed"]', "200");
       await page.getByRole("button", { name: "Play", exact: true }).click();
-      await page.waitForFunction(() => /** @type {any} */ (window).blueberry.shown.t > 1e6);
+      await until(page, "the playhead to go on", () => /** @type {any} */ (window).blueberry.shown.t > 1e6);
       await page.getByRole("button", { name: "Pause" }).click();
       const { t } = await shown(page);
       await settled(page);
       assert.equal((await shown(page)).t, t, "paused");
       await page.getByRole("button", { name: "Play in reverse" }).click();
-      await page.waitForFunction((t) => /** @type {any} */ (window).blueberry.shown.t < t, t);
-      await page.waitForFunction(() => /** @type {any} */ (window).blueberry.shown.playing === 0);
+      await until(page, "the playhead to go back", (t) => /** @type {any} */ (window).blueberry.shown.t < t, t);
+      await until(page, "the replay to stop at the start", () => /** @type {any} */ (window).blueberry.shown.playing === 0);
       assert.equal((await shown(page)).t, 0, "it stops at the start");
     }));
 
@@ -143,7 +143,7 @@ for (const mode of MODES) {
       const { x, y, width, height } = await box(page);
       await page.mouse.move(x + width / 2, y + height / 2);
       await settled(page);
-      await page.waitForFunction(() => /slow: .*val/.test(document.querySelector("#readout")?.textContent ?? ""));
+      await until(page, "the readout of the crosshair", () => /slow: .*val/.test(document.querySelector("#readout")?.textContent ?? ""));
       const { cross } = await shown(page);
       const step = Math.floor(cross / 262_144);
       const line = LOGS["slow.jsonl"].split("\n").map((one) => (one ? JSON.parse(one) : {})).find((one) => one.event === "step" && one.step === step);

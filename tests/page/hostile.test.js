@@ -3,9 +3,12 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { drop, launch, runsOpen, settled, shown, withPage } from "./lib/browser.js";
+import { closeBrowsers, drop, launch, runsOpen, settled, shown, withPage } from "./lib/browser.js";
 import { lines, log } from "./lib/logs.js";
 import { serve } from "./lib/site.js";
+import { until } from "./lib/waiting.js";
+
+after(closeBrowsers);
 
 const GOOD = log({ name: "good", steps: 60 });
 const MARKUP = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
@@ -19,16 +22,13 @@ describe("hostile input", () => {
     browser = await launch("2d");
     site = await serve({ "good.jsonl": GOOD });
   });
-  after(async () => {
-    await browser?.close();
-    await site?.close();
-  });
+  after(() => site?.close());
 
   /** Drops one bad file; then a good one must still open. @param {string} name @param {(page: import("playwright-core").Page) => Promise<void>} bad @param {RegExp} says @param {number} [runs] that the bad file gives */
   const lives = (name, bad, says, runs = 0) =>
     test(name, () => withPage(browser, site.url, async (page) => {
       await bad(page);
-      await page.waitForFunction(() => /** @type {any} */ (window).blueberry.shown.problems.length > 0, null, { timeout: 120_000 });
+      await until(page, `a word on ${name}`, () => /** @type {any} */ (window).blueberry.shown.problems.length > 0, undefined, 60_000);
       const { problems } = await shown(page);
       assert.ok(problems.some((/** @type {any} */ { file, line, text }) => says.test(`${file}: ${line}: ${text}`)), JSON.stringify(problems.slice(0, 3)));
       await drop(page, [{ name: "good.jsonl", text: GOOD }]);
@@ -92,7 +92,7 @@ describe("hostile input", () => {
 
   for (const [name, link] of [["another host", "https://evil.example/run.jsonl"], ["another host without a scheme", "//evil.example/run.jsonl"], ["a script", "javascript:alert(1)"], ["a data address", "data:text"], ["a broken address", "%E0%A4%A"]]) {
     test(`a link to ${name} is refused`, () => withPage(browser, site.url, async (page) => {
-      await page.waitForFunction(() => /** @type {any} */ (window).blueberry.shown.problems.length > 0);
+      await until(page, "the link to be refused", () => /** @type {any} */ (window).blueberry.shown.problems.length > 0);
       const { problems } = await shown(page);
       assert.match(problems[0].text, /another host|no address/);
       assert.match(await page.locator(".toast").innerText(), /another host|no address/);

@@ -2,12 +2,18 @@
 // Every kind of log, by drop and by link, drawn by WebGPU and by Canvas 2D.
 
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { drop, launch, MODES, runsOpen, shown, withPage } from "./lib/browser.js";
+import { closeBrowsers, drop, dropPaths, launch, MODES, runsOpen, shown, withPage } from "./lib/browser.js";
 import { log } from "./lib/logs.js";
 import { FOREIGN } from "./lib/paths.js";
 import { colors } from "./lib/picture.js";
 import { serve } from "./lib/site.js";
+import { until } from "./lib/waiting.js";
+
+after(closeBrowsers);
 
 const OWN = { "own.jsonl": log({ name: "own" }) };
 /** What the logs say themselves: the last validation loss, where there is one. */
@@ -30,10 +36,7 @@ for (const mode of MODES) {
       browser = await launch(mode);
       site = await serve(OWN);
     });
-    after(async () => {
-      await browser?.close();
-      await site?.close();
-    });
+    after(() => site?.close());
 
     /** @param {import("playwright-core").Page} page */
     async function check(page, /** @type {string} */ name) {
@@ -58,6 +61,27 @@ for (const mode of MODES) {
       });
     });
 
+    test("a folder by drop, with folders in it and with what is no log", async () => {
+      const folder = mkdtempSync(join(tmpdir(), "blueberry-"));
+      try {
+        const one = (/** @type {string} */ name, /** @type {number} */ seed) => log({ name, seed, steps: 60 });
+        mkdirSync(join(folder, "runs/deeper"), { recursive: true });
+        writeFileSync(join(folder, "runs/a.jsonl"), one("shallow", 2));
+        writeFileSync(join(folder, "runs/deeper/run.jsonl"), one("deep", 3));
+        writeFileSync(join(folder, "runs/deeper/weights.safetensors"), new Uint8Array(9999));
+        writeFileSync(join(folder, "loose.jsonl"), one("loose", 4));
+        await withPage(browser, site.url, async (page) => {
+          await dropPaths(page, [join(folder, "runs"), join(folder, "loose.jsonl")]);
+          await runsOpen(page, 3);
+          const { runs, problems } = await shown(page);
+          assert.deepEqual(runs.map((/** @type {any} */ run) => run.name).sort(), ["deep", "loose", "shallow"]);
+          assert.deepEqual(problems, [], "what is no log is passed over");
+        });
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+
     test("an own log by link", async () => {
       await withPage(browser, site.url, async (page) => {
         await runsOpen(page, 1);
@@ -77,7 +101,7 @@ for (const mode of MODES) {
     for (const name of FOREIGN) {
       test(`${name} by link`, async () => {
         await withPage(browser, site.url, async (page) => {
-          await page.waitForFunction(() => /** @type {any} */ (window).blueberry.shown.runs.length > 0, null, { timeout: 30_000 });
+          await until(page, `a run of ${name}`, () => /** @type {any} */ (window).blueberry.shown.runs.length > 0);
           await runsOpen(page, (await shown(page)).runs.length);
           await check(page, name);
         }, { query: `?runs=assets/${name}` });
@@ -87,7 +111,7 @@ for (const mode of MODES) {
     test("all foreign logs by drop, together", { skip: FOREIGN.length === 0 && "the logs are not on this machine" }, async () => {
       await withPage(browser, site.url, async (page) => {
         await drop(page, FOREIGN.map((name) => ({ name, url: `assets/${name}` })));
-        await page.waitForFunction((least) => /** @type {any} */ (window).blueberry.shown.runs.length >= least, FOREIGN.length, { timeout: 60_000 });
+        await until(page, "a run of each log", (least) => /** @type {any} */ (window).blueberry.shown.runs.length >= least, FOREIGN.length, 60_000);
         const { runs } = await shown(page);
         await runsOpen(page, runs.length);
         assert.equal(new Set(runs.map((/** @type {any} */ run) => run.color)).size, runs.length, "no two runs look alike");

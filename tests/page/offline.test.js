@@ -3,9 +3,12 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { drop, launch, runsOpen, withPage } from "./lib/browser.js";
+import { closeBrowsers, drop, launch, runsOpen, withPage } from "./lib/browser.js";
 import { log } from "./lib/logs.js";
 import { serve } from "./lib/site.js";
+import { until, within } from "./lib/waiting.js";
+
+after(closeBrowsers);
 
 describe("without a network", () => {
   /** @type {import("playwright-core").Browser} */
@@ -16,18 +19,15 @@ describe("without a network", () => {
     browser = await launch("2d");
     site = await serve();
   });
-  after(async () => {
-    await browser?.close();
-    await site?.close();
-  });
+  after(() => site?.close());
 
   test("the page opens again and reads a log", () => withPage(browser, site.url, async (page) => {
-    await page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
-    await page.waitForFunction(async () => (await caches.keys()).length === 1);
-    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    await within("the service worker to be ready", page.evaluate(() => navigator.serviceWorker.ready.then(() => true)));
+    await until(page, "the page to be kept", async () => (await caches.keys()).length === 1);
+    await until(page, "the service worker to take over", () => navigator.serviceWorker.controller !== null);
     await site.close();
     await page.reload();
-    await page.waitForFunction(() => "blueberry" in window);
+    await until(page, "the page to start without a network", () => "blueberry" in window);
     await drop(page, [{ name: "a.jsonl", text: log({ name: "offline", steps: 50 }) }]);
     await runsOpen(page, 1);
     assert.equal(await page.locator(".runs .name").innerText(), "offline");

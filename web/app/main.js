@@ -23,6 +23,7 @@ import { takeAway } from "./ui/take.js";
 import { transport } from "./ui/transport.js";
 
 const AXES = /** @type {[string, string][]} */ ([["tokens", "tokens"], ["step", "steps"], ["train_s", "train s"], ["wall_s", "wall s"]]);
+const WATCH_MS = 500;
 const SMALL = ["lr", "tokens_per_s", "mfu", "grad_norm", "memory_bytes"];
 const query = new URLSearchParams(location.search);
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
@@ -176,14 +177,20 @@ function complain(error) {
   say(message(error), true);
 }
 
-/** A device can be lost at any time; the curves are then drawn without it. */
+/** A device can be lost at any time, also while nothing moves; the curves are then drawn without it. */
 function watchDevice() {
-  if (!renderer.isLost()) return;
-  renderer = new Canvas2D();
-  drawnBy = "Drawn by Canvas 2D: the WebGPU device was lost.";
-  fill(/** @type {HTMLElement} */ (document.getElementById("drawn-by")), drawnBy);
-  for (const chart of charts) chart.changeRenderer();
-  invalidate("picture");
+  if (renderer.name !== "WebGPU") return;
+  const watch = setInterval(() => {
+    if (!renderer.isLost()) return;
+    clearInterval(watch);
+    renderer = new Canvas2D();
+    drawnBy = "Drawn by Canvas 2D: the WebGPU device was lost.";
+    say(drawnBy, true);
+    const place = document.getElementById("drawn-by");
+    if (place) fill(place, drawnBy);
+    for (const chart of charts) chart.changeRenderer();
+    invalidate("picture");
+  }, WATCH_MS);
 }
 
 /** The first runs bring the view that suits them. */
@@ -235,7 +242,7 @@ function boot() {
     fill(main, work());
     set({ ...shown });
   });
-  on(["state"], watchDevice);
+  watchDevice();
   const { runs, refused } = linkedRuns(query, document.baseURI);
   for (const { name, why } of refused) opener.trouble(name, null, why);
   if (runs.length > 0) for (const { digest, name } of opener.wanted) opener.trouble(name, null, `this link shows it too, but it is not on this host: drop it here (digest ${digest})`);

@@ -10,13 +10,11 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+#[path = "../../runlog/examples/fuzzing/mod.rs"]
+mod fuzzing;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::io::{BufReader, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, Instant};
 
 use blueberry_records::config::config_text;
 use blueberry_records::logs::LogReader;
@@ -24,88 +22,22 @@ use blueberry_records::record::Record;
 use blueberry_records::{LogLimits, readme, sign};
 use blueberry_rules::{Case, Categories, Declared, Facts, Happening, Kind, Ledger, Summary, judge};
 use blueberry_runlog::decompress;
-
-/// More than this held by one parser is a failure.
-const MOST_BYTES: usize = 1_000_000_000;
-
-/// Counts what is held.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged; only counters are kept beside it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(held, Relaxed);
-        // SAFETY: the caller's layout, as it came.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's pointer and layout, as they came.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// A parser with inputs that it takes.
-struct Target {
-    name: &'static str,
-    parse: fn(&[u8]),
-    seeds: fn() -> Vec<Vec<u8>>,
-}
+use fuzzing::Target;
 
 const TARGETS: [Target; 9] = [
-    Target {
-        name: "log",
-        parse: log,
-        seeds: log_seeds,
-    },
-    Target {
-        name: "packed",
-        parse: packed,
-        seeds: packed_seeds,
-    },
-    Target {
-        name: "judge",
-        parse: judged,
-        seeds: log_seeds,
-    },
-    Target {
-        name: "attempts",
-        parse: attempts,
-        seeds: || vec![common::attempts_text().into_bytes()],
-    },
-    Target {
-        name: "categories",
-        parse: categories,
-        seeds: || vec![common::categories_text().into_bytes()],
-    },
-    Target {
-        name: "ledger",
-        parse: ledger,
-        seeds: ledger_seeds,
-    },
-    Target {
-        name: "record",
-        parse: record,
-        seeds: || vec![RECORD.as_bytes().to_vec()],
-    },
-    Target {
-        name: "readme",
-        parse: readme_table,
-        seeds: readme_seeds,
-    },
-    Target {
-        name: "signature",
-        parse: signature,
-        seeds: signature_seeds,
-    },
+    Target::new("log", log, log_seeds),
+    Target::new("packed", packed, packed_seeds),
+    Target::new("judge", judged, log_seeds),
+    Target::new("attempts", attempts, || {
+        vec![common::attempts_text().into_bytes()]
+    }),
+    Target::new("categories", categories, || {
+        vec![common::categories_text().into_bytes()]
+    }),
+    Target::new("ledger", ledger, ledger_seeds),
+    Target::new("record", record, || vec![RECORD.as_bytes().to_vec()]),
+    Target::new("readme", readme_table, readme_seeds),
+    Target::new("signature", signature, signature_seeds),
 ];
 
 fn text(bytes: &[u8], parse: impl FnOnce(&str)) {
@@ -274,160 +206,6 @@ sha256 = "1111111111111111111111111111111111111111111111111111111111111111"
 "config.toml" = "2222222222222222222222222222222222222222222222222222222222222222"
 "#;
 
-/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators".
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, count: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % count.max(1) as u64) as usize
-    }
-}
-
-/// Texts that break things.
-const ODD: [&str; 22] = [
-    "-1",
-    "0",
-    "1e308",
-    "1e999",
-    "18446744073709551615",
-    "18446744073709551616",
-    "9223372036854775807",
-    "NaN",
-    "\"NaN\"",
-    "\"Infinity\"",
-    "null",
-    "[]",
-    "{}",
-    "\"\"",
-    "true",
-    "\u{0}",
-    "\u{fffd}",
-    "../..",
-    "\n",
-    "\"",
-    "[[",
-    "{\"event\":\"resume\"}",
-];
-
-fn mutated(seeds: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
-    let mut bytes = seeds[dice.below(seeds.len())].clone();
-    for _ in 0..=dice.below(6) {
-        mutate(&mut bytes, seeds, dice);
-        if bytes.is_empty() {
-            break;
-        }
-    }
-    bytes
-}
-
-fn mutate(bytes: &mut Vec<u8>, seeds: &[Vec<u8>], dice: &mut Dice) {
-    let at = dice.below(bytes.len());
-    let to = at + dice.below((bytes.len() - at).min(64));
-    match dice.below(10) {
-        0 => bytes[at] ^= 1 << dice.below(8),
-        1 => bytes[at] = dice.below(256) as u8,
-        2 => bytes.truncate(at),
-        3 => drop(bytes.drain(at..to)),
-        4 => drop(bytes.splice(at..at, bytes[at..to].to_vec())),
-        5 => drop(bytes.splice(at..to, ODD[dice.below(ODD.len())].bytes())),
-        6 => number(bytes, at, dice),
-        7 => lines(bytes, dice),
-        8 => {
-            let other = &seeds[dice.below(seeds.len())];
-            bytes.truncate(at);
-            bytes.extend_from_slice(&other[dice.below(other.len())..]);
-        }
-        _ => {
-            // Deep or long.
-            let part = [&b"["[..], b"{\"a\":", b"0,", b"#", b"\n", b"|"][dice.below(6)];
-            drop(bytes.splice(at..at, part.repeat(1 << dice.below(16))));
-        }
-    }
-}
-
-/// Another number where the next one stands.
-fn number(bytes: &mut Vec<u8>, at: usize, dice: &mut Dice) {
-    let is_part = |byte: &u8| byte.is_ascii_digit() || b".-+e".contains(byte);
-    let Some(begin) = bytes[at..]
-        .iter()
-        .position(u8::is_ascii_digit)
-        .map(|more| at + more)
-    else {
-        return;
-    };
-    let end = bytes[begin..]
-        .iter()
-        .position(|byte| !is_part(byte))
-        .map_or(bytes.len(), |more| begin + more);
-    drop(bytes.splice(begin..end, ODD[dice.below(8)].bytes()));
-}
-
-/// Drops, doubles or swaps lines.
-fn lines(bytes: &mut Vec<u8>, dice: &mut Dice) {
-    let mut lines: Vec<Vec<u8>> = bytes
-        .split_inclusive(|&byte| byte == b'\n')
-        .map(<[u8]>::to_vec)
-        .collect();
-    let (at, other) = (dice.below(lines.len()), dice.below(lines.len()));
-    match dice.below(3) {
-        0 => drop(lines.remove(at)),
-        1 => lines.insert(other, lines[at].clone()),
-        _ => lines.swap(at, other),
-    }
-    *bytes = lines.concat();
-}
-
-/// Feeds a parser for so long; `false` where it failed.
-fn fuzz(target: &Target, time: Duration, seed: u64) -> bool {
-    let seeds = (target.seeds)();
-    let mut dice = Dice(seed);
-    let (start, mut inputs, mut slowest) = (Instant::now(), 0_u64, Duration::ZERO);
-    let mut peak = 0;
-    while start.elapsed() < time {
-        let input = mutated(&seeds, &mut dice);
-        let held = HELD.load(Relaxed);
-        PEAK.store(held, Relaxed);
-        let begin = Instant::now();
-        let survived = catch_unwind(AssertUnwindSafe(|| (target.parse)(&input))).is_ok();
-        slowest = slowest.max(begin.elapsed());
-        peak = peak.max(PEAK.load(Relaxed).saturating_sub(held));
-        inputs += 1;
-        if !survived || peak > MOST_BYTES {
-            let file = format!("fuzz-{}.bin", target.name);
-            println!(
-                "{}: failed after {inputs} inputs, peak {peak} bytes; the input is in {file}",
-                target.name
-            );
-            if let Err(error) = fs::write(&file, input) {
-                println!("{file}: {error}");
-            }
-            return false;
-        }
-    }
-    println!(
-        "{:<11} {inputs:>10} inputs in {:.0} s, none panicked; most memory {:.1} MB, slowest {:.0} ms",
-        target.name,
-        start.elapsed().as_secs_f64(),
-        peak as f64 / 1e6,
-        slowest.as_secs_f64() * 1e3
-    );
-    true
-}
-
 fn main() -> std::process::ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let seconds = arguments.first().and_then(|text| text.parse().ok()).unwrap_or(10);
-    let only = arguments.get(1);
-    let seed = arguments.get(2).and_then(|text| text.parse().ok()).unwrap_or(1);
-    let chosen = TARGETS
-        .iter()
-        .filter(|target| only.is_none_or(|only| only == target.name));
-    let failed = chosen
-        .filter(|target| !fuzz(target, Duration::from_secs(seconds), seed))
-        .count();
-    std::process::ExitCode::from(u8::from(failed > 0))
+    fuzzing::run(&TARGETS)
 }

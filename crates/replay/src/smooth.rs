@@ -14,6 +14,9 @@ pub struct Smoother {
     weighted: f64,
     weight: f64,
     last: f64,
+    /// The last distance and its weight: steps are mostly of one length, and an exponential costs more than the rest.
+    distance: f64,
+    decay: f64,
 }
 
 impl Smoother {
@@ -25,6 +28,8 @@ impl Smoother {
             weighted: 0.0,
             weight: 0.0,
             last: f64::NEG_INFINITY,
+            distance: f64::INFINITY,
+            decay: 0.0,
         }
     }
 
@@ -33,15 +38,15 @@ impl Smoother {
         if !value.is_finite() {
             return f64::NAN;
         }
+        let distance = position - self.last;
         // A span that is not a number does not smooth either.
-        let decay = if self.span > 0.0 {
-            (-(position - self.last) / self.span).exp()
-        } else {
-            0.0
-        };
+        if distance != self.distance && self.span > 0.0 {
+            self.decay = (-distance / self.span).exp();
+            self.distance = distance;
+        }
         self.last = position;
-        self.weighted = self.weighted * decay + value;
-        self.weight = self.weight * decay + 1.0;
+        self.weighted = self.weighted * self.decay + value;
+        self.weight = self.weight * self.decay + 1.0;
         self.weighted / self.weight
     }
 

@@ -1,7 +1,7 @@
 //! What the page asks, asked without a browser.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use blueberry_replay::page::{ChartRequest, Library, ask, chart, csv};
+use blueberry_replay::page::{ChartRequest, Library, chart, csv};
 use serde_json::{Value, json};
 
 const SMALL: &str = include_str!("../../runlog/tests/small.jsonl");
@@ -31,6 +31,11 @@ fn request(runs: &[u32], more: Value) -> ChartRequest {
         .unwrap()
         .extend(more.as_object().unwrap().clone());
     serde_json::from_value(request).unwrap()
+}
+
+fn ask(library: &mut Library, method: &str, question: &str) -> Value {
+    let answer = blueberry_replay::page::ask(library, method, question).unwrap();
+    serde_json::from_str(&answer).unwrap()
 }
 
 fn about(library: &mut Library, request: &ChartRequest) -> Value {
@@ -127,7 +132,7 @@ fn the_state_names_runs_by_number_also_when_some_are_hidden() {
     let shown = [runs[2], runs[0]];
     let question =
         json!({ "runs": shown, "clock": "step", "t": 2.0, "against": "segments", "targets": [4.0] });
-    let state = ask(&mut library, "state", &question.to_string()).unwrap();
+    let state = ask(&mut library, "state", &question.to_string());
     let ids: Vec<&Value> = state["runs"]
         .as_array()
         .unwrap()
@@ -137,9 +142,48 @@ fn the_state_names_runs_by_number_also_when_some_are_hidden() {
     assert_eq!(ids, [&json!(runs[2]), &json!(runs[0])]);
     assert_eq!(state["leader"], json!(runs[2]), "at a tie, the first");
     library.close(runs[2]);
-    let state = ask(&mut library, "state", &question.to_string()).unwrap();
+    let state = ask(&mut library, "state", &question.to_string());
     assert_eq!(state["runs"].as_array().unwrap().len(), 1);
     assert_eq!(state["leader"], json!(runs[0]));
+}
+
+#[test]
+fn the_state_has_the_splits_that_are_asked_for() {
+    let (mut library, runs) = library(&[FALLING, FALLING]);
+    let mut splits = |chosen: Value| -> Vec<Value> {
+        let question = json!({
+            "runs": runs, "clock": "step", "t": 9.0, "against": "best", "targets": [4.0, 3.0], "chosen": chosen,
+        });
+        let state = ask(&mut library, "state", &question.to_string());
+        let all = state["runs"].as_array().unwrap().iter();
+        all.map(|run| run["splits"]["rows"].clone()).collect()
+    };
+    let all = splits(Value::Null);
+    assert_eq!(all[1].as_array().unwrap().len(), 2);
+    assert_eq!(all[1][0]["bar"], 4.0);
+    assert_eq!(splits(json!(runs[1])), [Value::Null, all[1].clone()]);
+}
+
+#[test]
+fn a_log_in_parts_is_the_same_as_a_whole_one() {
+    let mut library = Library::default();
+    let id = library.begin("parts.jsonl");
+    for part in SMALL.as_bytes().chunks(333) {
+        library.feed(id, part).unwrap();
+        assert!(library.run(id).is_none(), "no run before it is whole");
+    }
+    let parts = library.finish(id).unwrap();
+    let whole = library.open("whole.jsonl", SMALL.as_bytes()).unwrap();
+    let runs = [parts.runs[0].id, whole.runs[0].id].map(|id| library.run(id).unwrap().clone());
+    assert_eq!(format!("{:?}", runs[0]), format!("{:?}", runs[1]));
+    assert!(library.feed(id, b"x").is_err(), "it is over");
+
+    let torn = library.begin("torn.jsonl");
+    library.feed(torn, b"{\"event\":\"run\"").unwrap();
+    assert!(library.finish(torn).is_err(), "no whole line");
+    let gone = library.begin("gone.jsonl");
+    library.close(gone);
+    assert!(library.finish(gone).is_err(), "given up");
 }
 
 #[test]
@@ -176,9 +220,9 @@ fn values_are_the_logs_own_and_say_what_is_no_number() {
     let mut library = Library::default();
     let id = library.open("small", SMALL.as_bytes()).unwrap().runs[0].id;
     let at = |x: f64| json!({ "runs": [id], "axis": "tokens", "x": x }).to_string();
-    let values = ask(&mut library, "values", &at(1024.0)).unwrap();
+    let values = ask(&mut library, "values", &at(1024.0));
     assert_eq!(values[0]["values"]["train_loss"], 10.8);
     assert_eq!(values[0]["values"]["mfu"], 0.4);
-    let values = ask(&mut library, "values", &at(2050.0)).unwrap();
+    let values = ask(&mut library, "values", &at(2050.0));
     assert_eq!(values[0]["values"]["train_loss"], "NaN");
 }

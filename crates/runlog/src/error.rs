@@ -41,7 +41,42 @@ impl From<serde_json::Error> for ParseError {
         let place = format!(" at line {} column {}", error.line(), error.column());
         Self::Json {
             column: error.column(),
-            message: text.strip_suffix(&place).unwrap_or(&text).to_owned(),
+            message: shorten(text.strip_suffix(&place).unwrap_or(&text)),
         }
+    }
+}
+
+/// Most letters of what a message quotes from a log.
+const MOST_LETTERS: usize = 200;
+
+/// A text that may hold a stranger's, cut where it is long.
+pub(crate) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MOST_LETTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ParseError;
+    use crate::Run;
+
+    #[test]
+    fn what_a_message_quotes_is_cut() {
+        let long = "ä".repeat(9999);
+        let refused = |line: String| Run::parse(line.as_bytes()).unwrap_err();
+        let ParseError::Json { message, .. } =
+            refused(format!("{{\"event\":\"run\",\"version\":\"{long}\"}}\n"))
+        else {
+            panic!("a version is a number")
+        };
+        assert!(
+            message.starts_with("invalid type: string") && message.ends_with('…'),
+            "{message}"
+        );
+        assert_eq!(message.chars().count(), 201);
+        let found = refused(format!("{{\"event\":\"{long}\"}}\n")).to_string();
+        assert!(found.len() < 600, "{found}");
     }
 }

@@ -175,7 +175,7 @@ impl Run {
         let tag: Tag = json(line)?;
         if tag.event != "run" {
             return Err(ParseError::NotRun {
-                found: tag.event.into_owned(),
+                found: crate::error::shorten(&tag.event),
             });
         }
         // The version is read alone first: a later version may have other fields.

@@ -93,7 +93,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         name: "page",
-        about: "the web page, built and driven in a real browser; only when named",
+        about: "the web page, built and driven in a real browser",
         run: page,
     },
     Step {
@@ -108,9 +108,6 @@ pub const STEPS: &[Step] = &[
     },
 ];
 
-/// Steps that run only when they are named. The page's browser tests do not all pass yet, and take longer than the rest.
-const ON_DEMAND: [&str; 1] = ["page"];
-
 /// Prints the name and purpose of every step.
 pub fn list() {
     for step in STEPS {
@@ -123,9 +120,9 @@ pub fn list() {
 /// # Errors
 /// [`Error::Step`] for the first step that fails; the steps after it do not run.
 pub fn run(workspace: &Workspace, only: &[String]) -> Result<(), Error> {
-    let chosen = STEPS.iter().filter(|step| {
-        (only.is_empty() && !ON_DEMAND.contains(&step.name)) || only.iter().any(|name| name == step.name)
-    });
+    let chosen = STEPS
+        .iter()
+        .filter(|step| only.is_empty() || only.iter().any(|name| name == step.name));
     let mut summary = Summary::default();
     let result = chosen
         .into_iter()

@@ -20,3 +20,8 @@ export function output(name) {
   mkdirSync(folder, { recursive: true });
   return join(folder, name);
 }
+
+/** A picture that is kept with the tests. @param {string} name */
+export function baseline(name) {
+  return join(ROOT, `tests/page/baselines/${name}.png`);
+}

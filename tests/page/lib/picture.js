@@ -31,12 +31,14 @@ export async function difference(page, one, other, tolerance) {
     if (a.width !== b.width || a.height !== b.height) return { apart: 1, pixels: 0 };
     const near = (/** @type {ImageData} */ from, /** @type {ImageData} */ to, /** @type {number} */ x, /** @type {number} */ y) => {
       const at = 4 * (y * from.width + x);
+      const is = (/** @type {number} */ u, /** @type {number} */ v) => {
+        const there = 4 * (v * to.width + u);
+        for (let part = 0; part < 3; part++) if (Math.abs(from.data[at + part] - to.data[there + part]) > tolerance) return false;
+        return true;
+      };
+      if (is(x, y)) return true;
       for (let v = Math.max(0, y - 1); v <= Math.min(to.height - 1, y + 1); v++) {
-        for (let u = Math.max(0, x - 1); u <= Math.min(to.width - 1, x + 1); u++) {
-          const there = 4 * (v * to.width + u);
-          const worst = Math.max(...[0, 1, 2].map((part) => Math.abs(from.data[at + part] - to.data[there + part])));
-          if (worst <= tolerance) return true;
-        }
+        for (let u = Math.max(0, x - 1); u <= Math.min(to.width - 1, x + 1); u++) if (is(u, v)) return true;
       }
       return false;
     };

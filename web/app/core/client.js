@@ -3,8 +3,11 @@
 
 /** @typedef {(method: string, ...args: unknown[]) => Promise<any>} Call */
 
-/** Milliseconds that were spent since somebody set them to 0: in the worker, and in drawing. For benchmarks. */
-export const costs = { worker: 0, page: 0 };
+/**
+ * Milliseconds that were spent since somebody set them to 0: in the worker, and on the page in drawing and in telling its
+ * parts what changed; and when the first curve was drawn. For benchmarks.
+ */
+export const costs = { worker: 0, page: 0, curve_at: 0 };
 
 /**
  * Starts the worker, and another where it broke down; what was open is gone then.

@@ -21,11 +21,14 @@ export async function follow(opener, run, begin) {
 /** @param {import("./opening.js").Opener} opener @param {{ name: string, url: string }} run @param {number} id @param {number} at */
 async function poll(opener, run, id, at) {
   let [reported, misses] = [0, 0];
-  while (shown.runs.some((one) => one.id === id)) {
+  const { age } = opener;
+  const isOpen = () => opener.age === age && shown.runs.some((one) => one.id === id);
+  while (isOpen()) {
     const calm = shown.runs.find((one) => one.id === id)?.live ? Math.min(8, 1 + misses) : 8;
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS * calm));
     try {
       const bytes = await newLines(run.url, at);
+      if (!isOpen()) return;
       misses = 0;
       if (bytes === "shorter") {
         opener.trouble(run.name, null, "the log was replaced by a shorter one; open it again");

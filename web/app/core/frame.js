@@ -14,6 +14,8 @@ let ask;
 const stale = { curves: true, state: true, picture: true };
 let busy = false;
 let waiting = false;
+/** How often something became out of date, and how many of those are drawn. */
+let [wishes, drawn] = [0, 0];
 /** @type {(error: unknown) => void} */
 let complain = () => {};
 
@@ -22,7 +24,7 @@ export function startFrames(call, onError) {
   ask = call;
   complain = onError;
   on(["runs", "axis", "xlog", "ylog", "smooth", "zoom", "targets"], () => invalidate("curves", "state"));
-  on(["t", "clock", "against"], () => invalidate("state"));
+  on(["t", "clock", "against", "chosen"], () => invalidate("state"));
   on(["cross", "theme"], () => invalidate("picture"));
 }
 
@@ -35,6 +37,7 @@ export function addChart(chart) {
 /** @param {...("curves" | "state" | "picture")} what */
 export function invalidate(...what) {
   for (const name of what) stale[name] = true;
+  wishes += what.length;
   if (waiting) return;
   waiting = true;
   requestAnimationFrame(() => {
@@ -46,18 +49,18 @@ export function invalidate(...what) {
 async function round() {
   if (busy || !ask) return;
   busy = true;
+  const granted = wishes;
   try {
-    const [curves, state] = [stale.curves, stale.state];
+    const { curves, state } = stale;
     stale.curves = stale.state = stale.picture = false;
-    const answers = await Promise.all([state ? askState() : null, ...(curves ? charts.map(askChart) : [])]);
-    if (answers[0]) set({ state: answers[0] });
-    const start = performance.now();
-    for (const chart of charts) chart.draw();
-    costs.page += performance.now() - start;
+    // The worker answers in order: each chart is drawn when it is there, and no chart waits for those behind it.
+    await Promise.all([state ? askState() : null, ...(curves ? charts.map(askChart) : [])]);
+    if (!curves) timed(() => charts.forEach((chart) => chart.draw()));
   } catch (error) {
     complain(error);
   } finally {
     busy = false;
+    drawn = granted;
     if (stale.curves || stale.state || stale.picture) invalidate();
   }
 }
@@ -65,7 +68,20 @@ async function round() {
 /** @param {Drawn} chart */
 async function askChart(chart) {
   const request = chart.request();
-  if (request) chart.accept(await ask("chart", request));
+  if (!request) return;
+  const answer = await ask("chart", request);
+  timed(() => {
+    chart.accept(answer);
+    chart.draw();
+  });
+  costs.curve_at ||= performance.now();
+}
+
+/** @param {() => void} act */
+function timed(act) {
+  const start = performance.now();
+  act();
+  costs.page += performance.now() - start;
 }
 
 /** What the race at the playhead depends on. */
@@ -76,16 +92,25 @@ export function raceRequest() {
     t: shown.t,
     against: shown.against,
     targets: shown.targets,
+    chosen: shown.chosen,
   };
 }
 
-function askState() {
-  return visible().length > 0 ? ask("state", raceRequest()) : null;
+async function askState() {
+  const state = visible().length > 0 ? await ask("state", raceRequest()) : null;
+  if (state) set({ state });
 }
 
-/** Resolves when everything shown is up to date; for tests and for exports. */
+/**
+ * Resolves when everything that was shown before the call is up to date; for tests and for exports. While a replay plays
+ * there is always something newer to draw, which is not waited for.
+ */
 export async function settled() {
-  do {
-    await new Promise((resolve) => requestAnimationFrame(() => resolve(null)));
-  } while (busy || waiting || stale.curves || stale.state || stale.picture);
+  await frame();
+  const wanted = wishes;
+  while (shown.playing ? drawn < wanted : busy || waiting || stale.curves || stale.state || stale.picture) await frame();
+}
+
+function frame() {
+  return new Promise((resolve) => requestAnimationFrame(resolve));
 }

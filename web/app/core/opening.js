@@ -21,6 +21,8 @@ export class Opener {
     this.sources = new Map();
     /** @type {{ digest: string, name: string }[]} files that a link wants */
     this.wanted = [];
+    /** How often the worker was started again: what followed a run of an older one ends. */
+    this.age = 0;
   }
 
   /** @param {Iterable<File>} files */
@@ -110,9 +112,18 @@ export class Opener {
   /** Opens everything again, after the worker broke down. What broke it was not open yet. */
   async reopen() {
     const sources = [...new Set(this.sources.values())];
+    const { t } = shown;
+    const live = new Set(shown.runs.flatMap((run) => (run.live ? [run.url] : [])));
+    this.age += 1;
     this.sources.clear();
-    set({ runs: [], state: null });
-    for (const source of sources) await this.open(source);
+    // The new worker counts runs from 0 again, so nothing may name an old one.
+    set({ runs: [], state: null, chosen: null, against: "best" });
+    for (const source of sources) {
+      const { name, url } = source;
+      if (url && live.has(url)) await this.links([{ name, url }]);
+      else await this.open(source);
+    }
+    set({ t: Math.min(t, furthest()) });
     this.done();
   }
 

@@ -1,6 +1,8 @@
 // @ts-check
 // What the person chose and what the runs say, in one place; parts of the page are told when it changes.
 
+import { costs } from "./client.js";
+
 /**
  * @typedef {object} Run
  * @property {number} id
@@ -75,7 +77,9 @@ export function set(patch) {
 function tell() {
   const what = changed;
   changed = new Set();
+  const start = performance.now();
   for (const listener of listeners) listener(what);
+  costs.page += performance.now() - start;
 }
 
 /** Calls `act` after any of `keys` changed. @param {string[]} keys @param {() => void} act */

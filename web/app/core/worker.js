@@ -8,6 +8,9 @@ const scope = /** @type {any} */ (self);
 /** @type {Promise<any>} */
 const session = init({ module_or_path: new URL("../replay_bg.wasm", import.meta.url) }).then(() => new Session());
 
+/** How the first line of an own log begins. */
+const OWN = '{"event":"run"';
+const PART_BYTES = 4 * 2 ** 20;
 const MOST_JUDGED_BYTES = 256 * 2 ** 20;
 const MOST_PACKED_BYTES = 512 * 2 ** 20;
 /** The first bytes of gzip and of zstd. */
@@ -37,11 +40,59 @@ async function plain(blob) {
   return new Blob([(await load("unpack")).unpack(new Uint8Array(await blob.arrayBuffer()))]);
 }
 
+/** Whether it begins as an own log does. @param {Blob} blob */
+async function isOwn(blob) {
+  return (await blob.slice(0, OWN.length).text()) === OWN;
+}
+
+/** An own log, taken in while it is read. @param {any} session @param {string} name @param {Blob} blob */
+async function openOwn(session, name, blob) {
+  const id = session.begin(name);
+  try {
+    for await (const part of parts(blob)) session.feed(id, part);
+    return session.finish(id);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError)) session.close(id);
+    throw error;
+  }
+}
+
+/** A log in parts; a long one is read by a worker of its own meanwhile. @param {Blob} blob */
+async function* parts(blob) {
+  const begin = blob.slice(0, PART_BYTES);
+  if (begin.size === blob.size) return yield new Uint8Array(await begin.arrayBuffer());
+  const reader = new Worker(new URL("./reader.js", import.meta.url), { type: "module", name: "reader" });
+  /** @type {any[]} */
+  const come = [];
+  let wake = () => {};
+  const arrive = (/** @type {any} */ data) => {
+    come.push(data);
+    wake();
+  };
+  reader.addEventListener("message", ({ data }) => arrive(data));
+  reader.addEventListener("error", ({ message }) => arrive({ error: message || "the reader could not be started" }));
+  reader.postMessage({ blob, from: PART_BYTES });
+  try {
+    yield new Uint8Array(await begin.arrayBuffer());
+    for (let at = PART_BYTES; at < blob.size; ) {
+      while (come.length === 0) await new Promise((resolve) => { wake = () => resolve(null); });
+      const { part, error } = come.shift();
+      if (error) throw new Error(error);
+      reader.postMessage("taken");
+      at += part.byteLength;
+      yield new Uint8Array(part);
+    }
+  } finally {
+    reader.terminate();
+  }
+}
+
 /** What is more than one call of the session. @type {Record<string, (session: any, ...args: any[]) => any>} */
 const METHODS = {
   async open(session, name, blob) {
-    const opened = JSON.parse(session.open(name, await plain(blob)));
-    return { ...opened, digest: await digest(blob) };
+    const log = await plain(blob);
+    const opened = (await isOwn(log)) ? await openOwn(session, name, log) : session.open(name, log);
+    return { ...JSON.parse(opened), digest: await digest(blob) };
   },
   follow: (session, name) => session.follow(name),
   push: (session, id, bytes) => JSON.parse(session.push(id, new Uint8Array(bytes))),

@@ -1,15 +1,33 @@
 // @ts-check
 // Draws lists on a 2D canvas, where the browser has no WebGPU.
+//
+// While a playhead moves nothing changes but how far each curve was replayed. So the curves are traced once; and where all
+// reach equally far, a frame is two pictures side by side: everything as replayed, and everything as still ahead.
 
 import { BAND, LINE, NUMBERS } from "./items.js";
 
 /** @typedef {import("./renderer.js").Renderer} Renderer */
+/** @typedef {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} Context */
+/**
+ * @typedef {object} Pane
+ * @property {CanvasRenderingContext2D} context
+ * @property {Float32Array} points
+ * @property {Float32Array} items the list that was drawn last
+ * @property {number[]} size width, height and ratio of then
+ * @property {Path2D[]} paths of that list
+ * @property {OffscreenCanvas[] | null} layers the replayed picture and the one ahead, once they are worth it
+ */
+
+/** Places in an item. */
+const REACH = 4;
+const COLOR = 5;
+const AHEAD = 9;
 
 /** @implements {Renderer} */
 export class Canvas2D {
   constructor() {
     this.name = "Canvas 2D";
-    /** @type {{ context: CanvasRenderingContext2D, points: Float32Array }[]} */
+    /** @type {Pane[]} */
     this.panes = [];
   }
 
@@ -21,26 +39,85 @@ export class Canvas2D {
   addCanvas(canvas) {
     const context = canvas.getContext("2d");
     if (!context) throw new Error("this browser draws on no canvas");
-    this.panes.push({ context, points: new Float32Array() });
+    this.panes.push({ context, points: new Float32Array(), items: new Float32Array(), size: [], paths: [], layers: null });
     return this.panes.length - 1;
   }
 
   /** @param {number} pane @param {Float32Array} points */
   setPoints(pane, points) {
-    this.panes[pane].points = points;
+    Object.assign(this.panes[pane], { points, size: [] });
   }
 
-  /** @param {number} pane @param {number} width @param {number} height @param {number} ratio @param {Float32Array} items */
-  draw(pane, width, height, ratio, items) {
-    const { context, points } = this.panes[pane];
+  /** @param {number} at @param {number} width @param {number} height @param {number} ratio @param {Float32Array} items */
+  draw(at, width, height, ratio, items) {
+    const pane = this.panes[at];
+    const { context } = pane;
+    const size = [width, height, ratio];
+    const moved = size.every((length, index) => length === pane.size[index]) && differOnlyInReach(pane.items, items);
+    if (!moved) Object.assign(pane, { items: items.slice(), size, paths: each(items, (item) => trace(pane.points, item)), layers: null });
     fit(context.canvas, width, height, ratio);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    for (let at = 0; at + NUMBERS <= items.length; at += NUMBERS) {
-      drawItem(context, points, items.subarray(at, at + NUMBERS), width, height);
-    }
+    const reach = commonReach(items);
+    if (moved && reach !== null) drawLayers(pane, reach);
+    else each(items, (item, index) => drawItem(context, pane.paths[index], item, width, height));
     return true;
   }
+}
+
+/** @template T @param {Float32Array} items @param {(item: Float32Array, index: number) => T} act @returns {T[]} */
+function each(items, act) {
+  const results = [];
+  for (let at = 0; at + NUMBERS <= items.length; at += NUMBERS) results.push(act(items.subarray(at, at + NUMBERS), at / NUMBERS));
+  return results;
+}
+
+/** @param {Float32Array} before @param {Float32Array} now */
+function differOnlyInReach(before, now) {
+  return before.length === now.length && now.every((number, at) => number === before[at] || at % NUMBERS === REACH);
+}
+
+/** How far all items reach; null where they differ. @param {Float32Array} items */
+function commonReach(items) {
+  for (let at = REACH; at < items.length; at += NUMBERS) if (items[at] !== items[REACH]) return null;
+  return items.length > 0 ? items[REACH] : null;
+}
+
+/** @param {Pane} pane @param {number} reach */
+function drawLayers(pane, reach) {
+  const { context, size: [width, height] } = pane;
+  pane.layers ??= [COLOR, AHEAD].map((color) => layer(pane, color));
+  const [replayed, ahead] = pane.layers;
+  sides(context, reach, width, height, () => context.drawImage(replayed, 0, 0, width, height), () => context.drawImage(ahead, 0, 0, width, height));
+}
+
+/** All items in one of their two colours. @param {Pane} pane @param {number} color */
+function layer({ context, items, size: [, , ratio], paths }, color) {
+  const canvas = new OffscreenCanvas(context.canvas.width, context.canvas.height);
+  const picture = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  picture.scale(ratio, ratio);
+  each(items, (item, index) => paint(picture, paths[index], item, css(item, color)));
+  return canvas;
+}
+
+/**
+ * Draws one thing up to `reach` and another behind it.
+ * @param {Context} context @param {number} reach @param {number} width @param {number} height @param {() => void} replayed @param {() => void} ahead
+ */
+function sides(context, reach, width, height, replayed, ahead) {
+  const part = (/** @type {number} */ from, /** @type {number} */ to, /** @type {() => void} */ draw) => {
+    if (to <= from) return;
+    context.save();
+    if (from > 0 || to < width) {
+      context.beginPath();
+      context.rect(from, 0, to - from, height);
+      context.clip();
+    }
+    draw();
+    context.restore();
+  };
+  part(0, Math.min(reach, width), replayed);
+  part(Math.max(reach, 0), width, ahead);
 }
 
 /** @param {HTMLCanvasElement} canvas @param {number} width @param {number} height @param {number} ratio */
@@ -50,26 +127,10 @@ function fit(canvas, width, height, ratio) {
   if (canvas.height !== h) canvas.height = h;
 }
 
-/**
- * @param {CanvasRenderingContext2D} context @param {Float32Array} points @param {Float32Array} item
- * @param {number} width @param {number} height
- */
-export function drawItem(context, points, item, width, height) {
-  const path = trace(points, item);
-  const reach = item[4];
-  const part = (/** @type {number} */ from, /** @type {number} */ to, /** @type {number} */ color) => {
-    if (to <= from) return;
-    context.save();
-    if (from > 0 || to < width) {
-      context.beginPath();
-      context.rect(from, 0, to - from, height);
-      context.clip();
-    }
-    paint(context, path, item, css(item, color));
-    context.restore();
-  };
-  part(0, Math.min(reach, width), 5);
-  part(Math.max(reach, 0), width, 9);
+/** @param {Context} context @param {Path2D} path @param {Float32Array} item @param {number} width @param {number} height */
+export function drawItem(context, path, item, width, height) {
+  const side = (/** @type {number} */ color) => () => paint(context, path, item, css(item, color));
+  sides(context, item[REACH], width, height, side(COLOR), side(AHEAD));
 }
 
 /** @param {Float32Array} item @param {number} at */
@@ -78,7 +139,7 @@ function css(item, at) {
   return `rgb(${byte(item[at])} ${byte(item[at + 1])} ${byte(item[at + 2])} / ${item[at + 3]})`;
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Path2D} path @param {Float32Array} item @param {string} color */
+/** @param {Context} context @param {Path2D} path @param {Float32Array} item @param {string} color */
 function paint(context, path, item, color) {
   if (item[0] !== LINE) {
     context.fillStyle = color;
@@ -93,8 +154,8 @@ function paint(context, path, item, color) {
   context.stroke(path);
 }
 
-/** @param {Float32Array} points @param {Float32Array} item */
-function trace(points, item) {
+/** The outline of an item. @param {Float32Array} points @param {Float32Array} item */
+export function trace(points, item) {
   const path = new Path2D();
   const [kind, first, count] = item;
   for (let at = first * 4, end = (first + count) * 4; at < end; at += 4) {

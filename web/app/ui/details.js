@@ -29,12 +29,14 @@ export function details(opener) {
     refill(tabs, [shown.tab, shown.problems.length], () => TABS.map(([tab, words]) => tabButton(tab, words)));
     body.setAttribute("aria-label", TABS.find(([tab]) => tab === shown.tab)?.[1] ?? "");
     const mine = ++round;
+    body.setAttribute("aria-busy", "true");
     try {
       const view = await views[shown.tab]();
       if (mine === round) fill(body, view);
     } catch (error) {
       fill(body, h("p", { class: "note body" }, message(error)));
     }
+    if (mine === round) body.setAttribute("aria-busy", "false");
   };
   on(["tab", "problems"], () => void redraw());
   // A run that is followed changes twice a second, and a verdict reads the whole log.

@@ -40,7 +40,10 @@ function fillAgainst(select, title) {
 
 /** @param {Element} body @param {Element} totals */
 function redraw(body, totals) {
-  const splits = shown.state?.runs.find((/** @type {any} */ run) => run.id === shown.chosen)?.splits;
+  const run = shown.state?.runs.find((/** @type {any} */ run) => run.id === shown.chosen);
+  // Another run was chosen, and its splits are on their way.
+  if (run && !run.splits) return;
+  const splits = run?.splits;
   refill(body, splits?.rows ?? null, () => (splits ? table(splits.rows) : h("p", { class: "note body" }, "Choose a run.")));
   const facts = splits ? [splits.live_delta_s, splits.best_possible_s, splits.possible_save_s, shown.state.sum_of_best_s] : null;
   refill(totals, facts, () => (splits ? sums(splits) : []));

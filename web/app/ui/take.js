@@ -4,7 +4,7 @@
 import { button, download, h, s } from "../core/dom.js";
 import { linkOf } from "../core/link.js";
 import { visible } from "../core/store.js";
-import { drawItem } from "../draw/canvas2d.js";
+import { drawItem, trace } from "../draw/canvas2d.js";
 import { BAND, LINE, NUMBERS } from "../draw/items.js";
 import { cssColor, runColorName } from "../draw/theme.js";
 
@@ -65,7 +65,10 @@ async function png(chart) {
   context.fillStyle = cssColor("--panel");
   context.fillRect(0, 0, width, height + LEGEND_PX);
   const items = chart.items();
-  for (let at = 0; at < items.length; at += NUMBERS) drawItem(context, chart.drawn.points, items.subarray(at, at + NUMBERS), width, height);
+  for (let at = 0; at < items.length; at += NUMBERS) {
+    const item = items.subarray(at, at + NUMBERS);
+    drawItem(context, trace(chart.drawn.points, item), item, width, height);
+  }
   drawAxes(context, chart);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   if (blob) download("runs.png", blob);

@@ -22,6 +22,9 @@ pub struct RaceRequest {
     pub against: String,
     /// Validation losses of the splits.
     pub targets: Vec<f64>,
+    /// Whose splits are answered; all where it is absent.
+    #[serde(default)]
+    pub chosen: Option<u32>,
 }
 
 /// Which values: of all metrics at one position.
@@ -41,46 +44,109 @@ struct RunsRequest {
     runs: Vec<u32>,
 }
 
-/// Answers the question `method`.
+/// Answers the question `method`; request and answer are JSON.
 ///
 /// # Errors
 /// Where the request is not what the method takes.
-pub fn ask(library: &mut Library, method: &str, request: &str) -> serde_json::Result<Value> {
-    Ok(match method {
-        "state" => state(library, &serde_json::from_str(request)?),
+pub fn ask(library: &mut Library, method: &str, request: &str) -> serde_json::Result<String> {
+    let answer = match method {
+        // Asked in every frame, so it is written at once.
+        "state" => return serde_json::to_string(&state(library, &serde_json::from_str(request)?)),
         "values" => values(library, &serde_json::from_str(request)?),
         "samples" => samples(library, &serde_json::from_str(request)?),
         "compare" => compare(library, &serde_json::from_str::<RunsRequest>(request)?.runs),
         "csv" => Value::String(super::csv(library, &serde_json::from_str(request)?)),
         _ => Value::Null,
-    })
+    };
+    serde_json::to_string(&answer)
 }
 
 fn axis(key: &str) -> Axis {
     Axis::from_key(key).unwrap_or(Axis::Tokens)
 }
 
-fn state(library: &mut Library, request: &RaceRequest) -> Value {
+/// How the race stands.
+#[derive(Serialize)]
+struct StateAnswer {
+    t: f64,
+    runs: Vec<RunAnswer>,
+    leader: Option<u32>,
+    changes: Vec<ChangeAnswer>,
+    sum_of_best_s: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct ChangeAnswer {
+    at: f64,
+    from: Option<u32>,
+    to: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct RunAnswer {
+    id: u32,
+    phase: &'static str,
+    at: AtAnswer,
+    val_loss: Option<f64>,
+    train_loss: Option<f64>,
+    progress: f64,
+    rank: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    splits: Option<SplitsAnswer>,
+}
+
+#[derive(Serialize)]
+struct AtAnswer {
+    step: Option<f64>,
+    tokens: Option<f64>,
+    train_s: Option<f64>,
+    wall_s: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct SplitsAnswer {
+    rows: Vec<RowAnswer>,
+    best_possible_s: Option<f64>,
+    possible_save_s: Option<f64>,
+    live_delta_s: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct RowAnswer {
+    bar: f64,
+    time_s: Option<f64>,
+    tokens: Option<f64>,
+    delta_s: Option<f64>,
+    delta_tokens: Option<f64>,
+    segment_s: Option<f64>,
+    possible_save_s: Option<f64>,
+    pace: Option<&'static str>,
+    is_gold: bool,
+}
+
+fn state(library: &mut Library, request: &RaceRequest) -> StateAnswer {
     let settings = settings(library, request);
     let (race, ids) = library.race(&request.runs, settings);
     let state = race.state(request.t);
     let id = |place: Option<usize>| place.and_then(|place| ids.get(place).copied());
-    let changes: Vec<Value> = state
-        .lead_changes
-        .iter()
-        .map(|change| lead_change(change, id))
-        .collect();
+    let change = |change: &LeadChange| ChangeAnswer {
+        at: change.at,
+        from: id(change.from),
+        to: id(change.to),
+    };
     let runs = ids.iter().zip(&state.runs).zip(&state.splits.runs);
-    let runs: Vec<Value> = runs
-        .map(|((&id, standing), splits)| run_state(id, standing, splits))
-        .collect();
-    json!({
-        "t": state.at,
-        "runs": runs,
-        "leader": id(state.leader),
-        "changes": changes,
-        "sum_of_best_s": state.splits.sum_of_best_s,
-    })
+    StateAnswer {
+        t: state.at,
+        runs: runs
+            .map(|((&id, standing), splits)| {
+                let is_wanted = request.chosen.is_none_or(|chosen| chosen == id);
+                run_state(id, standing, is_wanted.then_some(splits))
+            })
+            .collect(),
+        leader: id(state.leader),
+        changes: state.lead_changes.iter().map(change).collect(),
+        sum_of_best_s: state.splits.sum_of_best_s,
+    }
 }
 
 fn settings(library: &Library, request: &RaceRequest) -> Settings {
@@ -116,47 +182,42 @@ fn settings(library: &Library, request: &RaceRequest) -> Settings {
     settings
 }
 
-fn lead_change(change: &LeadChange, id: impl Fn(Option<usize>) -> Option<u32>) -> Value {
-    json!({ "at": change.at, "from": id(change.from), "to": id(change.to) })
-}
-
-fn run_state(id: u32, standing: &Standing, splits: &RunSplits) -> Value {
+fn run_state(id: u32, standing: &Standing, splits: Option<&RunSplits>) -> RunAnswer {
     let position = standing.position;
-    let rows: Vec<Value> = splits.rows.iter().map(split_row).collect();
-    json!({
-        "id": id,
-        "phase": phase(standing.phase),
-        "at": {
-            "step": position.step,
-            "tokens": position.tokens,
-            "train_s": position.train_s,
-            "wall_s": position.wall_s,
+    RunAnswer {
+        id,
+        phase: phase(standing.phase),
+        at: AtAnswer {
+            step: position.step,
+            tokens: position.tokens,
+            train_s: position.train_s,
+            wall_s: position.wall_s,
         },
-        "val_loss": standing.val_loss,
-        "train_loss": standing.train_loss,
-        "progress": standing.progress,
-        "rank": standing.rank,
-        "splits": {
-            "rows": rows,
-            "best_possible_s": splits.best_possible_s,
-            "possible_save_s": splits.possible_save_s,
-            "live_delta_s": splits.live_delta_s,
-        },
-    })
+        val_loss: standing.val_loss,
+        train_loss: standing.train_loss,
+        progress: standing.progress,
+        rank: standing.rank,
+        splits: splits.map(|splits| SplitsAnswer {
+            rows: splits.rows.iter().map(split_row).collect(),
+            best_possible_s: splits.best_possible_s,
+            possible_save_s: splits.possible_save_s,
+            live_delta_s: splits.live_delta_s,
+        }),
+    }
 }
 
-fn split_row(row: &SplitRow) -> Value {
-    json!({
-        "bar": row.bar,
-        "time_s": row.time_s,
-        "tokens": row.tokens,
-        "delta_s": row.delta_s,
-        "delta_tokens": row.delta_tokens,
-        "segment_s": row.segment_s,
-        "possible_save_s": row.possible_save_s,
-        "pace": row.pace.map(pace),
-        "is_gold": row.is_gold,
-    })
+fn split_row(row: &SplitRow) -> RowAnswer {
+    RowAnswer {
+        bar: row.bar,
+        time_s: row.time_s,
+        tokens: row.tokens,
+        delta_s: row.delta_s,
+        delta_tokens: row.delta_tokens,
+        segment_s: row.segment_s,
+        possible_save_s: row.possible_save_s,
+        pace: row.pace.map(pace),
+        is_gold: row.is_gold,
+    }
 }
 
 fn pace(pace: Pace) -> &'static str {

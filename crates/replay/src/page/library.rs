@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
 
-use blueberry_runlog::import::{Follow, ImportError, MarkKind, import_plain};
+use blueberry_runlog::import::{Follow, ImportError, Imported, MarkKind, import_plain};
 use blueberry_runlog::{EndStatus, Limits};
 use serde::Serialize;
 use thiserror::Error;
@@ -28,6 +28,8 @@ pub struct Library {
     parked: BTreeMap<u32, RunData>,
     /// The logs that are read on while they are written.
     follows: BTreeMap<u32, Follow>,
+    /// Own logs of which only a part has come; no runs yet.
+    arriving: BTreeMap<u32, Follow>,
     curves: HashMap<(u32, Metric), Prepared>,
     next: u32,
 }
@@ -102,6 +104,7 @@ impl Default for Library {
             racing: Vec::new(),
             parked: BTreeMap::new(),
             follows: BTreeMap::new(),
+            arriving: BTreeMap::new(),
             curves: HashMap::new(),
             next: 0,
         }
@@ -114,10 +117,33 @@ impl Library {
     /// # Errors
     /// [`OpenError::Import`] where nothing of it can be used.
     pub fn open(&mut self, name: &str, input: impl BufRead) -> Result<Opened, OpenError> {
-        let imported = import_plain(name, input, &LIMITS)?;
-        let problems = imported.problems.iter().map(trouble).collect();
-        let runs = imported.runs.into_iter().map(|run| self.add(run)).collect();
-        Ok(Opened { runs, problems })
+        Ok(self.opened(import_plain(name, input, &LIMITS)?))
+    }
+
+    /// Begins an own log that comes in parts, so that whoever reads the file may read on meanwhile; gives its number.
+    pub fn begin(&mut self, name: &str) -> u32 {
+        let id = self.next;
+        self.next += 1;
+        self.arriving.insert(id, Follow::new(name, &LIMITS));
+        id
+    }
+
+    /// Takes the next part of a log that [`begin`](Self::begin) began.
+    ///
+    /// # Errors
+    /// [`OpenError::NotFollowed`]; [`OpenError::Import`] where it is no own log or goes beyond a limit.
+    pub fn feed(&mut self, id: u32, bytes: &[u8]) -> Result<(), OpenError> {
+        let arriving = self.arriving.get_mut(&id).ok_or(OpenError::NotFollowed(id))?;
+        Ok(arriving.push(bytes)?)
+    }
+
+    /// Ends a log that came in parts: as [`open`](Self::open) of the whole.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn finish(&mut self, id: u32) -> Result<Opened, OpenError> {
+        let arrived = self.arriving.remove(&id).ok_or(OpenError::NotFollowed(id))?;
+        Ok(self.opened(arrived.finish()?))
     }
 
     /// Begins a log that is read on while it is written; gives its number.
@@ -146,11 +172,12 @@ impl Library {
         })
     }
 
-    /// Closes a run.
+    /// Closes a run, or gives up on a log of which only a part has come.
     pub fn close(&mut self, id: u32) {
         self.take(id);
         self.parked.remove(&id);
         self.follows.remove(&id);
+        self.arriving.remove(&id);
         self.curves.retain(|(run, _), _| *run != id);
     }
 
@@ -197,6 +224,12 @@ impl Library {
             self.curves.insert(key.clone(), Prepared { curve, span, resumes });
         }
         Some((run, &self.curves.get(&key)?.curve))
+    }
+
+    fn opened(&mut self, imported: Imported) -> Opened {
+        let problems = imported.problems.iter().map(trouble).collect();
+        let runs = imported.runs.into_iter().map(|run| self.add(run)).collect();
+        Opened { runs, problems }
     }
 
     fn add(&mut self, run: RunData) -> Facts {

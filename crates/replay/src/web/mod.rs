@@ -38,6 +38,27 @@ impl Session {
         Ok(serde_json::to_string(&opened)?)
     }
 
+    /// Begins an own log that comes in parts.
+    pub fn begin(&mut self, name: &str) -> u32 {
+        self.library.begin(name)
+    }
+
+    /// The next part of it.
+    ///
+    /// # Errors
+    /// Where it is no own log.
+    pub fn feed(&mut self, id: u32, bytes: &[u8]) -> Result<(), JsError> {
+        Ok(self.library.feed(id, bytes)?)
+    }
+
+    /// Ends it; gives `page::Opened` as JSON.
+    ///
+    /// # Errors
+    /// Where nothing of it can be used.
+    pub fn finish(&mut self, id: u32) -> Result<String, JsError> {
+        Ok(serde_json::to_string(&self.library.finish(id)?)?)
+    }
+
     /// Begins a log that is read on while it is written.
     pub fn follow(&mut self, name: &str) -> u32 {
         self.library.follow(name)
@@ -73,11 +94,7 @@ impl Session {
     /// # Errors
     /// Where the request is malformed.
     pub fn ask(&mut self, method: &str, request: &str) -> Result<String, JsError> {
-        Ok(serde_json::to_string(&page::ask(
-            &mut self.library,
-            method,
-            request,
-        )?)?)
+        Ok(page::ask(&mut self.library, method, request)?)
     }
 }
 

@@ -29,7 +29,7 @@ impl Table {
             table.axes[axis as usize] = Some(Vec::new());
         }
         for metric in metrics {
-            table.column_mut(metric);
+            table.column_index(metric);
         }
         table
     }
@@ -92,14 +92,25 @@ impl Table {
                 column.push(value);
             }
         }
+        // Rows name their metrics in one order, so the next column is mostly the right one.
+        let mut next = 0;
         for (metric, value) in values {
-            self.column_mut(metric).push(value);
+            let index = match self.columns.get(next) {
+                Some(column) if column.metric == *metric => next,
+                _ => self.column_index(metric),
+            };
+            self.columns[index].values.push(value);
+            next = index + 1;
         }
         self.rows += 1;
         let rows = self.rows;
-        self.columns
+        for column in self
+            .columns
             .iter_mut()
-            .for_each(|column| column.values.resize(rows, f64::NAN));
+            .filter(|column| column.values.len() != rows)
+        {
+            column.values.resize(rows, f64::NAN);
+        }
         Ok(())
     }
 
@@ -122,6 +133,10 @@ impl Table {
         let Some(steps) = self.axis(Axis::Step) else {
             return 0;
         };
+        // Nearly always: a log goes on.
+        if steps.last().is_none_or(|&last| last < step) {
+            return 0;
+        }
         let keep = steps.partition_point(|&there| there < step);
         self.truncate(keep)
     }
@@ -178,16 +193,16 @@ impl Table {
         Ok(())
     }
 
-    fn column_mut(&mut self, metric: &Metric) -> &mut Vec<f64> {
+    /// Where a metric's column is; a new one is filled with NaN.
+    fn column_index(&mut self, metric: &Metric) -> usize {
         let index = self.columns.iter().position(|column| column.metric == *metric);
-        let index = index.unwrap_or_else(|| {
+        index.unwrap_or_else(|| {
             let values = vec![f64::NAN; self.rows];
             self.columns.push(Column {
                 metric: metric.clone(),
                 values,
             });
             self.columns.len() - 1
-        });
-        &mut self.columns[index].values
+        })
     }
 }

@@ -22,15 +22,28 @@ impl TextRun {
         }
     }
 
-    /// Takes a line of training, or of evaluation.
+    /// Takes a line of training, or of evaluation. What already stands in the other table stays there.
     pub(super) fn push(&mut self, line: u64, is_eval: bool, at: &Position, values: &[(Metric, f64)]) {
-        let table = &mut self.run.tables[if is_eval { EVAL } else { TRAIN }];
-        let values = values.iter().map(|(metric, value)| (metric, *value));
-        let done = table
-            .replace(at, values)
-            .and_then(|again| Reason::again(at, again, 0));
-        if let Err(reason) = done {
-            self.problems.add(line, reason);
+        let usual = if is_eval { EVAL } else { TRAIN };
+        let tables = &mut self.run.tables;
+        let home = |metric: &Metric| tables.iter().position(|table| table.column(metric).is_some());
+        let homes: Vec<usize> = values
+            .iter()
+            .map(|(metric, _)| home(metric).unwrap_or(usual))
+            .collect();
+        for (index, table) in tables.iter_mut().enumerate() {
+            let part = values.iter().zip(&homes).filter(|(_, home)| **home == index);
+            let mut part = part.map(|((metric, value), _)| (metric, *value)).peekable();
+            let is_bare = values.is_empty() && index == usual;
+            if part.peek().is_none() && !is_bare {
+                continue;
+            }
+            let done = table
+                .replace(at, part)
+                .and_then(|again| Reason::again(at, again, 0));
+            if let Err(reason) = done {
+                self.problems.add(line, reason);
+            }
         }
     }
 
