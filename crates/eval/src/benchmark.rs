@@ -154,7 +154,9 @@ impl Benchmark {
             items.push(item);
         }
         let kind = kind.ok_or((0, "it has no question".to_owned()))?;
-        let sha256 = Sha256::digest(bytes).into_iter().map(|byte| format!("{byte:02x}"));
+        let sha256 = Sha256::digest(bytes)
+            .into_iter()
+            .map(|byte| format!("{byte:02x}"));
         Ok(Self {
             name,
             sha256: sha256.collect(),
