@@ -85,6 +85,9 @@ fn head_loss_peak(random: &mut Random, tokens: usize, vocab: usize) -> usize {
 /// In one test, since tests beside one another would count each other's memory.
 #[test]
 fn neither_scores_nor_logits_are_ever_whole() {
+    // What threads hold at a time grows with their number, so two of them, whatever the machine has.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
+    pool.build_global().expect("there is no pool yet");
     let mut random = Random::new();
     // What products and threads keep for good is there after the first.
     attention_peak(&mut random, 2048, None);
