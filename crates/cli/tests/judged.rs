@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use blueberry_records::verify::Sandbox;
 use common::text::prepared;
 use common::{Finished, SMALL, blueberry, finish, place, set};
 
@@ -155,12 +156,7 @@ fn contest() -> Option<Contest> {
         eprintln!("skipped: git does not know all of the source; `git add` makes it known");
         return None;
     }
-    let works = ["--unshare-all", "--ro-bind", "/", "/", "true"];
-    if !Command::new("bwrap")
-        .args(works)
-        .status()
-        .is_ok_and(|status| status.success())
-    {
+    if Sandbox::find().is_none() {
         eprintln!("skipped: no bubblewrap (bwrap) that works on this machine");
         return None;
     }

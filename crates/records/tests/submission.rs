@@ -286,3 +286,54 @@ fn a_link_out_of_the_record_is_refused() {
     std::os::unix::fs::symlink(&outside, &log).unwrap();
     assert!(broken_rules(&dir, &record).is_err());
 }
+
+/// What is said of a claim on a manifest that nobody pinned, with the report of a scan.
+fn check_with_scan(
+    dir: &Dir,
+    runs: &[std::path::PathBuf],
+    report: &str,
+) -> (Result<Outcome, String>, String) {
+    let scan = dir.write("scan.json", report.as_bytes());
+    let args = blueberry_records::check::CheckArgs {
+        paths: runs.to_vec(),
+        categories: Some(dir.path().join("open.toml")),
+        attempts: Some(dir.path().join("attempts.toml")),
+        scan: Some(scan),
+        ..Default::default()
+    };
+    let mut said = Vec::new();
+    let outcome = blueberry_records::check::check(&args, &mut said).map_err(|error| error.to_string());
+    (outcome, String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_scans_report_decides_whether_validation_documents_are_in_the_training_data() {
+    let dir = Dir::new();
+    let (runs, _) = write_claim(&dir);
+    let pin = format!("manifest = \"{}\"", digest('a'));
+    assert!(categories_text().contains(&pin));
+    dir.write(
+        "open.toml",
+        categories_text().replace(&pin, "manifest = \"any\"").as_bytes(),
+    );
+    let report = |manifest, windows| {
+        format!(
+            r#"{{"manifest_sha256": "{}", "overlapping_windows": {windows}, "covered_targets": 70, "more": [],
+            "places": [{{"file": "train_000000.bin", "offset": 7, "tokens": 70, "validation_offset": 3}}]}}"#,
+            digest(manifest)
+        )
+    };
+    let (outcome, said) = check_with_scan(&dir, &runs, &report('a', 0));
+    assert_eq!(outcome, Ok(Outcome::Yes), "{said}");
+    let (outcome, said) = check_with_scan(&dir, &runs, &report('a', 7));
+    assert_eq!(outcome, Ok(Outcome::No));
+    assert!(
+        said.contains("train_000000.bin from token 7: 70 tokens"),
+        "{said}"
+    );
+    let (outcome, said) = check_with_scan(&dir, &runs, &report('e', 0));
+    assert_eq!(outcome, Ok(Outcome::No));
+    assert!(said.contains("the one here is of"), "{said}");
+    let (outcome, _) = check_with_scan(&dir, &runs, "{}");
+    assert!(outcome.is_err_and(|error| error.contains("scan.json") && error.contains("data scan --json")));
+}

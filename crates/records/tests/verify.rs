@@ -1,5 +1,7 @@
 //! Verification from source to `verification.toml`, with a trainer that copies logs.
 
+#[path = "common/claim.rs"]
+mod claim;
 mod common;
 mod verifying;
 
@@ -12,6 +14,7 @@ use blueberry_records::sign::{self, Signer};
 use blueberry_records::verify::*;
 use blueberry_rules::Answer;
 
+use common::{Dir, write_claim};
 use verifying::{Place, QUICK, SEEDS, sandbox};
 
 fn silent(request: &Request) -> Result<Verification, VerifyError> {
@@ -243,6 +246,42 @@ fn a_source_that_does_not_compile_is_rejected() {
     assert!(fs::read_to_string(output).unwrap().contains("no_such_function"));
 }
 
+/// The trainer as a script.
+const SCRIPT: &str = r#"#!/bin/sh
+while [ $# -gt 0 ]; do
+  case $1 in --data) data=$2 ;; --seed) seed=$2 ;; --out) out=$2 ;; esac
+  shift
+done
+mkdir -p "$out" && cp "$data/challenger-$seed.jsonl" "$out/run.jsonl"
+"#;
+
+#[test]
+fn a_program_that_is_given_is_at_best_undecided() {
+    let place = Place::new();
+    let program = place.dir.write("given.sh", SCRIPT.as_bytes());
+    let made = Command::new("chmod").arg("755").arg(&program).status();
+    assert!(made.unwrap().success());
+    let mut request = place.request(false, Sandbox::None);
+    request.options.conditions = request.options.conditions.with_program(program.clone()).unwrap();
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    fs::write(&program, "another").unwrap();
+    let error = silent(&request).unwrap_err().to_string();
+    assert!(
+        error.contains("given.sh") && error.contains("another program"),
+        "{error}"
+    );
+
+    fs::write(&program, SCRIPT).unwrap();
+    let verification = silent(&request).unwrap();
+    assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
+    let digest = blueberry_rules::sha256(SCRIPT.as_bytes());
+    match verification.findings.as_slice() {
+        [finding] => assert!(finding.rule == "verify-builds" && finding.answer.words().contains(&digest)),
+        others => panic!("{others:#?}"),
+    }
+    assert!(verification.holds.iter().any(|rule| rule == "verify-same-source"));
+}
+
 #[test]
 fn a_run_that_leaves_no_log_counts() {
     let place = Place::new();
@@ -369,14 +408,11 @@ fn a_record_whose_patch_or_settings_were_changed_is_refused() {
 
 #[test]
 fn what_a_verifier_adds_does_not_break_a_record() {
-    let dir = common::Dir::new();
-    let (_, record) = common::claim::submitted(&dir);
+    let dir = Dir::new();
+    let (_, record) = claim::submitted(&dir);
     fs::create_dir(record.join(LOGS_FOLDER)).unwrap();
     fs::write(record.join(LOGS_FOLDER).join("00-challenger-101.jsonl.zst"), "").unwrap();
-    assert_eq!(common::claim::broken_rules(&dir, &record).unwrap(), [""; 0]);
+    assert_eq!(claim::broken_rules(&dir, &record).unwrap(), [""; 0]);
     fs::write(record.join("more.txt"), "").unwrap();
-    assert_eq!(
-        common::claim::broken_rules(&dir, &record).unwrap(),
-        ["record-files"]
-    );
+    assert_eq!(claim::broken_rules(&dir, &record).unwrap(), ["record-files"]);
 }

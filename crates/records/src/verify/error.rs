@@ -26,8 +26,8 @@ pub enum VerifyError {
     },
     /// There is no sandbox.
     #[error(
-        "no sandbox: `bwrap` is missing or may not make namespaces here. Install bubblewrap (`apt-get install bubblewrap`), \
-         or run a stranger's code without one by --no-sandbox, which verification.toml will say"
+        "no sandbox: `bwrap` or `prlimit` is missing, or may not make namespaces here. Install bubblewrap and util-linux \
+         (`apt-get install bubblewrap util-linux`), or run a stranger's code without one by --no-sandbox, which verification.toml will say"
     )]
     NoSandbox,
     /// A file of the record.

@@ -337,7 +337,10 @@ impl Place {
 fn take(given: &GivenProgram, to: &Path) -> Result<(), VerifyError> {
     let bytes = fs::read(&given.path).map_err(|cause| at("read", &given.path, cause))?;
     if sha256(&bytes) != given.sha256 {
-        return Err(VerifyError::Changed(given.path.clone()));
+        return Err(VerifyError::Content {
+            path: given.path.clone(),
+            problem: "it is another program than when the verification began".to_owned(),
+        });
     }
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).map_err(|cause| at("create", folder, cause))?;
