@@ -122,6 +122,42 @@ fn too_many_columns_are_refused() {
 }
 
 #[test]
+fn rows_that_share_no_axis_with_others_are_put_in_some_order() {
+    let mut table = "step,_runtime,loss\n".to_owned();
+    let mut dice = 1u32;
+    for row in 0..600 {
+        dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let (step, seconds) = (dice >> 24, (dice >> 16) & 0xff);
+        table += &match row % 3 {
+            0 => format!("{step},,1\n"),
+            1 => format!(",{seconds},2\n"),
+            _ => format!("{step},{seconds},3\n"),
+        };
+    }
+    check(&read(table.as_bytes()).unwrap());
+}
+
+#[test]
+fn a_line_of_training_and_evaluation_gives_each_metric_one_table() {
+    let modded = b"step:0/3 val_loss:10.9 train_time:0ms\nstep:1/3 train_loss:9 train_time:90ms\n\
+        step:2/3 val_loss:8.5 train_loss:8 train_time:180ms\n";
+    let llmc = b"s:0 tel:11.0\ns:1 trl:10.0 lr:0.1\ns:2 tel:9.5 trl:9.0 lr:0.1\n";
+    for text in [&modded[..], llmc] {
+        let imported = read(text).unwrap();
+        check(&imported);
+        let values = |metric: &Metric| {
+            imported.runs[0]
+                .table(metric)
+                .unwrap()
+                .column(metric)
+                .unwrap()
+                .len()
+        };
+        assert_eq!((values(&Metric::ValLoss), values(&Metric::TrainLoss)), (2, 2));
+    }
+}
+
+#[test]
 fn a_short_limit_holds_for_every_format() {
     for name in assets::LOGS {
         let Some(bytes) = assets::log(name) else { return };

@@ -307,10 +307,16 @@ impl Log {
     }
 }
 
-/// By the first axis that both have.
+/// By the first axis that a row has, rows without an earlier one behind: with rows of several kinds, the first axis that
+/// two of them share would be no order.
 fn compare(a: &Position, b: &Position) -> std::cmp::Ordering {
-    let shared = Axis::ALL
-        .into_iter()
-        .find_map(|axis| Some((a.on(axis)?, b.on(axis)?)));
-    shared.map_or(std::cmp::Ordering::Equal, |(a, b)| a.total_cmp(&b))
+    let place = |at: &Position| {
+        let axis = Axis::ALL.into_iter().find(|&axis| at.on(axis).is_some());
+        (axis, axis.and_then(|axis| at.on(axis)).unwrap_or(0.0))
+    };
+    let ((axis, value), (other_axis, other)) = (place(a), place(b));
+    let (rank, other_rank) = (axis.is_none(), other_axis.is_none());
+    rank.cmp(&other_rank)
+        .then(axis.cmp(&other_axis))
+        .then(value.total_cmp(&other))
 }
