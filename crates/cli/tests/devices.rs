@@ -54,7 +54,9 @@ fn an_open_device_names_its_precisions_and_the_version_of_every_operation() {
     for name in ["adamw", "attention", "head_loss", "orthogonalize", "qk_norm_rope"] {
         assert_eq!(operations[name], "cpu", "{name}");
     }
-    let text = finish(blueberry(["devices", "--device", "cpu"])).expect_code(0).stdout;
+    let text = finish(blueberry(["devices", "--device", "cpu"]))
+        .expect_code(0)
+        .stdout;
     for part in ["computes in f32", "operations, cpu: ", "orthogonalize"] {
         assert!(text.contains(part), "no {part:?}: {text}");
     }
