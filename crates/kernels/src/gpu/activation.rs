@@ -1,4 +1,5 @@
 //! The non-linearities: one unit a value. Only their arguments are kept for the backward pass.
+#![allow(clippy::too_many_arguments)] // A kernel takes its tensors and sizes one by one.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;

@@ -1,4 +1,5 @@
 //! AdamW: one launch a parameter, which reads and writes each of its values once.
+#![allow(clippy::too_many_arguments)] // A kernel takes its tensors and sizes one by one.
 
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;

@@ -4,7 +4,8 @@
 //!
 //! A cube is [`LANES`] units a row of its tile. The backward pass is two kernels, one a tile of queries and one a tile of
 //! keys, so that every sum has one owner: no atomics, and the same bits every time.
-#![allow(clippy::too_many_arguments)] // A kernel takes its tensors and sizes one by one.
+// A kernel takes its tensors and sizes one by one, and its loops share their tiles.
+#![allow(clippy::too_many_arguments, clippy::too_many_lines)]
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -52,10 +53,8 @@ fn load<F: Float>(
         let row = at / columns;
         let column = at % columns;
         let mut value = 0.0f32;
-        if first + row < seq {
-            if column < head_dim {
-                value = f32::cast_from(from[start + (first + row) * stride + column]);
-            }
+        if first + row < seq && column < head_dim {
+            value = f32::cast_from(from[start + (first + row) * stride + column]);
         }
         to[row * (columns + 1) + column] = value;
         at += CUBE_DIM as usize;
@@ -149,7 +148,7 @@ fn forward_kernel<F: Float>(
     let mut total = 0.0f32;
     load(q, &mut queries, start, stride, from, seq, size, head_dim);
 
-    for tile in first_tile(from, window, size)..((last + size - 1) / size) {
+    for tile in first_tile(from, window, size)..((last - 1) / size + 1) {
         let first = tile * size;
         sync_cube();
         load(k, &mut other, kv_start, kv_stride, first, seq, size, head_dim);
@@ -234,10 +233,8 @@ fn row_products_kernel<F: Float>(
         }
     }
     sum = row_sum(sum, &mut scratch);
-    if row < rows {
-        if UNIT_POS_X == 0 {
-            sums[row] = sum;
-        }
+    if row < rows && UNIT_POS_X == 0 {
+        sums[row] = sum;
     }
 }
 
@@ -311,7 +308,7 @@ fn queries_kernel<F: Float>(
     load(q, &mut queries, start, stride, from, seq, size, head_dim);
     load(upstream, &mut above, start, stride, from, seq, size, head_dim);
 
-    for tile in first_tile(from, window, size)..((last + size - 1) / size) {
+    for tile in first_tile(from, window, size)..((last - 1) / size + 1) {
         let first = tile * size;
         sync_cube();
         load(k, &mut keys, kv_start, kv_stride, first, seq, size, head_dim);
@@ -410,7 +407,7 @@ fn keys_kernel<F: Float>(
     for member in 0..group {
         let head = kv_head * group + member;
         let start = sequence * seq * stride + head * head_dim;
-        for tile in (CUBE_POS_X as usize)..((last + size - 1) / size) {
+        for tile in (CUBE_POS_X as usize)..((last - 1) / size + 1) {
             let first = tile * size;
             sync_cube();
             load(q, &mut queries, start, stride, first, seq, size, head_dim);
