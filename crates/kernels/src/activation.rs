@@ -16,6 +16,10 @@ pub fn swiglu<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
     if crate::cpu::is_cpu(&gate.device()) {
         return crate::cpu::swiglu(gate, up);
     }
+    #[cfg(feature = "gpu")]
+    if crate::gpu::is_gpu(&gate.device()) {
+        return crate::gpu::swiglu(gate, up);
+    }
     swiglu_plain(gate, up)
 }
 
@@ -29,6 +33,10 @@ pub fn relu_squared<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "native")]
     if crate::cpu::is_cpu(&x.device()) {
         return crate::cpu::relu_squared(x);
+    }
+    #[cfg(feature = "gpu")]
+    if crate::gpu::is_gpu(&x.device()) {
+        return crate::gpu::relu_squared(x);
     }
     relu_squared_plain(x)
 }

@@ -51,8 +51,18 @@ pub struct AdamwUpdate {
 /// Tensors are plain ones (no autodiff). The new states are in the order of the updates.
 pub fn adamw(updates: Vec<AdamwUpdate>, clip: Option<&Tensor<1>>) -> Vec<AdamwState> {
     #[cfg(feature = "native")]
-    if updates.iter().all(AdamwUpdate::is_cpu_f32) {
+    if updates
+        .iter()
+        .all(|update| update.tensors().into_iter().all(crate::cpu::is_cpu_f32))
+    {
         return crate::cpu::adamw(updates, clip);
+    }
+    #[cfg(feature = "gpu")]
+    if updates
+        .iter()
+        .all(|update| update.tensors().into_iter().all(crate::gpu::is_gpu_f32))
+    {
+        return crate::gpu::adamw(updates, clip);
     }
     adamw_plain(updates, clip)
 }
@@ -78,10 +88,8 @@ fn plain(step: AdamwStep, state: AdamwState, gradient: Tensor<2>) -> AdamwState 
 
 #[cfg(feature = "native")]
 impl AdamwUpdate {
-    fn is_cpu_f32(&self) -> bool {
+    fn tensors(&self) -> [&Tensor<2>; 4] {
         let state = &self.state;
         [&state.parameter, &state.mean, &state.square, &self.gradient]
-            .into_iter()
-            .all(crate::cpu::is_cpu_f32)
     }
 }

@@ -49,12 +49,15 @@ fn bias(seq: usize, window: usize, device: &Device) -> Tensor<5> {
 /// Whether there is a version for the device that needs no mask of the size of the scores.
 fn has_own(device: &Device) -> bool {
     #[cfg(feature = "native")]
-    return crate::cpu::is_cpu(device);
-    #[cfg(not(feature = "native"))]
-    {
-        let _ = device;
-        false
+    if crate::cpu::is_cpu(device) {
+        return true;
     }
+    #[cfg(feature = "gpu")]
+    if crate::gpu::is_gpu(device) {
+        return true;
+    }
+    let _ = device;
+    false
 }
 
 /// `softmax(cap(q k^T / sqrt(head_dim)) + mask) v`, query head `h` using key/value head
@@ -67,6 +70,10 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask)
     #[cfg(feature = "native")]
     if crate::cpu::is_cpu(&q.device()) {
         return crate::cpu::attention(q, k, v, mask.window, mask.softcap);
+    }
+    #[cfg(feature = "gpu")]
+    if crate::gpu::is_gpu(&q.device()) {
+        return crate::gpu::attention(q, k, v, mask.window, mask.softcap);
     }
     attention_plain(q, k, v, mask)
 }

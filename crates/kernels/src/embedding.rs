@@ -11,6 +11,10 @@ pub fn embedding(table: Tensor<2>, tokens: Tensor<1, Int>) -> Tensor<2> {
     if crate::cpu::is_cpu(&table.device()) {
         return crate::cpu::embedding(table, tokens);
     }
+    #[cfg(feature = "gpu")]
+    if crate::gpu::is_gpu(&table.device()) {
+        return crate::gpu::embedding(table, tokens);
+    }
     embedding_plain(table, tokens)
 }
 

@@ -47,8 +47,7 @@ pub fn logits(x: Tensor<2>, head: Head, terms: LossTerms) -> Tensor<2> {
 }
 
 /// Mean over all tokens of `-ln p(target)` in nats, with the terms asked for. A device's own version never holds
-/// the logits of more than a chunk of tokens. The
-/// CPU's computes in f32, so with `half` the reference runs there.
+/// the logits of more than a chunk of tokens. The CPU's computes in f32, so with `half` the reference runs there.
 ///
 /// # Shapes
 /// `x` is `[tokens, d_model]`, `targets` is `[tokens]`; the result is `[1]`.
@@ -56,6 +55,10 @@ pub fn head_loss(x: Tensor<2>, head: Head, targets: Tensor<1, Int>, terms: LossT
     #[cfg(feature = "native")]
     if terms.half.is_none() && crate::cpu::is_cpu(&x.device()) {
         return crate::cpu::head_loss(x, head, targets, terms);
+    }
+    #[cfg(feature = "gpu")]
+    if x.dtype() == burn::tensor::DType::F32 && crate::gpu::is_gpu(&x.device()) {
+        return crate::gpu::head_loss(x, head, targets, terms);
     }
     head_loss_plain(x, head, targets, terms)
 }

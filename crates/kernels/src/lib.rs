@@ -2,7 +2,8 @@
 //!
 //! Each is a plain function over Burn tensors, so that the model does not know which version runs.
 //! Every file has the slow reference, written as Burn tensor operations and differentiated by Burn; where the CPU
-//! has a version of its own, it is in `cpu/` under the same name, and the function chooses by the device.
+//! or a GPU has a version of its own, it is in `cpu/` or `gpu/` under the same name, and the function chooses by the
+//! device.
 //!
 //! Shapes in the docs use `batch`, `seq`, `heads` (query heads), `kv_heads`, `head_dim`, `d_model`.
 
@@ -13,6 +14,8 @@ mod attention;
 mod cpu;
 mod embedding;
 mod global_norm;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod head_loss;
 mod muon;
 mod orthogonalize;

@@ -45,6 +45,10 @@ pub fn qk_norm_rope(x: Tensor<4>, gain: Option<Tensor<2>>, table: &RopeTable, ep
     if crate::cpu::is_cpu(&x.device()) {
         return crate::cpu::qk_norm_rope(x, gain, table.cos.clone(), table.sin.clone(), eps);
     }
+    #[cfg(feature = "gpu")]
+    if crate::gpu::is_gpu(&x.device()) {
+        return crate::gpu::qk_norm_rope(x, gain, table.cos.clone(), table.sin.clone(), eps);
+    }
     qk_norm_rope_plain(x, gain, table, eps)
 }
 

@@ -11,6 +11,10 @@ pub fn rms_norm<const D: usize>(x: Tensor<D>, gain: Tensor<2>, eps: f64) -> Tens
     if crate::cpu::is_cpu(&x.device()) {
         return crate::cpu::rms_norm(x, gain, eps);
     }
+    #[cfg(feature = "gpu")]
+    if crate::gpu::is_gpu(&x.device()) {
+        return crate::gpu::rms_norm(x, gain, eps);
+    }
     rms_norm_plain(x, gain, eps)
 }
 
@@ -35,6 +39,10 @@ pub fn add_rms_norm<const D: usize>(
     #[cfg(feature = "native")]
     if crate::cpu::is_cpu(&x.device()) {
         return crate::cpu::add_rms_norm(x, delta, gain, eps);
+    }
+    #[cfg(feature = "gpu")]
+    if crate::gpu::is_gpu(&x.device()) {
+        return crate::gpu::add_rms_norm(x, delta, gain, eps);
     }
     add_rms_norm_plain(x, delta, gain, eps)
 }

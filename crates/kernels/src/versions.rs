@@ -80,24 +80,26 @@ impl Operations {
 }
 
 /// The version of every operation on `device`, so that a log can say it: `plain` is a composition of Burn's tensor
-/// operations, `cpu` is one pass of this crate's own. `half` is that of [`product`](crate::product).
+/// operations, `cpu` is one pass of this crate's own, `gpu` one CubeCL kernel or a few of them. `half` is that of
+/// [`product`](crate::product).
 pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> BTreeMap<String, String> {
-    #[cfg(feature = "native")]
-    let own = match kernels {
-        Kernels::Fused if crate::cpu::is_cpu(device) => "cpu",
-        Kernels::Fused | Kernels::Plain => "plain",
+    let own = own_version(device, kernels);
+    // What only the CPU has: on a GPU, Burn's products and reductions leave nothing to gain, and no host waits.
+    let on_cpu = if own == "cpu" { "cpu" } else { "plain" };
+    let head_loss = if own == "cpu" && half.is_some() {
+        "plain"
+    } else {
+        own
     };
-    #[cfg(not(feature = "native"))]
-    let (own, _) = ("plain", (device, kernels));
     [
         ("adamw", own),
         ("add_rms_norm", own),
         ("attention", own),
         ("embedding", own),
-        ("global_norm", own),
-        ("head_loss", if half.is_none() { own } else { "plain" }),
-        ("muon_momentum", own),
-        ("orthogonalize", own),
+        ("global_norm", on_cpu),
+        ("head_loss", head_loss),
+        ("muon_momentum", on_cpu),
+        ("orthogonalize", on_cpu),
         ("qk_norm_rope", own),
         ("relu_squared", own),
         ("rms_norm", own),
@@ -106,4 +108,20 @@ pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> 
     .into_iter()
     .map(|(name, version)| (name.to_owned(), version.to_owned()))
     .collect()
+}
+
+fn own_version(device: &Device, kernels: Kernels) -> &'static str {
+    if kernels == Kernels::Plain {
+        return "plain";
+    }
+    #[cfg(feature = "native")]
+    if crate::cpu::is_cpu(device) {
+        return "cpu";
+    }
+    #[cfg(feature = "gpu")]
+    if crate::gpu::is_gpu(device) {
+        return "gpu";
+    }
+    let _ = device;
+    "plain"
 }

@@ -1,0 +1,292 @@
+//! The kernels as operations on plain tensors, which Burn's fusion registers among its own.
+
+use burn::backend::fusion::custom::TensorSpec;
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, backend_extension};
+use burn::tensor::{DType, FloatDType, Shape};
+use burn_cubecl::CubeBackend;
+use burn_cubecl::tensor::CubeTensor;
+
+use super::attention::{self, Given, Scores};
+use super::qk_norm_rope::{self, Angles, Normed};
+use super::{activation, adamw, embedding, head_loss, rms_norm};
+use crate::adamw::AdamwStep;
+
+/// Forward passes give what their backward passes read besides the result. Shapes are those of the public functions.
+#[backend_extension(Cube, Fusion)]
+pub(crate) trait GpuKernels: Backend {
+    /// Also `1 / rms` of each row.
+    #[fusion(meta = |x, gain, _eps| (x.clone(), rows(x, gain)))]
+    fn rms_norm_forward(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        eps: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    /// The sum, its norm, and `1 / rms` of each row.
+    #[fusion(meta = |x, _delta, gain, _eps| (x.clone(), x.clone(), rows(x, gain)))]
+    fn add_rms_norm_forward(
+        x: FloatTensor<Self>,
+        delta: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        eps: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    #[fusion(meta = |x, gain, _upstream, _scales| (x.clone(), gain.clone()))]
+    fn rms_norm_backward(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+        scales: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    /// Also `1 / rms` of each head.
+    #[fusion(meta = |x, gain, _cos, _sin, _eps| (x.clone(), rows(x, gain)))]
+    fn qk_norm_rope_forward(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        eps: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    #[fusion(meta = |x, gain, _cos, _sin, _upstream, _scales| (x.clone(), gain.clone()))]
+    fn qk_norm_rope_backward(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+        scales: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    #[fusion(dtype = x, shape = x)]
+    fn rope_forward(
+        x: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+    #[fusion(dtype = upstream, shape = upstream)]
+    fn rope_backward(
+        upstream: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+    #[fusion(dtype = gate, shape = gate)]
+    fn swiglu_forward(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
+    #[fusion(meta = |gate, up, _upstream| (gate.clone(), up.clone()))]
+    fn swiglu_backward(
+        gate: FloatTensor<Self>,
+        up: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    #[fusion(dtype = x, shape = x)]
+    fn relu_squared_forward(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    #[fusion(dtype = x, shape = x)]
+    fn relu_squared_backward(x: FloatTensor<Self>, upstream: FloatTensor<Self>) -> FloatTensor<Self>;
+    #[fusion(meta = |upstream, _tokens, vocab| {
+        TensorSpec::new(Shape::from([*vocab, upstream.shape[1]]), upstream.dtype)
+    })]
+    fn embedding_backward(
+        upstream: FloatTensor<Self>,
+        tokens: IntTensor<Self>,
+        vocab: usize,
+    ) -> FloatTensor<Self>;
+    /// The loss of each row, and its gradient of the logits.
+    #[fusion(meta = |logits, targets, _softcap, _z_loss| {
+        (TensorSpec::new(targets.shape.clone(), DType::F32), logits.clone())
+    })]
+    fn cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        softcap: Option<f64>,
+        z_loss: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    /// Also `ln sum exp` of each query's scores.
+    #[fusion(meta = |q, _k, _v, _scores| (q.clone(), heads(q)))]
+    fn attention_forward(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        scores: Scores,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    #[fusion(meta = |q, k, v, _upstream, _log_sums, _means, _scores| (q.clone(), k.clone(), v.clone()))]
+    fn attention_backward(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+        log_sums: FloatTensor<Self>,
+        means: FloatTensor<Self>,
+        scores: Scores,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    /// The sum of `a * b` over the last of four dimensions.
+    #[fusion(meta = |a, _b| heads(a))]
+    fn row_products(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// The parameter, the mean and the mean of squares; `clip` is read where `clipped` says so.
+    #[fusion(meta = |parameter, mean, square, _gradient, _clip, _clipped, _step| {
+        (parameter.clone(), mean.clone(), square.clone())
+    })]
+    fn adamw_step(
+        parameter: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        square: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        clip: FloatTensor<Self>,
+        clipped: bool,
+        step: AdamwStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// One f32 for each row of the gain's length.
+fn rows(x: &TensorSpec, gain: &TensorSpec) -> TensorSpec {
+    let rows = x.shape.num_elements() / gain.shape[1];
+    TensorSpec::new(Shape::from([rows]), DType::F32)
+}
+
+/// One f32 for each head of each position.
+fn heads(q: &TensorSpec) -> TensorSpec {
+    TensorSpec::new(Shape::from([q.shape[0], q.shape[1], q.shape[2]]), DType::F32)
+}
+
+/// A gain's gradient, summed in f32, in the gain's own type.
+fn in_type(gradient: CubeTensor, dtype: DType) -> CubeTensor {
+    if dtype == DType::F32 {
+        gradient
+    } else {
+        CubeBackend::float_cast(gradient, FloatDType::from(dtype))
+    }
+}
+
+impl GpuKernels for CubeBackend {
+    fn rms_norm_forward(x: CubeTensor, gain: CubeTensor, eps: f32) -> (CubeTensor, CubeTensor) {
+        rms_norm::forward(x, gain, eps)
+    }
+
+    fn add_rms_norm_forward(
+        x: CubeTensor,
+        delta: CubeTensor,
+        gain: CubeTensor,
+        eps: f32,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        rms_norm::add_forward(x, delta, gain, eps)
+    }
+
+    fn rms_norm_backward(
+        x: CubeTensor,
+        gain: CubeTensor,
+        upstream: CubeTensor,
+        scales: CubeTensor,
+    ) -> (CubeTensor, CubeTensor) {
+        let dtype = gain.dtype;
+        let (dx, dgain) = rms_norm::backward(x, gain, upstream, scales);
+        (dx, in_type(dgain, dtype))
+    }
+
+    fn qk_norm_rope_forward(
+        x: CubeTensor,
+        gain: CubeTensor,
+        cos: CubeTensor,
+        sin: CubeTensor,
+        eps: f32,
+    ) -> (CubeTensor, CubeTensor) {
+        qk_norm_rope::forward(x, Some(gain), Angles { cos, sin }, eps)
+    }
+
+    fn qk_norm_rope_backward(
+        x: CubeTensor,
+        gain: CubeTensor,
+        cos: CubeTensor,
+        sin: CubeTensor,
+        upstream: CubeTensor,
+        scales: CubeTensor,
+    ) -> (CubeTensor, CubeTensor) {
+        let dtype = gain.dtype;
+        let normed = Normed {
+            x,
+            gain: gain.clone(),
+            scales,
+        };
+        let (dx, dgain) = qk_norm_rope::backward(upstream, Angles { cos, sin }, Some(normed));
+        // There is one, since there is a normalisation.
+        (dx, dgain.map_or(gain, |dgain| in_type(dgain, dtype)))
+    }
+
+    fn rope_forward(x: CubeTensor, cos: CubeTensor, sin: CubeTensor) -> CubeTensor {
+        qk_norm_rope::forward(x, None, Angles { cos, sin }, 0.0).0
+    }
+
+    fn rope_backward(upstream: CubeTensor, cos: CubeTensor, sin: CubeTensor) -> CubeTensor {
+        qk_norm_rope::backward(upstream, Angles { cos, sin }, None).0
+    }
+
+    fn swiglu_forward(gate: CubeTensor, up: CubeTensor) -> CubeTensor {
+        activation::swiglu(gate, up)
+    }
+
+    fn swiglu_backward(gate: CubeTensor, up: CubeTensor, upstream: CubeTensor) -> (CubeTensor, CubeTensor) {
+        activation::swiglu_backward(gate, up, upstream)
+    }
+
+    fn relu_squared_forward(x: CubeTensor) -> CubeTensor {
+        activation::relu_squared(x)
+    }
+
+    fn relu_squared_backward(x: CubeTensor, upstream: CubeTensor) -> CubeTensor {
+        activation::relu_squared_backward(x, upstream)
+    }
+
+    fn embedding_backward(upstream: CubeTensor, tokens: CubeTensor, vocab: usize) -> CubeTensor {
+        embedding::backward(upstream, tokens, vocab)
+    }
+
+    fn cross_entropy(
+        logits: CubeTensor,
+        targets: CubeTensor,
+        softcap: Option<f64>,
+        z_loss: f64,
+    ) -> (CubeTensor, CubeTensor) {
+        head_loss::cross_entropy(logits, targets, softcap, z_loss)
+    }
+
+    fn attention_forward(
+        q: CubeTensor,
+        k: CubeTensor,
+        v: CubeTensor,
+        scores: Scores,
+    ) -> (CubeTensor, CubeTensor) {
+        attention::forward(q, k, v, scores)
+    }
+
+    fn attention_backward(
+        q: CubeTensor,
+        k: CubeTensor,
+        v: CubeTensor,
+        upstream: CubeTensor,
+        log_sums: CubeTensor,
+        means: CubeTensor,
+        scores: Scores,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        let given = Given {
+            q,
+            k,
+            v,
+            upstream,
+            log_sums,
+            means,
+        };
+        attention::backward(given, scores)
+    }
+
+    fn row_products(a: CubeTensor, b: CubeTensor) -> CubeTensor {
+        attention::row_products(a, b)
+    }
+
+    fn adamw_step(
+        parameter: CubeTensor,
+        mean: CubeTensor,
+        square: CubeTensor,
+        gradient: CubeTensor,
+        clip: CubeTensor,
+        clipped: bool,
+        step: AdamwStep,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        adamw::adamw([parameter, mean, square], gradient, clip, clipped, step)
+    }
+}

@@ -1,0 +1,196 @@
+//! What every launch shares: tensors whose values lie row by row, grids, and the sum over a row.
+
+use burn::tensor::{DType, Shape};
+use burn_cubecl::CubeDevice;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::{empty_device_contiguous_dtype, zeros};
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+/// Cubes along one side of a grid at most: WebGPU's limit.
+const SIDE: usize = 65_535;
+
+/// Units of a cube in a pass without rows.
+pub(super) const UNITS: u32 = 256;
+
+/// The values row by row; a copy where the tensor was a view.
+pub(super) fn whole(tensor: CubeTensor) -> CubeTensor {
+    into_contiguous(tensor)
+}
+
+/// The same, and nobody else's: a kernel may write to it.
+pub(super) fn owned(tensor: CubeTensor) -> CubeTensor {
+    let tensor = into_contiguous(tensor);
+    if tensor.can_mut() {
+        return tensor;
+    }
+    let copy = tensor.copy();
+    drop(tensor);
+    into_contiguous(copy)
+}
+
+/// Not yet written, on the device of `like`.
+pub(super) fn empty<const D: usize>(like: &CubeTensor, shape: [usize; D], dtype: DType) -> CubeTensor {
+    empty_shape(like, Shape::from(shape), dtype)
+}
+
+/// Not yet written, of the shape and type of `like`.
+pub(super) fn empty_like(like: &CubeTensor) -> CubeTensor {
+    empty_shape(like, like.meta.shape().clone(), like.dtype)
+}
+
+fn empty_shape(like: &CubeTensor, shape: Shape, dtype: DType) -> CubeTensor {
+    empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape, dtype)
+}
+
+/// Zeros, on the device of `like`.
+pub(super) fn zeroed<const D: usize>(like: &CubeTensor, shape: [usize; D], dtype: DType) -> CubeTensor {
+    let device: CubeDevice = like.device.clone();
+    whole(zeros(device, Shape::from(shape), dtype))
+}
+
+/// A grid of so many cubes, and some that a kernel must ignore.
+pub(super) fn cubes(count: usize) -> CubeCount {
+    let x = count.clamp(1, SIDE);
+    CubeCount::Static(x as u32, count.div_ceil(x).max(1) as u32, 1)
+}
+
+/// A grid with one unit a value, in cubes of [`UNITS`].
+pub(super) fn flat(values: usize) -> (CubeCount, CubeDim) {
+    (cubes(values.div_ceil(UNITS as usize)), CubeDim::new_1d(UNITS))
+}
+
+/// How rows are shared out: `x` units a row and `y` rows a cube.
+pub(super) struct Rows {
+    pub count: CubeCount,
+    pub dim: CubeDim,
+    /// Units of a cube.
+    pub units: usize,
+}
+
+impl Rows {
+    pub(super) fn new(rows: usize, width: usize) -> Self {
+        let (lanes, at_once) = if width > 256 { (256, 1) } else { (32, 8) };
+        Self {
+            count: cubes(rows.div_ceil(at_once)),
+            dim: CubeDim::new_2d(lanes, at_once as u32),
+            units: lanes as usize * at_once,
+        }
+    }
+}
+
+/// The row of this unit in a grid of [`Rows`].
+#[cube]
+pub(super) fn row_of_unit() -> usize {
+    CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize
+}
+
+/// The sum of a value over the units of a row, in an order that depends on nothing else. Every unit of the cube must
+/// call it; `scratch` holds one value a unit.
+#[cube]
+pub(super) fn row_sum(value: f32, scratch: &mut Shared<[f32]>) -> f32 {
+    let unit = UNIT_POS as usize;
+    let lane = UNIT_POS_X;
+    scratch[unit] = value;
+    sync_cube();
+    let mut width = CUBE_DIM_X / 2u32;
+    while width > 0u32 {
+        if lane < width {
+            let other = scratch[unit + width as usize];
+            scratch[unit] += other;
+        }
+        sync_cube();
+        width /= 2u32;
+    }
+    let sum = scratch[unit - lane as usize];
+    sync_cube();
+    sum
+}
+
+/// As [`row_sum`], the largest.
+#[cube]
+pub(super) fn row_max(value: f32, scratch: &mut Shared<[f32]>) -> f32 {
+    let unit = UNIT_POS as usize;
+    let lane = UNIT_POS_X;
+    scratch[unit] = value;
+    sync_cube();
+    let mut width = CUBE_DIM_X / 2u32;
+    while width > 0u32 {
+        if lane < width {
+            let other = scratch[unit + width as usize];
+            let own = scratch[unit];
+            scratch[unit] = max(own, other);
+        }
+        sync_cube();
+        width /= 2u32;
+    }
+    let largest = scratch[unit - lane as usize];
+    sync_cube();
+    largest
+}
+
+/// `exp(x)` for `x <= 0`, 0 where a float has nothing smaller: shaders need not know what is beyond.
+#[cube]
+pub(super) fn exp_negative(x: f32) -> f32 {
+    let mut result = 0.0f32;
+    if x > -87.0f32 {
+        result = x.exp();
+    }
+    result
+}
+
+/// `tanh(x)` from an exponential that cannot overflow, which a shader's own may.
+#[cube]
+pub(super) fn tanh(x: f32) -> f32 {
+    let mut positive = x;
+    if x < 0.0f32 {
+        positive = 0.0f32 - x;
+    }
+    let e = exp_negative(0.0f32 - 2.0f32 * positive);
+    let mut result = (1.0f32 - e) / (1.0f32 + e);
+    // There the quotient loses the digits of a small x; the next term of the series is under 6e-8 of it.
+    if positive < 0.1f32 {
+        let square = positive * positive;
+        result = positive - positive * square * (0.33333334f32 - square * 0.13333334f32);
+    }
+    if x < 0.0f32 {
+        result = 0.0f32 - result;
+    }
+    result
+}
+
+#[cube(launch)]
+fn sum_parts_kernel(parts: &Tensor<f32>, sums: &mut Tensor<f32>, n: usize, count: usize) {
+    let column = ABSOLUTE_POS;
+    if column < n {
+        let mut sum = 0.0f32;
+        for part in 0..count {
+            sum += parts[part * n + column];
+        }
+        sums[column] = sum;
+    }
+}
+
+/// The sum of the rows of `[parts, n]`, one after the other, as `[1, n]`.
+pub(super) fn sum_parts(parts: CubeTensor) -> CubeTensor {
+    let [count, n] = [parts.meta.shape()[0], parts.meta.shape()[1]];
+    let sums = empty(&parts, [1, n], DType::F32);
+    let (grid, dim) = flat(n);
+    sum_parts_kernel::launch(
+        &sums.client,
+        grid,
+        dim,
+        parts.into_tensor_arg(),
+        sums.clone().into_tensor_arg(),
+        n,
+        count,
+    );
+    sums
+}
+
+/// How the rows of a sum over rows are shared out, so that its rounding depends on the shape alone: rows of a part,
+/// parts.
+pub(super) fn parts(rows: usize) -> (usize, usize) {
+    let chunk = rows.div_ceil(256).max(64);
+    (chunk, rows.div_ceil(chunk).max(1))
+}

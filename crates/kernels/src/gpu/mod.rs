@@ -1,0 +1,55 @@
+//! What runs on a GPU as one kernel where Burn's composition takes many: one CubeCL source each, for CUDA and for WGPU
+//! (Vulkan, Metal, the browser).
+//!
+//! There are two layers. [`GpuKernels`] launches kernels on plain tensors; Burn's fusion takes it as a custom operation.
+//! [`GpuOperations`] is what the public functions call: each is one node of Burn's autodiff with a backward of its own.
+//! Kernels add up in f32 whatever they read, sum in an order that depends on sizes alone, and use neither atomics nor
+//! subgroups, which some devices lack.
+
+/// Gives each parent of a node its gradient, where it wants one. A macro, since the type of a parent has no public name.
+macro_rules! register {
+    ($grads:expr, $parents:expr, $gradients:expr) => {
+        for (parent, gradient) in $parents.into_iter().zip($gradients) {
+            if let Some(parent) = parent {
+                $grads.register::<burn::backend::Cube>(parent.id, gradient);
+            }
+        }
+    };
+}
+
+mod activation;
+mod adamw;
+mod attention;
+mod embedding;
+mod head_loss;
+mod kernels;
+mod launch;
+mod operations;
+mod qk_norm_rope;
+mod rms_norm;
+
+use burn::backend::DispatchDevice;
+use burn::tensor::{DType, Device, Tensor};
+
+use kernels::GpuKernels;
+
+pub(crate) use operations::{
+    adamw, add_rms_norm, attention, embedding, head_loss, qk_norm_rope, relu_squared, rms_norm, swiglu,
+};
+
+/// Whether tensors of `device` lie in the memory of a device that CubeCL drives.
+pub(crate) fn is_gpu(device: &Device) -> bool {
+    fn cube(device: &DispatchDevice) -> bool {
+        match device {
+            DispatchDevice::Cube(_) => true,
+            DispatchDevice::Autodiff(device) => cube(&device.clone().inner()),
+            _ => false,
+        }
+    }
+    cube(device.as_dispatch())
+}
+
+/// Whether a tensor is a plain one (no autodiff) of such a device, in f32.
+pub(crate) fn is_gpu_f32<const D: usize>(tensor: &Tensor<D>) -> bool {
+    matches!(tensor.device().as_dispatch(), DispatchDevice::Cube(_)) && tensor.dtype() == DType::F32
+}

@@ -1,0 +1,276 @@
+//! The operations with their gradients, on tensors that are all on a GPU.
+
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Autodiff, Backend, Cube, Dispatch, backend_extension};
+use burn::tensor::{Int, Tensor};
+
+use super::GpuKernels;
+use super::attention::{self as attend, Scores};
+use super::{
+    activation, embedding as table_rows, head_loss as loss, qk_norm_rope as heads, rms_norm as norm,
+};
+use crate::adamw::{AdamwState, AdamwUpdate};
+use crate::{Head, LossTerms};
+
+/// The operations, on primitives of one backend. The functions of the same names at the crate's root say what each
+/// computes; numbers stand for the structs that they take.
+#[backend_extension(Cube, Autodiff)]
+pub(crate) trait GpuOperations: Backend {
+    fn attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        scores: Scores,
+    ) -> FloatTensor<Self>;
+    fn embedding(table: FloatTensor<Self>, tokens: IntTensor<Self>) -> FloatTensor<Self>;
+    /// `tied` says which of [`Head`]'s layouts `head` has.
+    fn head_loss(
+        x: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        tied: bool,
+        terms: LossTerms,
+    ) -> FloatTensor<Self>;
+    fn qk_norm_rope(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        eps: f32,
+    ) -> FloatTensor<Self>;
+    /// [`crate::qk_norm_rope`] without a gain.
+    fn rope(x: FloatTensor<Self>, cos: FloatTensor<Self>, sin: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn rms_norm(x: FloatTensor<Self>, gain: FloatTensor<Self>, eps: f32) -> FloatTensor<Self>;
+    fn add_rms_norm(
+        x: FloatTensor<Self>,
+        delta: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        eps: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    fn swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn relu_squared(x: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+impl GpuOperations for Cube {
+    fn attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        scores: Scores,
+    ) -> FloatTensor<Self> {
+        Self::attention_forward(q, k, v, scores).0
+    }
+
+    fn embedding(table: FloatTensor<Self>, tokens: IntTensor<Self>) -> FloatTensor<Self> {
+        Self::float_select(table, 0, tokens)
+    }
+
+    fn head_loss(
+        x: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        tied: bool,
+        terms: LossTerms,
+    ) -> FloatTensor<Self> {
+        loss::value(&x, &head, &targets, tied, terms)
+    }
+
+    fn qk_norm_rope(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        eps: f32,
+    ) -> FloatTensor<Self> {
+        Self::qk_norm_rope_forward(x, gain, cos, sin, eps).0
+    }
+
+    fn rope(x: FloatTensor<Self>, cos: FloatTensor<Self>, sin: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::rope_forward(x, cos, sin)
+    }
+
+    fn rms_norm(x: FloatTensor<Self>, gain: FloatTensor<Self>, eps: f32) -> FloatTensor<Self> {
+        Self::rms_norm_forward(x, gain, eps).0
+    }
+
+    fn add_rms_norm(
+        x: FloatTensor<Self>,
+        delta: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        eps: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (sum, normed, _) = Self::add_rms_norm_forward(x, delta, gain, eps);
+        (sum, normed)
+    }
+
+    fn swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::swiglu_forward(gate, up)
+    }
+
+    fn relu_squared(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::relu_squared_forward(x)
+    }
+}
+
+impl<C: CheckpointStrategy> GpuOperations for Autodiff<Cube, C> {
+    fn attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        scores: Scores,
+    ) -> FloatTensor<Self> {
+        attend::tracked::<C>(q, k, v, scores)
+    }
+
+    fn embedding(table: FloatTensor<Self>, tokens: IntTensor<Self>) -> FloatTensor<Self> {
+        table_rows::tracked::<C>(table, tokens)
+    }
+
+    fn head_loss(
+        x: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        tied: bool,
+        terms: LossTerms,
+    ) -> FloatTensor<Self> {
+        loss::tracked::<C>(x, head, &targets, tied, terms)
+    }
+
+    fn qk_norm_rope(
+        x: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        eps: f32,
+    ) -> FloatTensor<Self> {
+        heads::tracked::<C>(x, gain, cos, sin, eps)
+    }
+
+    fn rope(x: FloatTensor<Self>, cos: FloatTensor<Self>, sin: FloatTensor<Self>) -> FloatTensor<Self> {
+        heads::rope_tracked::<C>(x, cos, sin)
+    }
+
+    fn rms_norm(x: FloatTensor<Self>, gain: FloatTensor<Self>, eps: f32) -> FloatTensor<Self> {
+        norm::tracked::<C>(x, gain, eps)
+    }
+
+    fn add_rms_norm(
+        x: FloatTensor<Self>,
+        delta: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        eps: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        norm::add_tracked::<C>(x, delta, gain, eps)
+    }
+
+    fn swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self> {
+        activation::swiglu_tracked::<C>(gate, up)
+    }
+
+    fn relu_squared(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        activation::relu_squared_tracked::<C>(x)
+    }
+}
+
+pub(crate) fn attention(
+    q: Tensor<4>,
+    k: Tensor<4>,
+    v: Tensor<4>,
+    window: usize,
+    softcap: Option<f64>,
+) -> Tensor<4> {
+    let [q, k, v] = [q, k, v].map(Tensor::into_dispatch);
+    let softcap = softcap.map(|cap| cap as f32);
+    let scores = Scores { window, softcap };
+    Tensor::from_dispatch(<Dispatch as GpuOperations>::attention(q, k, v, scores))
+}
+
+pub(crate) fn embedding(table: Tensor<2>, tokens: Tensor<1, Int>) -> Tensor<2> {
+    let rows = <Dispatch as GpuOperations>::embedding(table.into_dispatch(), tokens.into_dispatch());
+    Tensor::from_dispatch(rows)
+}
+
+pub(crate) fn head_loss(x: Tensor<2>, head: Head, targets: Tensor<1, Int>, terms: LossTerms) -> Tensor<1> {
+    let (head, tied) = match head {
+        Head::Tied(table) => (table, true),
+        Head::Own(matrix) => (matrix, false),
+    };
+    let (x, head, targets) = (x.into_dispatch(), head.into_dispatch(), targets.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as GpuOperations>::head_loss(
+        x, head, targets, tied, terms,
+    ))
+}
+
+pub(crate) fn qk_norm_rope(
+    x: Tensor<4>,
+    gain: Option<Tensor<2>>,
+    cos: Tensor<4>,
+    sin: Tensor<4>,
+    eps: f64,
+) -> Tensor<4> {
+    let [x, cos, sin] = [x, cos, sin].map(Tensor::into_dispatch);
+    Tensor::from_dispatch(match gain {
+        Some(gain) => {
+            <Dispatch as GpuOperations>::qk_norm_rope(x, gain.into_dispatch(), cos, sin, eps as f32)
+        }
+        None => <Dispatch as GpuOperations>::rope(x, cos, sin),
+    })
+}
+
+pub(crate) fn rms_norm<const D: usize>(x: Tensor<D>, gain: Tensor<2>, eps: f64) -> Tensor<D> {
+    let normed = <Dispatch as GpuOperations>::rms_norm(x.into_dispatch(), gain.into_dispatch(), eps as f32);
+    Tensor::from_dispatch(normed)
+}
+
+pub(crate) fn add_rms_norm<const D: usize>(
+    x: Tensor<D>,
+    delta: Tensor<D>,
+    gain: Tensor<2>,
+    eps: f64,
+) -> [Tensor<D>; 2] {
+    let [x, delta] = [x, delta].map(Tensor::into_dispatch);
+    let (sum, normed) = <Dispatch as GpuOperations>::add_rms_norm(x, delta, gain.into_dispatch(), eps as f32);
+    [sum, normed].map(Tensor::from_dispatch)
+}
+
+pub(crate) fn swiglu<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
+    let [gate, up] = [gate, up].map(Tensor::into_dispatch);
+    Tensor::from_dispatch(<Dispatch as GpuOperations>::swiglu(gate, up))
+}
+
+pub(crate) fn relu_squared<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as GpuOperations>::relu_squared(x.into_dispatch()))
+}
+
+/// Tensors are on a GPU, and in f32. What nobody else holds is updated where it lies.
+pub(crate) fn adamw(updates: Vec<AdamwUpdate>, clip: Option<&Tensor<1>>) -> Vec<AdamwState> {
+    let update = |update: AdamwUpdate| {
+        let AdamwState {
+            parameter,
+            mean,
+            square,
+        } = update.state;
+        let [parameter, mean, square, gradient] =
+            [parameter, mean, square, update.gradient].map(Tensor::into_dispatch);
+        // What is not read still has to be something.
+        let factor = clip.map_or_else(|| gradient.clone(), |clip| clip.clone().into_dispatch());
+        let (parameter, mean, square) = <Dispatch as GpuKernels>::adamw_step(
+            parameter,
+            mean,
+            square,
+            gradient,
+            factor,
+            clip.is_some(),
+            update.step,
+        );
+        let [parameter, mean, square] = [parameter, mean, square].map(Tensor::from_dispatch);
+        AdamwState {
+            parameter,
+            mean,
+            square,
+        }
+    };
+    updates.into_iter().map(update).collect()
+}
