@@ -322,7 +322,7 @@ mod tests {
             ),
             (
                 "{\"query\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": -1}",
-                "gold",
+                "expected usize",
             ),
             ("{\"context\": \"a\", \"continuation\": \" \"}", "empty"),
             (
