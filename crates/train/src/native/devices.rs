@@ -6,7 +6,7 @@ use cubecl::config::cache::CacheConfig;
 use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use thiserror::Error;
 
-use crate::native::hardware::{host_memory_bytes, processor, return_large_buffers};
+use crate::native::hardware::{host_memory_bytes, processor};
 use crate::native::user_cache_dir;
 use crate::{Halves, Precision, Preset};
 
@@ -227,9 +227,6 @@ fn choose_among(
 
 fn start(info: DeviceInfo) -> OpenDevice {
     keep_what_is_tuned();
-    if info.kind == DeviceKind::Cpu {
-        return_large_buffers();
-    }
     let device = match (info.kind, &info.adapter) {
         (DeviceKind::Cuda, _) => Device::cuda(info.index),
         (DeviceKind::Wgpu, Some(adapter)) => Device::wgpu(adapter.clone()),

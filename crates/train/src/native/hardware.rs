@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use crate::Activations;
+
 /// Name of the processor and how many logical ones there are.
 pub fn processor() -> (String, u64) {
     let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
@@ -94,10 +96,14 @@ fn address_space_limit() -> Option<u64> {
     None
 }
 
-/// Has large buffers go back to the system when they are freed. By itself glibc begins to keep blocks of up to 32 MiB
-/// once one was freed, and a training step leaves half as much again in holes between them.
+/// Has large buffers go back to the system when they are freed, where the preset wants little memory rather than speed.
+/// By itself glibc begins to keep blocks of up to 32 MiB once one was freed, and a training step leaves half as much
+/// again in holes between them; but fresh pages for every buffer cost a quarter of the speed of the preset `nano`.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(crate) fn return_large_buffers() {
+pub(crate) fn return_large_buffers(activations: Activations) {
+    if activations == Activations::Keep {
+        return;
+    }
     const LARGE: libc::c_int = 8 << 20;
     // SAFETY: sets a number of the allocator.
     unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
@@ -105,7 +111,7 @@ pub(crate) fn return_large_buffers() {
 
 /// Other allocators do by themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(crate) fn return_large_buffers() {}
+pub(crate) fn return_large_buffers(_: Activations) {}
 
 /// The most memory that this process ever held, in bytes.
 #[cfg(unix)]
