@@ -84,7 +84,7 @@ impl Operations {
 /// [`product`](crate::product).
 pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> BTreeMap<String, String> {
     let own = own_version(device, kernels);
-    // What only the CPU has: on a GPU, Burn's products and reductions leave nothing to gain, and no host waits.
+    // What only the CPU has yet. On a GPU these are Burn's products and reductions, without a wait for the host.
     let on_cpu = if own == "cpu" { "cpu" } else { "plain" };
     let head_loss = if own == "cpu" && half.is_some() {
         "plain"

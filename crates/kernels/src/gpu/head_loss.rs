@@ -19,20 +19,11 @@ use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::GpuKernels;
-use super::launch::{UNITS, cubes, empty, empty_like, exp_negative, row_max, row_sum, tanh, whole};
+use super::launch::{UNITS, capped, cubes, empty, empty_like, exp_negative, row_max, row_sum, whole};
 use crate::LossTerms;
 
 /// Logits of a chunk at most: 128 MiB, what a browser lets a kernel see of one tensor.
 const LOGITS: usize = 32 << 20;
-
-#[cube]
-fn capped(logit: f32, cap: f32, #[comptime] caps: bool) -> f32 {
-    let mut result = logit;
-    if comptime![caps] {
-        result = cap * tanh(logit / cap);
-    }
-    result
-}
 
 /// One cube a row: its loss `ln sum exp - logit + z (ln sum exp)^2`, and the loss's gradient of the logits before the cap,
 /// `softmax (1 + 2 z ln sum exp) - one_hot`, times `1 - (logit / cap)^2` where there is a cap.

@@ -141,7 +141,7 @@ pub(super) fn exp_negative(x: f32) -> f32 {
 
 /// `tanh(x)` from an exponential that cannot overflow, which a shader's own may.
 #[cube]
-pub(super) fn tanh(x: f32) -> f32 {
+fn tanh(x: f32) -> f32 {
     let mut positive = x;
     if x < 0.0f32 {
         positive = 0.0f32 - x;
@@ -155,6 +155,16 @@ pub(super) fn tanh(x: f32) -> f32 {
     }
     if x < 0.0f32 {
         result = 0.0f32 - result;
+    }
+    result
+}
+
+/// `cap * tanh(x / cap)`, or `x` where nothing is capped.
+#[cube]
+pub(super) fn capped(x: f32, cap: f32, #[comptime] caps: bool) -> f32 {
+    let mut result = x;
+    if comptime![caps] {
+        result = cap * tanh(x / cap);
     }
     result
 }

@@ -1,0 +1,369 @@
+//! The gradients, from scores that are made again.
+// A kernel takes its tensors and sizes one by one, and its loops share their tiles.
+#![allow(clippy::too_many_arguments, clippy::too_many_lines)]
+
+use burn::backend::cubecl::dtype_to_storage_type;
+use burn::tensor::DType;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::ir::ElemType;
+use cubecl::prelude::*;
+
+use super::{LANES, Scores, Sizes, columns, dot, first_tile, load, seen, start_of};
+use crate::gpu::launch::{Rows, capped, empty, empty_like, exp_negative, row_of_unit, row_sum, whole};
+
+/// The sum of `a * b` over each row of `[rows, n]`.
+#[cube(launch)]
+fn row_products_kernel<F: Float>(
+    a: &Tensor<F>,
+    b: &Tensor<F>,
+    sums: &mut Tensor<f32>,
+    n: usize,
+    rows: usize,
+    #[comptime] units: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    let mut scratch = Shared::<[f32]>::new_slice(units);
+    let row = row_of_unit();
+    let mut sum = 0.0f32;
+    if row < rows {
+        let mut i = UNIT_POS_X as usize;
+        while i < n {
+            sum += f32::cast_from(a[row * n + i]) * f32::cast_from(b[row * n + i]);
+            i += CUBE_DIM_X as usize;
+        }
+    }
+    sum = row_sum(sum, &mut scratch);
+    if row < rows && UNIT_POS_X == 0 {
+        sums[row] = sum;
+    }
+}
+
+/// The gradient of a product of a query and a key: the share of the score times what its gradient exceeds the row's mean
+/// by, and on through cap and scale.
+#[cube]
+fn slope(share: f32, excess: f32, value: f32, scale: f32, cap: f32, #[comptime] caps: bool) -> f32 {
+    let mut result = share * excess * scale;
+    if comptime![caps] {
+        let part = value / cap;
+        result *= 1.0f32 - part * part;
+    }
+    result
+}
+
+#[cube(launch)]
+fn queries_kernel<F: Float>(
+    q: &Tensor<F>,
+    k: &Tensor<F>,
+    v: &Tensor<F>,
+    upstream: &Tensor<F>,
+    log_sums: &Tensor<f32>,
+    means: &Tensor<f32>,
+    dq: &mut Tensor<F>,
+    seq: usize,
+    heads: usize,
+    kv_heads: usize,
+    window: usize,
+    scale: f32,
+    cap: f32,
+    #[comptime] caps: bool,
+    #[comptime] size: usize,
+    #[comptime] head_dim: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    let width = comptime![columns(head_dim) + 1];
+    let each = comptime![columns(head_dim) / LANES];
+    let mut queries = Shared::<[f32]>::new_slice(comptime![size * width]);
+    let mut above = Shared::<[f32]>::new_slice(comptime![size * width]);
+    let mut keys = Shared::<[f32]>::new_slice(comptime![size * width]);
+    let mut values = Shared::<[f32]>::new_slice(comptime![size * width]);
+    let mut slopes = Shared::<[f32]>::new_slice(comptime![size * (size + 1)]);
+
+    let from = CUBE_POS_X as usize * size;
+    let head = CUBE_POS_Y as usize;
+    let sequence = CUBE_POS_Z as usize;
+    let stride = heads * head_dim;
+    let kv_stride = kv_heads * head_dim;
+    let start = start_of(sequence, head, seq, heads, head_dim);
+    let kv_start = start_of(sequence, head / (heads / kv_heads), seq, kv_heads, head_dim);
+    let row = UNIT_POS_Y as usize;
+    let lane = UNIT_POS_X as usize;
+    let query = from + row;
+    let mut last = from + size;
+    if last > seq {
+        last = seq;
+    }
+    let mut log_sum = 0.0f32;
+    let mut mean = 0.0f32;
+    if query < seq {
+        log_sum = log_sums[(sequence * seq + query) * heads + head];
+        mean = means[(sequence * seq + query) * heads + head];
+    }
+
+    let mut sums = Array::<f32>::new(each);
+    #[unroll]
+    for i in 0..each {
+        sums[i] = 0.0f32;
+    }
+    load(q, &mut queries, start, stride, from, seq, size, head_dim);
+    load(upstream, &mut above, start, stride, from, seq, size, head_dim);
+
+    for tile in first_tile(from, window, size)..((last - 1) / size + 1) {
+        let first = tile * size;
+        sync_cube();
+        load(k, &mut keys, kv_start, kv_stride, first, seq, size, head_dim);
+        load(v, &mut values, kv_start, kv_stride, first, seq, size, head_dim);
+        sync_cube();
+        let mut column = lane;
+        while column < size {
+            let mut result = 0.0f32;
+            if seen(query, first + column, seq, window) {
+                let product = dot(&queries, row, &keys, column, head_dim);
+                let value = capped(product * scale, cap, caps);
+                let excess = dot(&above, row, &values, column, head_dim) - mean;
+                result = slope(exp_negative(value - log_sum), excess, value, scale, cap, caps);
+            }
+            slopes[row * (size + 1) + column] = result;
+            column += LANES;
+        }
+        sync_cube();
+        for column in 0..size {
+            let slope = slopes[row * (size + 1) + column];
+            #[unroll]
+            for i in 0..each {
+                sums[i] += slope * keys[column * width + lane + i * LANES];
+            }
+        }
+    }
+    if query < seq {
+        #[unroll]
+        for i in 0..each {
+            let column = lane + i * LANES;
+            if column < head_dim {
+                dq[start + query * stride + column] = F::cast_from(sums[i]);
+            }
+        }
+    }
+}
+
+/// A cube has a tile of keys and goes through every query that sees one of them, of every head of the group.
+#[cube(launch)]
+fn keys_kernel<F: Float>(
+    q: &Tensor<F>,
+    k: &Tensor<F>,
+    v: &Tensor<F>,
+    upstream: &Tensor<F>,
+    log_sums: &Tensor<f32>,
+    means: &Tensor<f32>,
+    dk: &mut Tensor<F>,
+    dv: &mut Tensor<F>,
+    seq: usize,
+    heads: usize,
+    kv_heads: usize,
+    window: usize,
+    scale: f32,
+    cap: f32,
+    #[comptime] caps: bool,
+    #[comptime] size: usize,
+    #[comptime] head_dim: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    let width = comptime![columns(head_dim) + 1];
+    let each = comptime![columns(head_dim) / LANES];
+    let mut queries = Shared::<[f32]>::new_slice(comptime![size * width]);
+    let mut above = Shared::<[f32]>::new_slice(comptime![size * width]);
+    let mut keys = Shared::<[f32]>::new_slice(comptime![size * width]);
+    let mut values = Shared::<[f32]>::new_slice(comptime![size * width]);
+    let mut shares = Shared::<[f32]>::new_slice(comptime![size * (size + 1)]);
+    let mut slopes = Shared::<[f32]>::new_slice(comptime![size * (size + 1)]);
+
+    let from = CUBE_POS_X as usize * size;
+    let kv_head = CUBE_POS_Y as usize;
+    let sequence = CUBE_POS_Z as usize;
+    let stride = heads * head_dim;
+    let kv_stride = kv_heads * head_dim;
+    let kv_start = start_of(sequence, kv_head, seq, kv_heads, head_dim);
+    let group = heads / kv_heads;
+    let row = UNIT_POS_Y as usize;
+    let lane = UNIT_POS_X as usize;
+    let key = from + row;
+    // One past the last query that sees the last key.
+    let mut last = from + size - 1 + window;
+    if last > seq {
+        last = seq;
+    }
+
+    let mut dks = Array::<f32>::new(each);
+    let mut dvs = Array::<f32>::new(each);
+    #[unroll]
+    for i in 0..each {
+        dks[i] = 0.0f32;
+        dvs[i] = 0.0f32;
+    }
+    load(k, &mut keys, kv_start, kv_stride, from, seq, size, head_dim);
+    load(v, &mut values, kv_start, kv_stride, from, seq, size, head_dim);
+
+    for member in 0..group {
+        let head = kv_head * group + member;
+        let start = start_of(sequence, head, seq, heads, head_dim);
+        for tile in (CUBE_POS_X as usize)..((last - 1) / size + 1) {
+            let first = tile * size;
+            sync_cube();
+            load(q, &mut queries, start, stride, first, seq, size, head_dim);
+            load(upstream, &mut above, start, stride, first, seq, size, head_dim);
+            sync_cube();
+            let mut column = lane;
+            while column < size {
+                let query = first + column;
+                let mut share = 0.0f32;
+                let mut result = 0.0f32;
+                if seen(query, key, seq, window) {
+                    let at = (sequence * seq + query) * heads + head;
+                    let product = dot(&keys, row, &queries, column, head_dim);
+                    let value = capped(product * scale, cap, caps);
+                    share = exp_negative(value - log_sums[at]);
+                    let excess = dot(&values, row, &above, column, head_dim) - means[at];
+                    result = slope(share, excess, value, scale, cap, caps);
+                }
+                shares[row * (size + 1) + column] = share;
+                slopes[row * (size + 1) + column] = result;
+                column += LANES;
+            }
+            sync_cube();
+            for column in 0..size {
+                let share = shares[row * (size + 1) + column];
+                let slope = slopes[row * (size + 1) + column];
+                #[unroll]
+                for i in 0..each {
+                    dks[i] += slope * queries[column * width + lane + i * LANES];
+                    dvs[i] += share * above[column * width + lane + i * LANES];
+                }
+            }
+        }
+    }
+    if key < seq {
+        #[unroll]
+        for i in 0..each {
+            let column = lane + i * LANES;
+            if column < head_dim {
+                dk[kv_start + key * kv_stride + column] = F::cast_from(dks[i]);
+                dv[kv_start + key * kv_stride + column] = F::cast_from(dvs[i]);
+            }
+        }
+    }
+}
+
+/// The sum of `a * b` over the last dimension of `[batch, seq, heads, head_dim]`, in f32.
+pub(in crate::gpu) fn row_products(a: CubeTensor, b: CubeTensor) -> CubeTensor {
+    let (a, b) = (whole(a), whole(b));
+    let shape = a.meta.shape();
+    let (dims, n) = ([shape[0], shape[1], shape[2]], shape[3]);
+    let rows = dims.iter().product();
+    let (sums, dtype) = (empty(&a, dims, DType::F32), dtype_to_storage_type(a.dtype));
+    let grid = Rows::new(rows, n);
+    row_products_kernel::launch(
+        &sums.client,
+        grid.count,
+        grid.dim,
+        a.into_tensor_arg(),
+        b.into_tensor_arg(),
+        sums.clone().into_tensor_arg(),
+        n,
+        rows,
+        grid.units,
+        dtype,
+    );
+    sums
+}
+
+/// What the backward pass reads.
+pub(in crate::gpu) struct Given {
+    pub q: CubeTensor,
+    pub k: CubeTensor,
+    pub v: CubeTensor,
+    pub upstream: CubeTensor,
+    pub log_sums: CubeTensor,
+    /// Of each query, the sum of result times upstream gradient: the mean of its scores' gradients.
+    pub means: CubeTensor,
+}
+
+impl Given {
+    fn whole(self) -> Self {
+        Self {
+            q: whole(self.q),
+            k: whole(self.k),
+            v: whole(self.v),
+            upstream: whole(self.upstream),
+            log_sums: whole(self.log_sums),
+            means: whole(self.means),
+        }
+    }
+
+    fn dq(&self, sizes: &Sizes) -> CubeTensor {
+        let (dq, dtype) = (empty_like(&self.q), dtype_to_storage_type(self.q.dtype));
+        let tile = sizes.tile(&self.q, 4, 1);
+        let (grid, dim) = sizes.grid(tile, sizes.heads);
+        queries_kernel::launch(
+            &dq.client,
+            grid,
+            dim,
+            self.q.clone().into_tensor_arg(),
+            self.k.clone().into_tensor_arg(),
+            self.v.clone().into_tensor_arg(),
+            self.upstream.clone().into_tensor_arg(),
+            self.log_sums.clone().into_tensor_arg(),
+            self.means.clone().into_tensor_arg(),
+            dq.clone().into_tensor_arg(),
+            sizes.seq,
+            sizes.heads,
+            sizes.kv_heads,
+            sizes.window,
+            sizes.scale,
+            sizes.cap,
+            sizes.caps,
+            tile,
+            sizes.head_dim,
+            dtype,
+        );
+        dq
+    }
+
+    fn dk_dv(&self, sizes: &Sizes) -> (CubeTensor, CubeTensor) {
+        let (dk, dv) = (empty_like(&self.k), empty_like(&self.k));
+        let dtype = dtype_to_storage_type(self.q.dtype);
+        let tile = sizes.tile(&self.q, 4, 2);
+        let (grid, dim) = sizes.grid(tile, sizes.kv_heads);
+        keys_kernel::launch(
+            &dk.client,
+            grid,
+            dim,
+            self.q.clone().into_tensor_arg(),
+            self.k.clone().into_tensor_arg(),
+            self.v.clone().into_tensor_arg(),
+            self.upstream.clone().into_tensor_arg(),
+            self.log_sums.clone().into_tensor_arg(),
+            self.means.clone().into_tensor_arg(),
+            dk.clone().into_tensor_arg(),
+            dv.clone().into_tensor_arg(),
+            sizes.seq,
+            sizes.heads,
+            sizes.kv_heads,
+            sizes.window,
+            sizes.scale,
+            sizes.cap,
+            sizes.caps,
+            tile,
+            sizes.head_dim,
+            dtype,
+        );
+        (dk, dv)
+    }
+}
+
+/// The gradients of queries, keys and values.
+pub(in crate::gpu) fn backward(given: Given, scores: Scores) -> (CubeTensor, CubeTensor, CubeTensor) {
+    let given = given.whole();
+    let sizes = Sizes::of(&given.q, &given.k, scores);
+    let dq = given.dq(&sizes);
+    let (dk, dv) = given.dk_dv(&sizes);
+    (dq, dk, dv)
+}
