@@ -46,7 +46,7 @@ fn too_large_a_micro_batch_is_refused_before_it_is_tried() {
     let refused = finish(train(&out, &["train.micro_batch=10_000_000"])).expect_code(2);
     refused.expect_error(&[
         "train.micro_batch = 10000000 needs about",
-        "fits",
+        "should fit",
         "--set train.accumulation=",
     ]);
     assert!(!out.exists());

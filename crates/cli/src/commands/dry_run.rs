@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use blueberry_train::native::{MemoryPlan, OpenDevice};
-use blueberry_train::{Curriculum, Settings};
+use blueberry_train::{Activations, Curriculum, Settings};
 use serde_json::json;
 
 use crate::exit::Done;
@@ -86,6 +86,11 @@ impl Forecast {
             println!("  {part:<17} {:>10}", bytes(held));
         }
         println!("  {:<17} {:>10}", "total", bytes(self.memory.predicted.total()));
+        if settings.resolved.train.activations == Activations::Keep {
+            println!(
+                "  (an allocator's holes come on top: glibc's took up to as much again; recompute leaves none)"
+            );
+        }
         let of = |memory: Option<u64>| memory.map_or_else(|| "unknown".to_owned(), bytes);
         println!(
             "  {:<17} {:>10} of {}",

@@ -7,11 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use blueberry_rules::{Declared, config_sha256};
 use blueberry_runlog::{End, EndStatus};
-use blueberry_train::Settings;
 use blueberry_train::native::{
     Interrupt, LOG_FILE, Observer, Outcome, Plan, RunDir, RunDirError, RunError, Start, load_preset, open,
     read_log, resume, train,
 };
+use blueberry_train::{Memory, Settings};
 
 use crate::args::TrainArgs;
 use crate::commands::dry_run;
@@ -232,15 +232,7 @@ fn print_memory(summary: &BTreeMap<String, f64>) {
         return;
     };
     println!("  predicted         {predicted}, of which");
-    for part in [
-        "weights",
-        "gradients",
-        "optimizer",
-        "activations",
-        "temporaries",
-        "data",
-        "process",
-    ] {
+    for (part, _) in Memory::default().rows() {
         if let Some(held) = of(&format!("predicted_{part}_bytes")) {
             println!("    {part:<15} {held}");
         }

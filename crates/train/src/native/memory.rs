@@ -80,14 +80,14 @@ pub(crate) fn advice(preset: &Preset, place: Place, available: u64) -> String {
     if let Some(fit) = fitting_micro_batch(preset, place, available) {
         let accumulation = train.accumulation.saturating_mul(train.micro_batch.div_ceil(fit));
         return format!(
-            "micro_batch = {fit} fits: `--set train.micro_batch={fit} --set train.accumulation={accumulation}` keeps the tokens of a step"
+            "micro_batch = {fit} should fit: `--set train.micro_batch={fit} --set train.accumulation={accumulation}` keeps the tokens of a step"
         );
     }
     let mut recomputing = preset.clone();
     recomputing.train.activations = Activations::Recompute;
     match fitting_micro_batch(&recomputing, place, available) {
         Some(fit) => format!(
-            "not even micro_batch = 1 fits; with `--set train.activations=recompute`, micro_batch = {fit} does"
+            "not even micro_batch = 1 fits; with `--set train.activations=recompute`, micro_batch = {fit} should"
         ),
         None => {
             "not even micro_batch = 1 with train.activations = recompute fits: choose a smaller model or a shorter train.seq_len".to_owned()
@@ -117,7 +117,10 @@ mod tests {
         let all = predict_memory(&preset, CPU).expect("a curriculum").total();
         let text = advice(&preset, CPU, all / 2);
         let fit = fitting_micro_batch(&preset, CPU, all / 2).expect("some fit");
-        assert!(text.starts_with(&format!("micro_batch = {fit} fits")), "{text}");
+        assert!(
+            text.starts_with(&format!("micro_batch = {fit} should fit")),
+            "{text}"
+        );
         assert!(advice(&preset, CPU, 1 << 20).contains("smaller model"));
     }
 

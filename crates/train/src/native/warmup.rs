@@ -102,12 +102,15 @@ fn measured_advice(plan: &Plan, shape: StepShape) -> String {
     })
 }
 
-/// What fits by the formulas. They took this shape to fit, or nothing is known of the device: then less by half.
+/// What fits by the formulas, or half where they took this shape to fit or nothing is known of the device.
 fn predicted_advice(plan: &Plan, shape: StepShape) -> String {
     let preset = &plan.settings.resolved;
     match (plan.memory.available, place(preset, &plan.device)) {
         (Some(available), Ok(place)) if !plan.memory.fits() => advice(preset, place, available),
-        _ => advice_by(shape, |_| true),
+        _ => match shape.micro_batch / 2 {
+            0 => NOTHING_FITS.to_owned(),
+            half => format!("micro_batch = {half} may fit; {}", flags(shape, half)),
+        },
     }
 }
 
@@ -115,11 +118,18 @@ fn predicted_advice(plan: &Plan, shape: StepShape) -> String {
 fn advice_by(shape: StepShape, fits: impl Fn(usize) -> bool) -> String {
     let halves = std::iter::successors(Some(shape.micro_batch / 2), |&n| Some(n / 2));
     let Some(micro_batch) = halves.take_while(|&n| n > 0).find(|&n| fits(n)) else {
-        return "not even micro_batch = 1 fits: choose a smaller model or a shorter train.seq_len".to_owned();
+        return NOTHING_FITS.to_owned();
     };
+    format!("micro_batch = {micro_batch} fits; {}", flags(shape, micro_batch))
+}
+
+const NOTHING_FITS: &str = "not even micro_batch = 1 fits: choose a smaller model or a shorter train.seq_len";
+
+/// How to say it.
+fn flags(shape: StepShape, micro_batch: usize) -> String {
     let accumulation = shape.accumulation * shape.micro_batch.div_ceil(micro_batch);
     format!(
-        "micro_batch = {micro_batch} fits; `--set train.micro_batch={micro_batch} --set train.accumulation={accumulation}` keeps the tokens of a step"
+        "`--set train.micro_batch={micro_batch} --set train.accumulation={accumulation}` keeps the tokens of a step"
     )
 }
 
