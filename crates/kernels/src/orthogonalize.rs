@@ -1,6 +1,8 @@
 //! The nearest orthogonal matrix, by a polynomial iteration over a batch of matrices of one shape.
 
 use burn::tensor::Tensor;
+#[cfg(feature = "native")]
+use burn::tensor::{DType, FloatDType};
 use serde::{Deserialize, Serialize};
 
 /// Which iteration brings the singular values near 1.
@@ -53,11 +55,25 @@ pub fn orthogonalize(x: Tensor<3>, method: Orthogonalize) -> Tensor<3> {
     if crate::cpu::is_cpu_f32(&x) {
         return crate::cpu::orthogonalize(x, method);
     }
+    #[cfg(feature = "native")]
+    if let (DType::BF16, true) = (x.dtype(), crate::gpu::is_cuda(&x.device())) {
+        let half = |x: Tensor<3>| x.cast(FloatDType::BF16);
+        let product = |a, b| crate::gpu::half_product(half(a), half(b));
+        return half(iterate(x.cast(FloatDType::F32), method, product));
+    }
     orthogonalize_plain(x, method)
 }
 
 /// The reference of [`orthogonalize`].
 pub fn orthogonalize_plain(x: Tensor<3>, method: Orthogonalize) -> Tensor<3> {
+    iterate(x, method, Tensor::matmul)
+}
+
+fn iterate(
+    x: Tensor<3>,
+    method: Orthogonalize,
+    product: impl Fn(Tensor<3>, Tensor<3>) -> Tensor<3>,
+) -> Tensor<3> {
     let [_, rows, cols] = x.dims();
     let tall = rows > cols;
     // The wide form makes X X^T the smaller of the two products.
@@ -66,9 +82,9 @@ pub fn orthogonalize_plain(x: Tensor<3>, method: Orthogonalize) -> Tensor<3> {
     let norm = (x.clone() * x.clone()).sum_dim(1).sum_dim(2).sqrt();
     x = x / (norm * factor + epsilon);
     for &[a, b, c] in method.coefficients() {
-        let gram = x.clone().matmul(x.clone().swap_dims(1, 2));
-        let polynomial = gram.clone() * b + gram.clone().matmul(gram) * c;
-        x = x.clone() * a + polynomial.matmul(x);
+        let gram = product(x.clone(), x.clone().swap_dims(1, 2));
+        let polynomial = gram.clone() * b + product(gram.clone(), gram) * c;
+        x = x.clone() * a + product(polynomial, x);
     }
     if tall { x.swap_dims(1, 2) } else { x }
 }

@@ -8,6 +8,15 @@ use burn::tensor::{FloatDType, Tensor};
 /// # Shapes
 /// `x` is `[rows, in]`, `w` is `[in, out]`; the result is `[rows, out]`.
 pub fn product(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>) -> Tensor<2> {
+    #[cfg(feature = "native")]
+    if let Some(half) = half.filter(|_| crate::gpu::is_cuda(&x.device())) {
+        return crate::gpu::product(x, w, half);
+    }
+    product_plain(x, w, half)
+}
+
+/// The reference of [`product`].
+pub fn product_plain(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>) -> Tensor<2> {
     match half {
         None => x.matmul(w),
         Some(half) => x.cast(half).matmul(w.cast(half)).cast(FloatDType::F32),

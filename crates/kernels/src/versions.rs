@@ -110,6 +110,17 @@ pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> 
     .collect()
 }
 
+/// Whether `device` may round the factors of an f32 product to TF32, as CubeCL's products on CUDA do where they are faster
+/// so.
+pub fn may_round_products(device: &Device) -> bool {
+    #[cfg(feature = "native")]
+    if crate::gpu::is_cuda(device) {
+        return true;
+    }
+    let _ = device;
+    false
+}
+
 fn own_version(device: &Device, kernels: Kernels) -> &'static str {
     if kernels == Kernels::Plain {
         return "plain";

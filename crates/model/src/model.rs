@@ -70,10 +70,12 @@ impl Model {
         Self { operations, ..self }
     }
 
-    /// The same model with its large products (projections, feed-forward, head) in `half`, see [`product`].
+    /// The same model with its large products (projections, feed-forward, head) in `half`, see [`product`], and attention
+    /// too on a GPU, see [`AttentionMask::with_half`].
     #[must_use]
     pub fn with_half(self, half: Option<FloatDType>) -> Self {
-        Self { half, ..self }
+        let masks = self.masks.into_iter().map(|mask| mask.with_half(half)).collect();
+        Self { half, masks, ..self }
     }
 
     /// The logits of the next token at every position.

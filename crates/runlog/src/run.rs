@@ -146,6 +146,9 @@ pub struct DeviceCheck {
     /// How far it differs, relative.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "float::option")]
     pub worst_error: Option<f64>,
+    /// The largest that is believed.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "float::option")]
+    pub allowed_error: Option<f64>,
     /// Whether the verdict is an earlier one for the same device and source.
     pub cached: bool,
     /// Fields that this build does not know.

@@ -89,13 +89,13 @@ pub struct TrainSettings {
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// f32.
-    #[default]
     F32,
     /// bf16.
     Bf16,
     /// f16, whose small range loses small gradients: there is no loss scaling.
     F16,
     /// bf16 where the device multiplies it faster than f32, else f32.
+    #[default]
     Auto,
 }
 

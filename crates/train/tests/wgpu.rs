@@ -55,7 +55,7 @@ fn wgpu_computes_what_the_cpu_computes() {
     let device = wgpu().device;
     let cpu = Device::flex();
 
-    let report = pollster::block_on(check_device(&device, &cpu, Kernels::Fused)).expect("computes");
+    let report = pollster::block_on(check_device(&device, &cpu, Kernels::Fused, None)).expect("computes");
     println!("device check: {report:?}");
     assert!(report.passed(), "{report:?}");
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use blueberry_train::native::{DeviceInfo, OpenDevice, discover, open, open_cpu};
-use blueberry_train::{CheckReport, Kernels, TOLERANCE, check_device, versions};
+use blueberry_train::{CheckReport, Kernels, check_device, versions};
 use serde_json::{Value, json};
 
 use crate::args::DevicesArgs;
@@ -74,7 +74,7 @@ impl Computes {
 fn check(device: &OpenDevice) -> Result<CheckReport> {
     eprintln!("  checking {} ..", device.info.id);
     let cpu = open_cpu().device;
-    let report = check_device(&device.device, &cpu, Kernels::Fused);
+    let report = check_device(&device.device, &cpu, Kernels::Fused, device.half);
     Ok(pollster::block_on(report)?)
 }
 
@@ -105,11 +105,12 @@ fn print_info(info: &DeviceInfo, computes: Option<&Computes>) {
 fn print_check(result: &Result<CheckReport>) {
     match result {
         Ok(report) => println!(
-            "         {}: {} values compared, the largest error is {:.1e} of its norm in the {} (allowed {TOLERANCE:.0e})",
+            "         {}: {} values compared, the largest error is {:.1e} of its norm in the {} (allowed {:.0e})",
             if report.passed() { "passed" } else { "FAILED" },
             report.compared,
             report.worst.error,
-            report.worst.what
+            report.worst.what,
+            report.worst.allowed
         ),
         Err(error) => println!("         FAILED: {error:#}"),
     }
@@ -133,6 +134,7 @@ fn describe(info: &DeviceInfo, computes: Option<&Computes>, check: Option<&Resul
                 "compared": report.compared,
                 "worst": report.worst.what,
                 "error": report.worst.error.min(f64::MAX),
+                "allowed": report.worst.allowed,
             }),
             Err(error) => json!({"passed": false, "failure": format!("{error:#}")}),
         }),

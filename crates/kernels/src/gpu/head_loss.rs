@@ -126,6 +126,9 @@ fn product(a: FloatTensor<Cube>, b: FloatTensor<Cube>, half: Option<FloatDType>)
         None => Cube::float_matmul(a, b),
         Some(half) => {
             let [a, b] = [a, b].map(|x| Cube::float_cast(x, half));
+            if half == FloatDType::BF16 {
+                return Cube::half_product(a, b);
+            }
             Cube::float_cast(Cube::float_matmul(a, b), FloatDType::F32)
         }
     }

@@ -9,6 +9,7 @@ use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::attention::{self, Given, Scores};
+use super::product;
 use super::qk_norm_rope::{self, Angles, Normed};
 use super::{activation, adamw, embedding, head_loss, rms_norm};
 use crate::adamw::AdamwStep;
@@ -119,6 +120,9 @@ pub(crate) trait GpuKernels: Backend {
     /// The sum of `a * b` over the last of four dimensions.
     #[fusion(meta = |a, _b| heads(a))]
     fn row_products(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// The product of two tensors of one 16-bit float, in f32.
+    #[fusion(meta = |a, b| product_of(a, b))]
+    fn half_product(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
     /// The parameter, the mean and the mean of squares; `clip` is read where `clipped` says so.
     #[fusion(meta = |parameter, mean, square, _gradient, _clip, _clipped, _step| {
         (parameter.clone(), mean.clone(), square.clone())
@@ -143,6 +147,14 @@ fn rows(x: &TensorSpec, gain: &TensorSpec) -> TensorSpec {
 /// One f32 for each head of each position.
 fn heads(q: &TensorSpec) -> TensorSpec {
     TensorSpec::new(Shape::from([q.shape[0], q.shape[1], q.shape[2]]), DType::F32)
+}
+
+/// Of two matrices, or as many of each.
+fn product_of(a: &TensorSpec, b: &TensorSpec) -> TensorSpec {
+    let mut shape = a.shape.clone();
+    let last = shape.rank() - 1;
+    shape[last] = b.shape[last];
+    TensorSpec::new(shape, DType::F32)
 }
 
 /// A gain's gradient, summed in f32, in the gain's own type.
@@ -276,6 +288,10 @@ impl GpuKernels for CubeBackend {
 
     fn row_products(a: CubeTensor, b: CubeTensor) -> CubeTensor {
         attention::row_products(a, b)
+    }
+
+    fn half_product(a: CubeTensor, b: CubeTensor) -> CubeTensor {
+        product::product(a, b)
     }
 
     fn adamw_step(

@@ -25,17 +25,21 @@ mod head_loss;
 mod kernels;
 mod launch;
 mod operations;
+mod product;
 mod qk_norm_rope;
 mod rms_norm;
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device, Tensor};
 
+#[cfg(feature = "native")]
+use burn_cubecl::CubeDevice;
 use kernels::GpuKernels;
 
 pub(crate) use operations::{
     adamw, add_rms_norm, attention, embedding, head_loss, qk_norm_rope, relu_squared, rms_norm, swiglu,
 };
+pub(crate) use operations::{half_product, product};
 
 /// Whether tensors of `device` lie in the memory of a device that CubeCL drives.
 pub(crate) fn is_gpu(device: &Device) -> bool {
@@ -47,6 +51,15 @@ pub(crate) fn is_gpu(device: &Device) -> bool {
         }
     }
     cube(device.as_dispatch())
+}
+
+/// Whether it is CUDA that drives `device`.
+#[cfg(feature = "native")]
+pub(crate) fn is_cuda(device: &Device) -> bool {
+    matches!(
+        device.clone().without_autodiff().as_dispatch(),
+        DispatchDevice::Cube(CubeDevice::Cuda(_))
+    )
 }
 
 /// Whether a tensor is a plain one (no autodiff) of such a device, in f32.

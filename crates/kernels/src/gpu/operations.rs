@@ -4,10 +4,12 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Cube, Dispatch, backend_extension};
+use burn::tensor::FloatDType;
 use burn::tensor::{Int, Tensor};
 
 use super::GpuKernels;
 use super::attention::{self as attend, Scores};
+use super::product as products;
 use super::{
     activation, embedding as table_rows, head_loss as loss, qk_norm_rope as heads, rms_norm as norm,
 };
@@ -51,6 +53,8 @@ pub(crate) trait GpuOperations: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
     fn swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
     fn relu_squared(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// `x` and `w` are f32, rounded to `half`.
+    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>, half: FloatDType) -> FloatTensor<Self>;
 }
 
 impl GpuOperations for Cube {
@@ -112,6 +116,11 @@ impl GpuOperations for Cube {
     fn relu_squared(x: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::relu_squared_forward(x)
     }
+
+    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>, half: FloatDType) -> FloatTensor<Self> {
+        let [x, w] = [x, w].map(|tensor| Self::float_cast(tensor, half));
+        Self::half_product(x, w)
+    }
 }
 
 impl<C: CheckpointStrategy> GpuOperations for Autodiff<Cube, C> {
@@ -171,6 +180,10 @@ impl<C: CheckpointStrategy> GpuOperations for Autodiff<Cube, C> {
 
     fn relu_squared(x: FloatTensor<Self>) -> FloatTensor<Self> {
         activation::relu_squared_tracked::<C>(x)
+    }
+
+    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>, half: FloatDType) -> FloatTensor<Self> {
+        products::tracked::<C>(x, w, half)
     }
 }
 
@@ -242,6 +255,18 @@ pub(crate) fn swiglu<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D
 
 pub(crate) fn relu_squared<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     Tensor::from_dispatch(<Dispatch as GpuOperations>::relu_squared(x.into_dispatch()))
+}
+
+/// Tensors are on a device that CUDA drives, and in f32.
+pub(crate) fn product(x: Tensor<2>, w: Tensor<2>, half: FloatDType) -> Tensor<2> {
+    let (x, w) = (x.into_dispatch(), w.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as GpuOperations>::product(x, w, half))
+}
+
+/// Tensors are plain ones of one 16-bit float on a device that CUDA drives; the result is f32.
+pub(crate) fn half_product(a: Tensor<3>, b: Tensor<3>) -> Tensor<3> {
+    let (a, b) = (a.into_dispatch(), b.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as GpuKernels>::half_product(a, b))
 }
 
 /// Tensors are on a GPU, and in f32. What nobody else holds is updated where it lies.

@@ -296,6 +296,7 @@ fn run(seed: u64) -> Run {
             status: CheckStatus::Passed,
             worst_parameter: Some("layers.0.q".into()),
             worst_error: Some(1e-6),
+            allowed_error: None,
             cached: false,
             extra: Extra::new(),
         },

@@ -42,6 +42,7 @@ pub fn run() -> Run {
             status: CheckStatus::Passed,
             worst_parameter: Some("blocks.0.attention.query".into()),
             worst_error: Some(1.5e-7),
+            allowed_error: None,
             cached: false,
             extra: Extra::new(),
         },

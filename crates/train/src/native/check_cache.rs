@@ -21,6 +21,7 @@ struct Entry {
     passed: bool,
     worst_parameter: String,
     worst_error: f64,
+    allowed_error: f64,
 }
 
 /// Where this program may keep what it can make again.
@@ -48,7 +49,7 @@ pub fn checked(
         return Ok(entry.verdict(true));
     }
     before_check(&open.info);
-    let report = pollster::block_on(check_device(&open.device, &open_cpu().device, kernels))?;
+    let report = pollster::block_on(check_device(&open.device, &open_cpu().device, kernels, open.half))?;
     let entry = Entry::new(&open.info, &report);
     let verdict = entry.verdict(false);
     entries.insert(key, entry);
@@ -65,6 +66,7 @@ impl Entry {
             worst_parameter: report.worst.what.clone(),
             // JSON has no infinity.
             worst_error: report.worst.error.min(f64::MAX),
+            allowed_error: report.worst.allowed,
         }
     }
 
@@ -77,6 +79,7 @@ impl Entry {
             },
             worst_parameter: Some(self.worst_parameter.clone()),
             worst_error: Some(self.worst_error),
+            allowed_error: Some(self.allowed_error),
             cached,
             extra: Default::default(),
         }

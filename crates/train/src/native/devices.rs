@@ -245,6 +245,7 @@ fn start(info: DeviceInfo) -> OpenDevice {
 /// starts warm. Its own choice is the build folder of whatever project the program is started in.
 fn keep_what_is_tuned() {
     let mut config = CubeClRuntimeConfig::default().override_from_env();
+    config.compilation.cache = true;
     config.environment.path = CacheConfig::Directory(user_cache_dir().join("tuned"));
     // Refused where a device was opened before, which has set it already.
     CubeClRuntimeConfig::try_set(config);

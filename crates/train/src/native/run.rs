@@ -20,7 +20,7 @@ use crate::native::warmup::{attempt, explain, warm_up};
 use crate::native::{
     Interrupt, Observer, Phase, Plan, RunDir, RunError, checked, source_tree, user_cache_dir,
 };
-use crate::{Batch, Clock, StepError, StepShape, TOLERANCE, Trainer, sample};
+use crate::{Batch, Clock, StepError, StepShape, Trainer, sample};
 
 /// Where and for whom a run is.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ fn check(plan: &Plan, observer: &mut dyn Observer) -> Result<DeviceCheck, RunErr
         name: info.name.clone(),
         what,
         error,
-        allowed: TOLERANCE,
+        allowed: check.allowed_error.unwrap_or_default(),
     })
 }
 

@@ -8,7 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-use super::{LANES, Scores, Sizes, columns, dot, first_tile, load, seen, start_of};
+use super::{LANES, Scores, Sizes, columns, dot, first_tile, load, seen, start_of, tensor_cores};
 use crate::gpu::launch::{Rows, capped, empty, empty_like, exp_negative, row_of_unit, row_sum, whole};
 
 /// The sum of `a * b` over each row of `[rows, n]`.
@@ -41,7 +41,14 @@ fn row_products_kernel<F: Float>(
 /// The gradient of a product of a query and a key: the share of the score times what its gradient exceeds the row's mean
 /// by, and on through cap and scale.
 #[cube]
-fn slope(share: f32, excess: f32, value: f32, scale: f32, cap: f32, #[comptime] caps: bool) -> f32 {
+pub(super) fn slope(
+    share: f32,
+    excess: f32,
+    value: f32,
+    scale: f32,
+    cap: f32,
+    #[comptime] caps: bool,
+) -> f32 {
     let mut result = share * excess * scale;
     if comptime![caps] {
         let part = value / cap;
@@ -363,6 +370,9 @@ impl Given {
 pub(in crate::gpu) fn backward(given: Given, scores: Scores) -> (CubeTensor, CubeTensor, CubeTensor) {
     let given = given.whole();
     let sizes = Sizes::of(&given.q, &given.k, scores);
+    if tensor_cores::fits(&given.q) {
+        return tensor_cores::backward(given, &sizes);
+    }
     let dq = given.dq(&sizes);
     let (dk, dv) = given.dk_dv(&sizes);
     (dq, dk, dv)

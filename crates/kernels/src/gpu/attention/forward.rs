@@ -8,7 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-use super::{LANES, Scores, Sizes, columns, dot, first_tile, load, seen, start_of};
+use super::{LANES, Scores, Sizes, columns, dot, first_tile, load, seen, start_of, tensor_cores};
 use crate::gpu::launch::{capped, empty, empty_like, exp_negative, whole};
 
 #[cube(launch)]
@@ -132,6 +132,9 @@ pub(in crate::gpu) fn forward(
 ) -> (CubeTensor, CubeTensor) {
     let (q, k, v) = (whole(q), whole(k), whole(v));
     let sizes = Sizes::of(&q, &k, scores);
+    if tensor_cores::fits(&q) {
+        return tensor_cores::forward(q, k, v, &sizes);
+    }
     let (out, dtype) = (empty_like(&q), dtype_to_storage_type(q.dtype));
     let log_sums = empty(&q, [sizes.batch, sizes.seq, sizes.heads], DType::F32);
     let tile = sizes.tile(&q, 2, 1);

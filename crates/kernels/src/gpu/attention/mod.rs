@@ -18,6 +18,7 @@ use super::GpuKernels;
 
 mod backward;
 mod forward;
+mod tensor_cores;
 
 pub(super) use backward::{Given, backward, row_products};
 pub(super) use forward::forward;
@@ -142,6 +143,15 @@ impl Sizes {
         (
             CubeCount::Static(tiles, heads as u32, self.batch as u32),
             CubeDim::new_2d(LANES as u32, tile as u32),
+        )
+    }
+
+    /// The grid of the kernels of [`tensor_cores`].
+    fn grid_of_planes(&self, heads: usize) -> (CubeCount, CubeDim) {
+        let tiles = self.seq.div_ceil(tensor_cores::TILE) as u32;
+        (
+            CubeCount::Static(tiles, heads as u32, self.batch as u32),
+            CubeDim::new_2d(tensor_cores::PLANE, tensor_cores::PLANES as u32),
         )
     }
 }

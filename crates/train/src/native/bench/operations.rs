@@ -176,7 +176,9 @@ impl<'a> Bench<'a> {
         } = self.shape;
         let heads = |n| self.leaf([micro_batch, seq_len, n, m.head_dim]);
         let (q, k, v) = (heads(m.n_heads), heads(m.n_kv_heads), heads(m.n_kv_heads));
-        let mask = AttentionMask::new(seq_len, None, self.device).with_softcap(m.attention_softcap);
+        let mask = AttentionMask::new(seq_len, None, self.device)
+            .with_softcap(m.attention_softcap)
+            .with_half(self.half);
         let attention = self.operations.attention;
         let run = move || differentiate(attention(q.clone(), k.clone(), v.clone(), &mask));
         let (own, shared) = (m.n_heads * m.head_dim, m.n_kv_heads * m.head_dim);
