@@ -1,6 +1,6 @@
 //! Causal attention with grouped queries, an optional sliding window and an optional soft-cap.
 
-use burn::tensor::{Device, FloatDType, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use crate::soft_cap;
 
@@ -18,8 +18,6 @@ pub struct AttentionMask {
     bias: Option<Tensor<5>>,
     /// Caps the scores before the mask.
     softcap: Option<f64>,
-    /// What a GPU rounds queries, keys, values and their gradients to.
-    half: Option<FloatDType>,
 }
 
 impl AttentionMask {
@@ -31,7 +29,6 @@ impl AttentionMask {
             window,
             bias,
             softcap: None,
-            half: None,
         }
     }
 
@@ -39,14 +36,6 @@ impl AttentionMask {
     #[must_use]
     pub fn with_softcap(self, softcap: Option<f64>) -> Self {
         Self { softcap, ..self }
-    }
-
-    /// The same with products in `half` on a GPU, where that is bf16: gradients of f16 would vanish, as they are those of
-    /// a mean over all tokens. The result is f32 all the same.
-    #[must_use]
-    pub fn with_half(self, half: Option<FloatDType>) -> Self {
-        let half = half.filter(|&half| half == FloatDType::BF16);
-        Self { half, ..self }
     }
 }
 
@@ -84,11 +73,7 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask)
     }
     #[cfg(feature = "gpu")]
     if crate::gpu::is_gpu(&q.device()) {
-        let run = |[q, k, v]: [Tensor<4>; 3]| crate::gpu::attention(q, k, v, mask.window, mask.softcap);
-        return match mask.half {
-            Some(half) => run([q, k, v].map(|x| x.cast(half))).cast(FloatDType::F32),
-            None => run([q, k, v]),
-        };
+        return crate::gpu::attention(q, k, v, mask.window, mask.softcap);
     }
     attention_plain(q, k, v, mask)
 }

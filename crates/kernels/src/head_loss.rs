@@ -2,7 +2,7 @@
 
 use burn::tensor::{FloatDType, Int, Tensor, activation};
 
-use crate::product;
+use crate::product_plain;
 
 /// The matrix that turns the last hidden state into logits.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct LossTerms {
     /// Adds `z_loss * (ln sum exp logits)^2`, which keeps logits from drifting (Chowdhery et al., "PaLM", 2022,
     /// section 5); 0 adds nothing.
     pub z_loss: f64,
-    /// The 16-bit float of the product, see [`product`].
+    /// The 16-bit float of the product, see [`product`](crate::product).
     pub half: Option<FloatDType>,
 }
 
@@ -39,7 +39,7 @@ pub fn logits(x: Tensor<2>, head: Head, terms: LossTerms) -> Tensor<2> {
         Head::Tied(table) => table.transpose(),
         Head::Own(matrix) => matrix,
     };
-    let logits = product(x, matrix, terms.half);
+    let logits = product_plain(x, matrix, terms.half);
     match terms.softcap {
         Some(cap) => soft_cap(logits, cap),
         None => logits,

@@ -32,7 +32,7 @@ pub use global_norm::{clip_factor, squared_norms, squared_norms_plain};
 pub use head_loss::{Head, LossTerms, head_loss, head_loss_plain, logits, soft_cap};
 pub use muon::{MuonIteration, MuonState, MuonStep, MuonUpdate, muon, muon_plain};
 pub use orthogonalize::{Orthogonalize, orthogonalize, orthogonalize_plain};
-pub use product::{product, product_plain};
+pub use product::{activations_in, product, product_plain};
 pub use qk_norm_rope::{RopeTable, qk_norm_rope, qk_norm_rope_plain};
 pub use rms_norm::{add_rms_norm, add_rms_norm_plain, rms_norm, rms_norm_plain};
 pub use versions::{Kernels, Operations, may_round_products, versions};

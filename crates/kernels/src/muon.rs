@@ -3,7 +3,7 @@
 use burn::tensor::{FloatDType, Tensor};
 
 use crate::global_norm::clipped;
-use crate::orthogonalize::{Orthogonalize, orthogonalize_plain};
+use crate::orthogonalize::{Orthogonalize, orthogonalize, orthogonalize_plain};
 
 /// Values in one batch of matrices; bounds the memory of the stacked copy (128 MiB in f32).
 const BATCH_VALUES: usize = 1 << 25;
@@ -58,7 +58,7 @@ pub fn muon(updates: Vec<MuonUpdate>, clip: Option<&Tensor<1>>, iteration: MuonI
     if iteration.half.is_none() && updates.iter().all(MuonUpdate::is_cpu_f32) {
         return crate::cpu::muon(updates, clip, iteration.method);
     }
-    muon_plain(updates, clip, iteration)
+    muon_by(updates, clip, iteration, orthogonalize)
 }
 
 /// The reference of [`muon`]; matrices of one shape are orthogonalised together.
@@ -67,13 +67,22 @@ pub fn muon_plain(
     clip: Option<&Tensor<1>>,
     iteration: MuonIteration,
 ) -> Vec<MuonState> {
+    muon_by(updates, clip, iteration, orthogonalize_plain)
+}
+
+fn muon_by(
+    updates: Vec<MuonUpdate>,
+    clip: Option<&Tensor<1>>,
+    iteration: MuonIteration,
+    orthogonalize: fn(Tensor<3>, Orthogonalize) -> Tensor<3>,
+) -> Vec<MuonState> {
     let shapes: Vec<[usize; 2]> = updates.iter().map(|update| update.gradient.dims()).collect();
     let steps: Vec<MuonStep> = updates.iter().map(|update| update.step).collect();
     let advance = |update: MuonUpdate| advance(update, clip);
     let (mut states, ahead): (Vec<MuonState>, Vec<Tensor<2>>) = updates.into_iter().map(advance).unzip();
     for batch in batches(&shapes) {
         let stack = batch.iter().map(|&i| ahead[i].clone()).collect();
-        for (&i, direction) in batch.iter().zip(directions(stack, iteration)) {
+        for (&i, direction) in batch.iter().zip(directions(stack, iteration, orthogonalize)) {
             let parameter = states[i].parameter.clone();
             states[i].parameter = parameter * steps[i].keep - direction * steps[i].rate;
         }
@@ -108,13 +117,17 @@ fn batches(shapes: &[[usize; 2]]) -> Vec<Vec<usize>> {
 }
 
 /// Orthogonalises matrices of one shape together.
-fn directions(momenta: Vec<Tensor<2>>, iteration: MuonIteration) -> Vec<Tensor<2>> {
+fn directions(
+    momenta: Vec<Tensor<2>>,
+    iteration: MuonIteration,
+    orthogonalize: fn(Tensor<3>, Orthogonalize) -> Tensor<3>,
+) -> Vec<Tensor<2>> {
     let dtype = momenta[0].dtype();
     let mut stacked: Tensor<3> = Tensor::stack(momenta, 0);
     if let Some(half) = iteration.half {
         stacked = stacked.cast(half);
     }
-    let mut orthogonal = orthogonalize_plain(stacked, iteration.method);
+    let mut orthogonal = orthogonalize(stacked, iteration.method);
     if iteration.half.is_some() {
         orthogonal = orthogonal.cast(FloatDType::from(dtype));
     }

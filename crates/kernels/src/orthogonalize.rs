@@ -1,8 +1,8 @@
 //! The nearest orthogonal matrix, by a polynomial iteration over a batch of matrices of one shape.
 
-use burn::tensor::Tensor;
 #[cfg(feature = "native")]
-use burn::tensor::{DType, FloatDType};
+use burn::tensor::FloatDType;
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// Which iteration brings the singular values near 1.
@@ -56,10 +56,11 @@ pub fn orthogonalize(x: Tensor<3>, method: Orthogonalize) -> Tensor<3> {
         return crate::cpu::orthogonalize(x, method);
     }
     #[cfg(feature = "native")]
-    if let (DType::BF16, true) = (x.dtype(), crate::gpu::is_cuda(&x.device())) {
-        let half = |x: Tensor<3>| x.cast(FloatDType::BF16);
-        let product = |a, b| crate::gpu::half_product(half(a), half(b));
-        return half(iterate(x.cast(FloatDType::F32), method, product));
+    if crate::gpu::is_cuda(&x.device()) {
+        // Between its products the iteration is f32.
+        let dtype = FloatDType::from(x.dtype());
+        let product = |a: Tensor<3>, b: Tensor<3>| crate::gpu::plain_product(a.cast(dtype), b.cast(dtype));
+        return iterate(x.cast(FloatDType::F32), method, product).cast(dtype);
     }
     orthogonalize_plain(x, method)
 }

@@ -1,21 +1,33 @@
 //! The product of activations and weights.
 
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
-/// `x w`; with `half`, both are rounded to that 16-bit float first. Devices add up in f32, and the result is f32 again:
-/// weights, gradients and all that is not a product stay in f32.
+/// The 16-bit float that activations are in between products of `half` on `device`, if any: bf16 on CUDA. Elsewhere they are f32. The residual stream, weights and their gradients always are.
+pub fn activations_in(device: &Device, half: Option<FloatDType>) -> Option<FloatDType> {
+    #[cfg(feature = "native")]
+    return half.filter(|&half| half == FloatDType::BF16 && crate::gpu::is_cuda(device));
+    #[cfg(not(feature = "native"))]
+    {
+        let _ = (device, half);
+        None
+    }
+}
+
+/// `x w`; with `half`, both are rounded to that 16-bit float first. Devices add up in f32, and the result is f32, unless
+/// it is not `wide`: then it is in [`activations_in`] where there is one.
 ///
 /// # Shapes
 /// `x` is `[rows, in]`, `w` is `[in, out]`; the result is `[rows, out]`.
-pub fn product(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>) -> Tensor<2> {
+pub fn product(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>, wide: bool) -> Tensor<2> {
     #[cfg(feature = "native")]
-    if let Some(half) = half.filter(|_| crate::gpu::is_cuda(&x.device())) {
-        return crate::gpu::product(x, w, half);
+    if crate::gpu::is_cuda(&x.device()) {
+        return crate::gpu::product(x, w, half, wide);
     }
+    let _ = wide;
     product_plain(x, w, half)
 }
 
-/// The reference of [`product`].
+/// The reference of [`product`], always f32.
 pub fn product_plain(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>) -> Tensor<2> {
     match half {
         None => x.matmul(w),

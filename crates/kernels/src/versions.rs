@@ -6,9 +6,10 @@ use burn::tensor::{Device, FloatDType, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AttentionMask, Head, LossTerms, RopeTable, add_rms_norm, add_rms_norm_plain, attention, attention_plain,
-    embedding, embedding_plain, head_loss, head_loss_plain, qk_norm_rope, qk_norm_rope_plain, relu_squared,
-    relu_squared_plain, rms_norm, rms_norm_plain, swiglu, swiglu_plain,
+    AttentionMask, Head, LossTerms, RopeTable, activations_in, add_rms_norm, add_rms_norm_plain, attention,
+    attention_plain, embedding, embedding_plain, head_loss, head_loss_plain, product, product_plain,
+    qk_norm_rope, qk_norm_rope_plain, relu_squared, relu_squared_plain, rms_norm, rms_norm_plain, swiglu,
+    swiglu_plain,
 };
 
 /// The choice between the versions of this crate's own and the references.
@@ -32,6 +33,10 @@ pub struct Operations {
     pub embedding: fn(Tensor<2>, Tensor<1, Int>) -> Tensor<2>,
     /// See [`head_loss`].
     pub head_loss: fn(Tensor<2>, Head, Tensor<1, Int>, LossTerms) -> Tensor<1>,
+    /// See [`activations_in`].
+    pub activations_in: fn(&Device, Option<FloatDType>) -> Option<FloatDType>,
+    /// See [`product`].
+    pub product: fn(Tensor<2>, Tensor<2>, Option<FloatDType>, bool) -> Tensor<2>,
     /// See [`qk_norm_rope`].
     pub qk_norm_rope: fn(Tensor<4>, Option<Tensor<2>>, &RopeTable, f64) -> Tensor<4>,
     /// See [`rms_norm`].
@@ -59,6 +64,8 @@ impl Operations {
                 attention,
                 embedding,
                 head_loss,
+                activations_in,
+                product,
                 qk_norm_rope,
                 rms_norm,
                 add_rms_norm,
@@ -69,6 +76,8 @@ impl Operations {
                 attention: attention_plain,
                 embedding: embedding_plain,
                 head_loss: head_loss_plain,
+                activations_in: |_, _| None,
+                product: |x, w, half, _| product_plain(x, w, half),
                 qk_norm_rope: qk_norm_rope_plain,
                 rms_norm: rms_norm_plain,
                 add_rms_norm: add_rms_norm_plain,
@@ -85,7 +94,12 @@ impl Operations {
 pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> BTreeMap<String, String> {
     let own = own_version(device, kernels);
     // What only the CPU has yet. On a GPU these are Burn's products and reductions, without a wait for the host.
-    let on_cpu = if own == "cpu" { "cpu" } else { "plain" };
+    let on_cpu = if own == "cpu" { own } else { "plain" };
+    let product = if own == "gpu" && may_round_products(device) {
+        own
+    } else {
+        "plain"
+    };
     let head_loss = if own == "cpu" && half.is_some() {
         "plain"
     } else {
@@ -100,6 +114,7 @@ pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> 
         ("head_loss", head_loss),
         ("muon_momentum", on_cpu),
         ("orthogonalize", on_cpu),
+        ("product", product),
         ("qk_norm_rope", own),
         ("relu_squared", own),
         ("rms_norm", own),

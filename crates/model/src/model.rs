@@ -9,7 +9,7 @@
 //! - Per layer, a sliding window or a learned value vector a token.
 //! - The head may be the embedding; logits, and the scores of attention, may be capped by a tanh.
 
-use blueberry_kernels::{AttentionMask, Head, LossTerms, Operations, RopeTable, logits, product};
+use blueberry_kernels::{AttentionMask, Head, LossTerms, Operations, RopeTable, logits};
 use burn::tensor::{Device, FloatDType, Int, Tensor, activation};
 
 use crate::{Layer, ModelConfig, Weights};
@@ -25,6 +25,7 @@ pub struct Model {
     masks: Vec<AttentionMask>,
     operations: Operations,
     half: Option<FloatDType>,
+    device: Device,
 }
 
 /// The residual stream, `[batch, seq, d_model]`: `x + delta`. What the last half of a block adds is not yet added: the
@@ -61,6 +62,7 @@ impl Model {
             masks: layer_masks(config, seq, window_limit, device),
             operations: Operations::default(),
             half: None,
+            device: device.clone(),
         }
     }
 
@@ -70,12 +72,12 @@ impl Model {
         Self { operations, ..self }
     }
 
-    /// The same model with its large products (projections, feed-forward, head) in `half`, see [`product`], and attention
-    /// too on a GPU, see [`AttentionMask::with_half`].
+    /// The same model with its large products (projections, feed-forward, head) in `half`, see
+    /// [`product`](blueberry_kernels::product), and what is between them in
+    /// [`activations_in`](blueberry_kernels::activations_in).
     #[must_use]
     pub fn with_half(self, half: Option<FloatDType>) -> Self {
-        let masks = self.masks.into_iter().map(|mask| mask.with_half(half)).collect();
-        Self { half, masks, ..self }
+        Self { half, ..self }
     }
 
     /// The logits of the next token at every position.
@@ -226,16 +228,17 @@ impl Model {
         let rotated = |x, gain: &Option<Tensor<2>>| {
             (self.operations.qk_norm_rope)(x, gain.clone(), &self.rope, c.norm_eps)
         };
-        let q = rotated(heads(self.linear(x.clone(), &layer.q), c.n_heads), &layer.q_norm);
+        let x = self.narrowed(x);
+        let q = rotated(heads(self.inner(x.clone(), &layer.q), c.n_heads), &layer.q_norm);
         let k = rotated(
-            heads(self.linear(x.clone(), &layer.k), c.n_kv_heads),
+            heads(self.inner(x.clone(), &layer.k), c.n_kv_heads),
             &layer.k_norm,
         );
-        let mut v = self.linear(x, &layer.v);
+        let mut v = self.inner(x, &layer.v);
         if let Some(table) = &layer.value_embed {
             let [_, kv_dim] = table.dims();
             let rows = (self.operations.embedding)(table.clone(), tokens.reshape([batch * seq]));
-            v = v + rows.reshape([batch, seq, kv_dim]);
+            v = v + self.narrowed(rows.reshape([batch, seq, kv_dim]));
         }
         let mixed = (self.operations.attention)(q, k, heads(v, c.n_kv_heads), &self.masks[index]);
         self.linear(mixed.reshape([batch, seq, c.n_heads * c.head_dim]), &layer.o)
@@ -243,19 +246,39 @@ impl Model {
 
     /// `x` and the result are `[batch, seq, d_model]`.
     fn feed_forward(&self, layer: &Layer<Tensor<2>>, x: Tensor<3>) -> Tensor<3> {
-        let up = self.linear(x.clone(), &layer.up);
+        let x = self.narrowed(x);
+        let up = self.inner(x.clone(), &layer.up);
         let inner = match &layer.gate {
-            Some(gate) => (self.operations.swiglu)(self.linear(x, gate), up),
+            Some(gate) => (self.operations.swiglu)(self.inner(x, gate), up),
             None => (self.operations.relu_squared)(up),
         };
         self.linear(inner, &layer.down)
     }
 
-    /// `x w` with `x` as one tall matrix: a single product is faster than one a batch.
+    /// `x w` in f32, as the residual stream is.
     fn linear(&self, x: Tensor<3>, w: &Tensor<2>) -> Tensor<3> {
+        self.product(x, w, true)
+    }
+
+    /// `x w` in the type of activations.
+    fn inner(&self, x: Tensor<3>, w: &Tensor<2>) -> Tensor<3> {
+        self.product(x, w, false)
+    }
+
+    /// With `x` as one tall matrix: a single product is faster than one a batch.
+    fn product(&self, x: Tensor<3>, w: &Tensor<2>, wide: bool) -> Tensor<3> {
         let [batch, seq, width] = x.dims();
         let [_, out] = w.dims();
-        product(x.reshape([batch * seq, width]), w.clone(), self.half).reshape([batch, seq, out])
+        let x = x.reshape([batch * seq, width]);
+        (self.operations.product)(x, w.clone(), self.half, wide).reshape([batch, seq, out])
+    }
+
+    /// In the type of activations.
+    fn narrowed(&self, x: Tensor<3>) -> Tensor<3> {
+        match (self.operations.activations_in)(&self.device, self.half) {
+            Some(narrow) => x.cast(narrow),
+            None => x,
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use cubecl::prelude::*;
 
 use super::GpuKernels;
 use super::launch::{UNITS, capped, cubes, empty, empty_like, exp_negative, row_max, row_sum, whole};
+use super::product::rounded;
 use crate::LossTerms;
 
 /// Logits of a chunk at most: 128 MiB, what a browser lets a kernel see of one tensor.
@@ -122,16 +123,8 @@ struct Sums {
 }
 
 fn product(a: FloatTensor<Cube>, b: FloatTensor<Cube>, half: Option<FloatDType>) -> FloatTensor<Cube> {
-    match half {
-        None => Cube::float_matmul(a, b),
-        Some(half) => {
-            let [a, b] = [a, b].map(|x| Cube::float_cast(x, half));
-            if half == FloatDType::BF16 {
-                return Cube::half_product(a, b);
-            }
-            Cube::float_cast(Cube::float_matmul(a, b), FloatDType::F32)
-        }
-    }
+    let [a, b] = [a, b].map(|x| rounded(x, half));
+    <Cube as GpuKernels>::product(a, b, true)
 }
 
 fn rows_of(from: usize, to: usize) -> Slice {

@@ -120,9 +120,9 @@ pub(crate) trait GpuKernels: Backend {
     /// The sum of `a * b` over the last of four dimensions.
     #[fusion(meta = |a, _b| heads(a))]
     fn row_products(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
-    /// The product of two tensors of one 16-bit float, in f32.
-    #[fusion(meta = |a, b| product_of(a, b))]
-    fn half_product(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// The product of two tensors of one float, in f32 where it is `wide`, else in theirs.
+    #[fusion(meta = |a, b, wide| product_of(a, b, *wide))]
+    fn product(a: FloatTensor<Self>, b: FloatTensor<Self>, wide: bool) -> FloatTensor<Self>;
     /// The parameter, the mean and the mean of squares; `clip` is read where `clipped` says so.
     #[fusion(meta = |parameter, mean, square, _gradient, _clip, _clipped, _step| {
         (parameter.clone(), mean.clone(), square.clone())
@@ -150,11 +150,11 @@ fn heads(q: &TensorSpec) -> TensorSpec {
 }
 
 /// Of two matrices, or as many of each.
-fn product_of(a: &TensorSpec, b: &TensorSpec) -> TensorSpec {
+fn product_of(a: &TensorSpec, b: &TensorSpec, wide: bool) -> TensorSpec {
     let mut shape = a.shape.clone();
     let last = shape.rank() - 1;
     shape[last] = b.shape[last];
-    TensorSpec::new(shape, DType::F32)
+    TensorSpec::new(shape, if wide { DType::F32 } else { a.dtype })
 }
 
 /// A gain's gradient, summed in f32, in the gain's own type.
@@ -290,8 +290,8 @@ impl GpuKernels for CubeBackend {
         attention::row_products(a, b)
     }
 
-    fn half_product(a: CubeTensor, b: CubeTensor) -> CubeTensor {
-        product::product(a, b)
+    fn product(a: CubeTensor, b: CubeTensor, wide: bool) -> CubeTensor {
+        product::product(a, b, wide)
     }
 
     fn adamw_step(

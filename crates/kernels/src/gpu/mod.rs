@@ -39,7 +39,7 @@ use kernels::GpuKernels;
 pub(crate) use operations::{
     adamw, add_rms_norm, attention, embedding, head_loss, qk_norm_rope, relu_squared, rms_norm, swiglu,
 };
-pub(crate) use operations::{half_product, product};
+pub(crate) use operations::{plain_product, product};
 
 /// Whether tensors of `device` lie in the memory of a device that CubeCL drives.
 pub(crate) fn is_gpu(device: &Device) -> bool {

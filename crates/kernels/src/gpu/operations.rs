@@ -53,8 +53,13 @@ pub(crate) trait GpuOperations: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
     fn swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
     fn relu_squared(x: FloatTensor<Self>) -> FloatTensor<Self>;
-    /// `x` and `w` are f32, rounded to `half`.
-    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>, half: FloatDType) -> FloatTensor<Self>;
+    /// `x` and `w` are rounded to `half`, if any; the result is f32 where it is `wide`.
+    fn product(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        half: Option<FloatDType>,
+        wide: bool,
+    ) -> FloatTensor<Self>;
 }
 
 impl GpuOperations for Cube {
@@ -117,9 +122,14 @@ impl GpuOperations for Cube {
         Self::relu_squared_forward(x)
     }
 
-    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>, half: FloatDType) -> FloatTensor<Self> {
-        let [x, w] = [x, w].map(|tensor| Self::float_cast(tensor, half));
-        Self::half_product(x, w)
+    fn product(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        half: Option<FloatDType>,
+        wide: bool,
+    ) -> FloatTensor<Self> {
+        let [x, w] = [x, w].map(|tensor| products::rounded(tensor, half));
+        <Self as GpuKernels>::product(x, w, wide)
     }
 }
 
@@ -182,8 +192,13 @@ impl<C: CheckpointStrategy> GpuOperations for Autodiff<Cube, C> {
         activation::relu_squared_tracked::<C>(x)
     }
 
-    fn product(x: FloatTensor<Self>, w: FloatTensor<Self>, half: FloatDType) -> FloatTensor<Self> {
-        products::tracked::<C>(x, w, half)
+    fn product(
+        x: FloatTensor<Self>,
+        w: FloatTensor<Self>,
+        half: Option<FloatDType>,
+        wide: bool,
+    ) -> FloatTensor<Self> {
+        products::tracked::<C>(x, w, half, wide)
     }
 }
 
@@ -257,16 +272,16 @@ pub(crate) fn relu_squared<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     Tensor::from_dispatch(<Dispatch as GpuOperations>::relu_squared(x.into_dispatch()))
 }
 
-/// Tensors are on a device that CUDA drives, and in f32.
-pub(crate) fn product(x: Tensor<2>, w: Tensor<2>, half: FloatDType) -> Tensor<2> {
+/// Tensors are on a device that CUDA drives; `x` is f32 or in `half`.
+pub(crate) fn product(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>, wide: bool) -> Tensor<2> {
     let (x, w) = (x.into_dispatch(), w.into_dispatch());
-    Tensor::from_dispatch(<Dispatch as GpuOperations>::product(x, w, half))
+    Tensor::from_dispatch(<Dispatch as GpuOperations>::product(x, w, half, wide))
 }
 
-/// Tensors are plain ones of one 16-bit float on a device that CUDA drives; the result is f32.
-pub(crate) fn half_product(a: Tensor<3>, b: Tensor<3>) -> Tensor<3> {
+/// Tensors are plain ones of one float on a device that CUDA drives; the result is f32.
+pub(crate) fn plain_product(a: Tensor<3>, b: Tensor<3>) -> Tensor<3> {
     let (a, b) = (a.into_dispatch(), b.into_dispatch());
-    Tensor::from_dispatch(<Dispatch as GpuKernels>::half_product(a, b))
+    Tensor::from_dispatch(<Dispatch as GpuKernels>::product(a, b, true))
 }
 
 /// Tensors are on a GPU, and in f32. What nobody else holds is updated where it lies.

@@ -1,6 +1,6 @@
-//! Products of 16-bit floats with f32 sums by one routine that is chosen by what the device has. Burn would time each of
-//! about twenty for every shape, each compiled for more than a second: minutes before the first step, and another choice
-//! every time.
+//! Products on CUDA by one routine that is chosen by what the device has, with f32 sums. Burn would time each of about
+//! twenty for every shape, each compiled for more than a second: minutes before the first step, and another choice every
+//! time. Factors of f32 are rounded to TF32, as Burn's fastest routines do too.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -9,11 +9,11 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::cubecl::dtype_to_storage_type;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Cube};
+use burn::backend::{Autodiff, Cube, TensorMetadata};
 use burn::tensor::{DType, FloatDType};
-use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::matmul::init_matmul_output;
 use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{CubeBackend, CubeDevice};
 use cubecl::client::Client;
 use cubecl::ir::features::Tma;
 use cubek::matmul::definition::{MatmulElems, MatmulGlobalElems, MatmulSetupError};
@@ -27,8 +27,9 @@ use cubek::std::InputBinding;
 
 use super::GpuKernels;
 
-/// The routines of `client`'s device, the preferred one first. The later ones take the shapes that it does not.
-fn routines(client: &Client) -> Vec<Strategy> {
+/// The routines of `client`'s device for factors of `dtype`, the preferred one first. The later ones take the shapes that
+/// it does not.
+fn routines(client: &Client, dtype: DType) -> Vec<Strategy> {
     let tile_matmul = TileMatmulKind::Mma;
     let double = Strategy::DoubleCyclicMma(BlueprintStrategy::Inferred(DoubleBufferingArgs {
         specialized: false,
@@ -42,13 +43,23 @@ fn routines(client: &Client) -> Vec<Strategy> {
         double,
         Strategy::SimpleCyclicMma(BlueprintStrategy::Inferred(simple(false))),
     ];
-    if client.properties().features.tma.contains(Tma::Base) {
+    if dtype != DType::F32 && client.properties().features.tma.contains(Tma::Base) {
         routines.insert(
             0,
             Strategy::SimpleTmaMma(BlueprintStrategy::Inferred(simple(false))),
         );
     }
     routines
+}
+
+#[cfg(feature = "native")]
+fn is_cuda(device: &CubeDevice) -> bool {
+    matches!(device, CubeDevice::Cuda(_))
+}
+
+#[cfg(not(feature = "native"))]
+fn is_cuda(_: &CubeDevice) -> bool {
+    false
 }
 
 fn launch(
@@ -73,16 +84,25 @@ fn launch(
     )
 }
 
-/// `a b` in f32, of tensors of one 16-bit float. Burn chooses where no routine takes the shape.
-pub(super) fn product(a: CubeTensor, b: CubeTensor) -> CubeTensor {
-    let out = init_matmul_output(&a, &b, DType::F32);
-    let taken = routines(&out.client)
-        .iter()
-        .any(|routine| launch(routine, &a, &b, &out).is_ok());
-    if taken {
-        out
-    } else {
-        CubeBackend::float_cast(CubeBackend::float_matmul(a, b), FloatDType::F32)
+/// `a b` of tensors of one float, in f32 where it is `wide`, else in theirs. Burn chooses on other devices, and where no
+/// routine takes the shape.
+pub(super) fn product(a: CubeTensor, b: CubeTensor, wide: bool) -> CubeTensor {
+    let dtype = if wide { DType::F32 } else { a.dtype };
+    if is_cuda(&a.device) {
+        let out = init_matmul_output(&a, &b, dtype);
+        let mut routines = routines(&out.client, a.dtype).into_iter();
+        if routines.any(|routine| launch(&routine, &a, &b, &out).is_ok()) {
+            return out;
+        }
+    }
+    CubeBackend::float_cast(CubeBackend::float_matmul(a, b), FloatDType::from(dtype))
+}
+
+/// In `half`, where it is given and not so yet.
+pub(super) fn rounded(x: FloatTensor<Cube>, half: Option<FloatDType>) -> FloatTensor<Cube> {
+    match half {
+        Some(half) if x.dtype() != half.into() => Cube::float_cast(x, half),
+        _ => x,
     }
 }
 
@@ -90,31 +110,37 @@ pub(super) fn product(a: CubeTensor, b: CubeTensor) -> CubeTensor {
 struct Product;
 
 impl Backward<Cube, 2> for Product {
-    /// Both factors in the 16-bit float.
-    type State = [FloatTensor<Cube>; 2];
+    /// Both factors, rounded, and whether the first one was f32.
+    type State = ([FloatTensor<Cube>; 2], bool);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [x, w] = ops.state;
-        let half = FloatDType::from(burn::backend::TensorMetadata::dtype(&x));
-        let upstream = Cube::float_cast(grads.consume::<Cube>(&ops.node), half);
-        let dx = Cube::half_product(upstream.clone(), Cube::float_transpose(w));
-        let dw = Cube::half_product(Cube::float_transpose(x), upstream);
+        let ([x, w], wide) = ops.state;
+        let upstream = rounded(grads.consume::<Cube>(&ops.node), Some(x.dtype().into()));
+        let dx = Cube::product(upstream.clone(), Cube::float_transpose(w), wide);
+        let dw = Cube::product(Cube::float_transpose(x), upstream, true);
         register!(grads, ops.parents, [dx, dw]);
     }
 }
 
 type Tracked<C> = FloatTensor<Autodiff<Cube, C>>;
 
-/// [`crate::product`] of f32 tensors, rounded to `half`.
-pub(super) fn tracked<C: CheckpointStrategy>(x: Tracked<C>, w: Tracked<C>, half: FloatDType) -> Tracked<C> {
+/// [`crate::product`]; `x` is f32 or in `half` already.
+pub(super) fn tracked<C: CheckpointStrategy>(
+    x: Tracked<C>,
+    w: Tracked<C>,
+    half: Option<FloatDType>,
+    wide: bool,
+) -> Tracked<C> {
     let prepared = Product
         .prepare::<C>([x.node(), w.node()])
         .compute_bound()
         .stateful();
-    let [x, w] = [x, w].map(|tensor| Cube::float_cast(tensor.into_primitive(), half));
-    let out = Cube::half_product(x.clone(), w.clone());
+    let [x, w] = [x, w].map(|tensor| tensor.into_primitive());
+    let was_wide = x.dtype() == DType::F32;
+    let [x, w] = [x, w].map(|tensor| rounded(tensor, half));
+    let out = Cube::product(x.clone(), w.clone(), wide);
     match prepared {
-        OpsKind::Tracked(prep) => prep.finish([x, w], out),
+        OpsKind::Tracked(prep) => prep.finish(([x, w], was_wide), out),
         OpsKind::UnTracked(prep) => prep.finish(out),
     }
 }

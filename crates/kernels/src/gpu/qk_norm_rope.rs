@@ -20,9 +20,9 @@ use super::launch::{Rows, UNITS, empty, empty_like, parts, row_of_unit, row_sum,
 #[cube(launch)]
 fn forward_kernel<F: Float>(
     x: &Tensor<F>,
-    gain: &Tensor<F>,
-    cos: &Tensor<F>,
-    sin: &Tensor<F>,
+    gain: &Tensor<f32>,
+    cos: &Tensor<f32>,
+    sin: &Tensor<f32>,
     out: &mut Tensor<F>,
     scales: &mut Tensor<f32>,
     half: usize,
@@ -63,11 +63,11 @@ fn forward_kernel<F: Float>(
             let mut a = f32::cast_from(x[first + i]) * inverse;
             let mut b = f32::cast_from(x[first + half + i]) * inverse;
             if comptime![normed] {
-                a *= f32::cast_from(gain[i]);
-                b *= f32::cast_from(gain[half + i]);
+                a *= gain[i];
+                b *= gain[half + i];
             }
-            let c = f32::cast_from(cos[angles + i]);
-            let s = f32::cast_from(sin[angles + i]);
+            let c = cos[angles + i];
+            let s = sin[angles + i];
             out[first + i] = F::cast_from(a * c - b * s);
             out[first + half + i] = F::cast_from(b * c + a * s);
             i += CUBE_DIM_X as usize;
@@ -79,9 +79,9 @@ fn forward_kernel<F: Float>(
 #[cube(launch)]
 fn backward_kernel<F: Float>(
     x: &Tensor<F>,
-    gain: &Tensor<F>,
-    cos: &Tensor<F>,
-    sin: &Tensor<F>,
+    gain: &Tensor<f32>,
+    cos: &Tensor<f32>,
+    sin: &Tensor<f32>,
     upstream: &Tensor<F>,
     scales: &Tensor<f32>,
     dx: &mut Tensor<F>,
@@ -102,13 +102,12 @@ fn backward_kernel<F: Float>(
         if row < rows {
             let mut i = UNIT_POS_X as usize;
             while i < half {
-                let c = f32::cast_from(cos[angles + i]);
-                let s = f32::cast_from(sin[angles + i]);
+                let c = cos[angles + i];
+                let s = sin[angles + i];
                 let a = f32::cast_from(upstream[first + i]);
                 let b = f32::cast_from(upstream[first + half + i]);
-                along += (a * c + b * s) * f32::cast_from(gain[i]) * f32::cast_from(x[first + i]);
-                along +=
-                    (b * c - a * s) * f32::cast_from(gain[half + i]) * f32::cast_from(x[first + half + i]);
+                along += (a * c + b * s) * gain[i] * f32::cast_from(x[first + i]);
+                along += (b * c - a * s) * gain[half + i] * f32::cast_from(x[first + half + i]);
                 i += CUBE_DIM_X as usize;
             }
         }
@@ -123,16 +122,15 @@ fn backward_kernel<F: Float>(
         }
         let mut i = UNIT_POS_X as usize;
         while i < half {
-            let c = f32::cast_from(cos[angles + i]);
-            let s = f32::cast_from(sin[angles + i]);
+            let c = cos[angles + i];
+            let s = sin[angles + i];
             let a = f32::cast_from(upstream[first + i]);
             let b = f32::cast_from(upstream[first + half + i]);
             let mut da = a * c + b * s;
             let mut db = b * c - a * s;
             if comptime![normed] {
-                da = (da * f32::cast_from(gain[i]) - f32::cast_from(x[first + i]) * mean) * inverse;
-                db = (db * f32::cast_from(gain[half + i]) - f32::cast_from(x[first + half + i]) * mean)
-                    * inverse;
+                da = (da * gain[i] - f32::cast_from(x[first + i]) * mean) * inverse;
+                db = (db * gain[half + i] - f32::cast_from(x[first + half + i]) * mean) * inverse;
             }
             dx[first + i] = F::cast_from(da);
             dx[first + half + i] = F::cast_from(db);
@@ -145,8 +143,8 @@ fn backward_kernel<F: Float>(
 #[cube(launch)]
 fn gain_kernel<F: Float>(
     x: &Tensor<F>,
-    cos: &Tensor<F>,
-    sin: &Tensor<F>,
+    cos: &Tensor<f32>,
+    sin: &Tensor<f32>,
     upstream: &Tensor<F>,
     scales: &Tensor<f32>,
     sums: &mut Tensor<f32>,
@@ -178,8 +176,8 @@ fn gain_kernel<F: Float>(
         for row in first..last {
             let at = row * n;
             let angles = ((row / heads) % seq) * half + angle;
-            let turned = f32::cast_from(upstream[at + column]) * f32::cast_from(cos[angles])
-                + sign * f32::cast_from(upstream[at + other]) * f32::cast_from(sin[angles]);
+            let turned = f32::cast_from(upstream[at + column]) * cos[angles]
+                + sign * f32::cast_from(upstream[at + other]) * sin[angles];
             sum += turned * f32::cast_from(x[at + column]) * scales[row];
         }
         sums[part * n + column] = sum;
@@ -282,7 +280,7 @@ pub(super) fn backward(
     let is_normed = normed.is_some();
     let [x, gain, scales] = match normed {
         Some(normed) => [whole(normed.x), whole(normed.gain), whole(normed.scales)],
-        None => [cos.clone(), cos.clone(), empty(&cos, [1], DType::F32)],
+        None => [upstream.clone(), cos.clone(), empty(&cos, [1], DType::F32)],
     };
     backward_kernel::launch(
         &dx.client,

@@ -3,10 +3,11 @@
 use std::cell::Cell;
 
 use blueberry_kernels::{
-    AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, Kernels, LossTerms, Operations, Orthogonalize,
-    RopeTable, adamw, adamw_plain, orthogonalize, orthogonalize_plain, product, versions,
+    AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, Kernels, LossTerms, Operations, RopeTable,
+    adamw, adamw_plain, orthogonalize, orthogonalize_plain, versions,
 };
 use blueberry_model::{Activation, Kind, ModelConfig, Weights};
+use blueberry_optim::{MuonConfig, MuonPrecision};
 use burn::tensor::{Device, Distribution, FloatDType, Int, Tensor};
 use serde::Serialize;
 
@@ -102,6 +103,14 @@ impl<'a> Bench<'a> {
         self.random(shape).autodiff().require_grad()
     }
 
+    /// A leaf in the type that activations have.
+    fn narrowed<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        match (self.operations.activations_in)(self.device, self.half) {
+            Some(half) => x.inner().cast(half).autodiff().require_grad(),
+            None => x,
+        }
+    }
+
     /// Made-up token ids, `[tokens]`.
     fn ids(&self) -> Tensor<1, Int> {
         let vocab = self.model.vocab_size;
@@ -132,7 +141,7 @@ impl<'a> Bench<'a> {
         cases.push(self.activation());
         cases.push(self.embedding());
         cases.push(self.head_loss());
-        cases.extend(self.muon(preset.optim.muon.method));
+        cases.extend(self.muon(&preset.optim.muon));
         cases.push(self.adamw());
         cases
     }
@@ -157,7 +166,8 @@ impl<'a> Bench<'a> {
         let case = |([fan_in, fan_out], count): ([usize; 2], usize)| {
             let (tokens, half) = (self.tokens(), self.half);
             let (x, w) = (self.leaf([tokens, fan_in]), self.leaf([fan_in, fan_out]));
-            let run = move || differentiate(product(x.clone(), w.clone(), half));
+            let (product, x) = (self.operations.product, self.narrowed(x));
+            let run = move || differentiate(product(x.clone(), w.clone(), half, false));
             Case {
                 name: format!("product {tokens} x {fan_in} x {fan_out}"),
                 flops: 6.0 * (tokens * fan_in * fan_out) as f64,
@@ -176,9 +186,8 @@ impl<'a> Bench<'a> {
         } = self.shape;
         let heads = |n| self.leaf([micro_batch, seq_len, n, m.head_dim]);
         let (q, k, v) = (heads(m.n_heads), heads(m.n_kv_heads), heads(m.n_kv_heads));
-        let mask = AttentionMask::new(seq_len, None, self.device)
-            .with_softcap(m.attention_softcap)
-            .with_half(self.half);
+        let [q, k, v] = [q, k, v].map(|x| self.narrowed(x));
+        let mask = AttentionMask::new(seq_len, None, self.device).with_softcap(m.attention_softcap);
         let attention = self.operations.attention;
         let run = move || differentiate(attention(q.clone(), k.clone(), v.clone(), &mask));
         let (own, shared) = (m.n_heads * m.head_dim, m.n_kv_heads * m.head_dim);
@@ -195,7 +204,7 @@ impl<'a> Bench<'a> {
         let StepShape {
             seq_len, micro_batch, ..
         } = self.shape;
-        let x = self.leaf([micro_batch, seq_len, heads, m.head_dim]);
+        let x = self.narrowed(self.leaf([micro_batch, seq_len, heads, m.head_dim]));
         let gain = m.qk_norm.then(|| self.leaf([1, m.head_dim]));
         let table = RopeTable::new(seq_len, m.head_dim, m.rope_base, self.device);
         let (operation, eps) = (self.operations.qk_norm_rope, m.norm_eps);
@@ -231,7 +240,7 @@ impl<'a> Bench<'a> {
         let StepShape {
             seq_len, micro_batch, ..
         } = self.shape;
-        let inner = || self.leaf([micro_batch, seq_len, m.d_ff]);
+        let inner = || self.narrowed(self.leaf([micro_batch, seq_len, m.d_ff]));
         let values = self.tokens() * m.d_ff;
         match m.activation {
             Activation::Swiglu => {
@@ -288,13 +297,16 @@ impl<'a> Bench<'a> {
     }
 
     /// Muon's iteration for each shape of matrix.
-    fn muon(&self, method: Orthogonalize) -> Vec<Case<'a>> {
+    fn muon(&self, muon: &MuonConfig) -> Vec<Case<'a>> {
+        let method = muon.method;
+        let half = self.half.filter(|_| muon.precision == MuonPrecision::Half);
         let operation = match self.kernels {
             Kernels::Fused => orthogonalize,
             Kernels::Plain => orthogonalize_plain,
         };
         let case = |([rows, cols], count): ([usize; 2], usize)| {
             let x = self.random([count, rows, cols]);
+            let x = half.map_or(x.clone(), |half| x.cast(half));
             let (small, large) = (rows.min(cols) as f64, rows.max(cols) as f64);
             Case {
                 name: format!("orthogonalize {count} x {rows} x {cols}"),
