@@ -128,12 +128,13 @@ fn forward_kernel<F: Float, N: Size>(
     }
 
     let mut factors = Array::<f32>::new(2usize);
+    let lane = unit % 4;
     #[unroll]
     for half in 0..2usize {
         let total = sum_of_four(totals[half]);
         factors[half] = 1.0f32 / total;
         let query = query + half * 8;
-        if query < seq && unit % 4 == 0 {
+        if query < seq && lane == 0 {
             log_sums[(sequence * seq + query) * heads + head] = largest[half] + total.ln();
         }
     }

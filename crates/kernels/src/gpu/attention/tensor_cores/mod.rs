@@ -48,9 +48,9 @@ pub(super) fn fits(q: &CubeTensor) -> bool {
     let properties = q.client.properties();
     let half = ElemType::Float(half);
     let wanted = MmaConfig {
-        a_type: half.into(),
-        b_type: half.into(),
-        cd_type: ElemType::Float(FloatKind::F32).into(),
+        a_type: half,
+        b_type: half,
+        cd_type: ElemType::Float(FloatKind::F32),
         m: ROWS as u32,
         n: COLUMNS as u32,
         k: ROWS as u32,

@@ -1,0 +1,271 @@
+//! Every kernel of GPUs, compiled for CUDA by NVRTC on a machine that needs no GPU: the code that launches them runs in a
+//! child process against a driver that runs nothing (`ptx/driver.c`), once for each architecture.
+//!
+//! It wants a C compiler and NVRTC with CUDA's headers: the toolkit, or the Python packages `nvidia-cuda-nvrtc`,
+//! `nvidia-cuda-runtime`, `nvidia-cuda-crt` and `nvidia-cuda-cccl`. `cargo xtask ci` installs them; elsewhere the test says
+//! what is missing and is skipped.
+#![cfg(feature = "native")]
+
+#[allow(dead_code)] // This file needs only some of it.
+mod common;
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use blueberry_kernels::{
+    AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, LossTerms, Orthogonalize, RopeTable, adamw,
+    add_rms_norm, attention, embedding, head_loss, orthogonalize, product, qk_norm_rope, relu_squared,
+    rms_norm, swiglu,
+};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
+use common::{Random, values};
+use cubecl::config::cache::CacheConfig;
+use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
+
+/// Compute capabilities: A100, RTX 4090, H100.
+const ARCHITECTURES: [&str; 3] = ["80", "89", "90"];
+
+/// Beginnings of the names of what must be compiled.
+const KERNELS: [&str; 19] = [
+    "adamw_kernel_",
+    "add_forward_kernel_f_f32",
+    "backward_kernel_f_bf16",
+    "backward_kernel_f_f32",
+    "cross_entropy_kernel_",
+    "forward_kernel_f_bf16_n_8",
+    "forward_kernel_f_f16_n_8",
+    "forward_kernel_f_f32",
+    "gain_kernel_f_f32",
+    "keys_kernel_f_bf16_n_8",
+    "keys_kernel_f_f32",
+    "matmul_entry_lhs_bf16",
+    "matmul_entry_lhs_f32",
+    "queries_kernel_f_bf16_n_8",
+    "queries_kernel_f_f32",
+    "relu_squared_kernel_f_bf16",
+    "row_products_kernel_f_bf16",
+    "sum_parts_kernel_",
+    "swiglu_backward_kernel_f_bf16",
+];
+
+#[test]
+fn every_kernel_compiles_for_cuda() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (toolkit, libraries) = match toolkit() {
+        Some(found) => found,
+        None => {
+            return println!(
+                "skipped: no NVRTC with CUDA's headers was found (CUDA_PATH, or Python packages)"
+            );
+        }
+    };
+    if !build_driver(folder.path()) {
+        return println!("skipped: no C compiler (cc) builds the driver");
+    }
+    for architecture in ARCHITECTURES {
+        let names = compile(architecture, folder.path(), &toolkit, &libraries);
+        for kernel in KERNELS {
+            assert!(
+                names.iter().any(|name| name.starts_with(kernel)),
+                "sm_{architecture}: no {kernel} among {names:?}"
+            );
+        }
+        println!("sm_{architecture}: {} programs", names.len());
+    }
+}
+
+/// CUDA's folder with `include`, and the one with NVRTC.
+fn toolkit() -> Option<(PathBuf, PathBuf)> {
+    let packages = || {
+        let code = "import nvidia; print('\\n'.join(nvidia.__path__))";
+        let output = Command::new("python3").args(["-c", code]).output().ok()?;
+        let paths = String::from_utf8(output.stdout).ok()?;
+        let roots = paths
+            .lines()
+            .flat_map(|root| fs::read_dir(root).into_iter().flatten());
+        Some(roots.flatten().map(|entry| entry.path()).collect::<Vec<_>>())
+    };
+    let named = std::env::var_os("CUDA_PATH").map(PathBuf::from);
+    let usual = PathBuf::from("/usr/local/cuda");
+    let all = named
+        .into_iter()
+        .chain([usual])
+        .chain(packages().unwrap_or_default());
+    let holds = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.file_name())
+            .any(|name| name.to_string_lossy().starts_with("libnvrtc.so"))
+    };
+    all.filter(|root| root.join("include/cuda_fp16.h").is_file())
+        .find_map(|root| {
+            let libraries = ["lib64", "lib"].map(|name| root.join(name));
+            let found = libraries.into_iter().find(|folder| holds(folder))?;
+            Some((root, found))
+        })
+}
+
+fn build_driver(folder: &Path) -> bool {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ptx/driver.c");
+    Command::new("cc")
+        .args(["-shared", "-fPIC", "-w", "-Wl,-soname,libcuda.so", "-o"])
+        .arg(folder.join("libcuda.so"))
+        .arg(source)
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Runs [`launch_everything`] in a process with the driver; the names of the programs that it loaded.
+fn compile(architecture: &str, driver: &Path, toolkit: &Path, libraries: &Path) -> BTreeSet<String> {
+    let programs = tempfile::tempdir().expect("a folder");
+    let mut path = OsString::from(driver);
+    path.push(":");
+    path.push(libraries);
+    let output = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "launch_everything", "--ignored", "--nocapture"])
+        .env("LD_LIBRARY_PATH", path)
+        .env("CUDA_PATH", toolkit)
+        .env("PTX_DRIVER_SM", architecture)
+        .env("PTX_DRIVER_DIR", programs.path())
+        .output()
+        .expect("starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "sm_{architecture}: {said}");
+    let files = fs::read_dir(programs.path()).expect("a folder").flatten();
+    files.map(|file| entry_of(&file.path(), architecture)).collect()
+}
+
+/// The name of the kernel in a PTX file, which must be of the architecture.
+fn entry_of(file: &Path, architecture: &str) -> String {
+    let text = fs::read_to_string(file).expect("PTX");
+    assert!(
+        text.contains(&format!(".target sm_{architecture}")),
+        "{}",
+        file.display()
+    );
+    let (_, rest) = text.split_once(".entry ").expect("a kernel");
+    rest.split('(').next().unwrap_or_default().to_owned()
+}
+
+/// What the child runs. Its values mean nothing; a kernel that does not compile fails when its result is read.
+#[test]
+#[ignore = "started by every_kernel_compiles_for_cuda"]
+fn launch_everything() {
+    let mut config = CubeClRuntimeConfig::default();
+    let kept = tempfile::tempdir().expect("a folder");
+    config.environment.path = CacheConfig::Directory(kept.path().to_owned());
+    CubeClRuntimeConfig::try_set(config);
+    let launch = Launch {
+        device: Device::cuda(0),
+        random: Random::new(),
+    };
+    launch.run();
+}
+
+struct Launch {
+    device: Device,
+    random: Random,
+}
+
+impl Launch {
+    fn run(mut self) {
+        for half in [None, Some(FloatDType::BF16), Some(FloatDType::F16)] {
+            for (head_dim, softcap) in [(20, None), (64, Some(5.0)), (64, None)] {
+                let [q, k, v] = [4, 2, 2].map(|heads| self.leaf([1, 70, heads, head_dim], half));
+                let mask = AttentionMask::new(70, Some(9), &self.device).with_softcap(softcap);
+                let out = attention(q.clone(), k.clone(), v.clone(), &mask);
+                read(out, &[&q, &k, &v]);
+            }
+            let x = self.leaf([2, 35, 4, 64], half);
+            let table = RopeTable::new(35, 64, 10_000.0, &self.device);
+            let gain = self.leaf([1, 64], None);
+            read(qk_norm_rope(x.clone(), Some(gain), &table, 1e-6), &[&x]);
+            read(qk_norm_rope(x.clone(), None, &table, 1e-6), &[&x]);
+            let [gate, up] = [0, 0].map(|_| self.leaf([2, 35, 48], half));
+            read(swiglu(gate.clone(), up.clone()), &[&gate, &up]);
+            read(relu_squared(up.clone()), &[&up]);
+        }
+        for half in [None, Some(FloatDType::BF16)] {
+            for [rows, width, columns] in [[128, 64, 192], [33, 20, 7]] {
+                let (x, w) = (self.leaf([rows, width], None), self.leaf([width, columns], None));
+                for wide in [false, true] {
+                    read(product(x.clone(), w.clone(), half, wide), &[&x, &w]);
+                }
+            }
+            self.head_loss(half);
+            let x = self.leaf([2, 48, 64], half).inner();
+            values(orthogonalize(x, Orthogonalize::NewtonSchulz));
+        }
+        self.rest();
+    }
+
+    fn leaf<const D: usize>(&mut self, shape: [usize; D], half: Option<FloatDType>) -> Tensor<D> {
+        let tensor = Tensor::<D>::from_data(self.random.tensor(shape, 1.0).to_data(), &self.device);
+        half.map_or(tensor.clone(), |half| tensor.cast(half))
+            .autodiff()
+            .require_grad()
+    }
+
+    fn ids(&self, count: usize) -> Tensor<1, Int> {
+        let ids: Vec<i32> = (0..count as i32).map(|id| id % 7).collect();
+        Tensor::from_data(ids.as_slice(), &self.device)
+    }
+
+    fn head_loss(&mut self, half: Option<FloatDType>) {
+        let (x, table) = (self.leaf([70, 64], None), self.leaf([90, 64], None));
+        for softcap in [None, Some(15.0)] {
+            let terms = LossTerms {
+                softcap,
+                z_loss: 1e-4,
+                half,
+            };
+            let loss = head_loss(x.clone(), Head::Tied(table.clone()), self.ids(70), terms);
+            read(loss, &[&x, &table]);
+        }
+    }
+
+    /// What is in f32 always.
+    fn rest(mut self) {
+        let (x, delta) = (self.leaf([2, 35, 48], None), self.leaf([2, 35, 48], None));
+        let gain = self.leaf([1, 48], None);
+        read(rms_norm(x.clone(), gain.clone(), 1e-6), &[&x]);
+        let [sum, normed] = add_rms_norm(x.clone(), delta.clone(), gain, 1e-6);
+        read(sum + normed, &[&x, &delta]);
+        let table = self.leaf([90, 64], None);
+        read(embedding(table.clone(), self.ids(70)), &[&table]);
+        let [parameter, mean, square, gradient] = [0; 4].map(|_| self.leaf([33, 47], None).inner());
+        let step = AdamwStep {
+            keep: 0.99,
+            rate: 0.03,
+            beta1: 0.8,
+            beta2: 0.95,
+            root_correction: 0.7,
+            eps: 1e-8,
+        };
+        let state = AdamwState {
+            parameter,
+            mean,
+            square,
+        };
+        let update = AdamwUpdate {
+            step,
+            state,
+            gradient,
+        };
+        for state in adamw(vec![update], None) {
+            values(state.parameter);
+        }
+    }
+}
+
+/// Has the result and the gradients of its leaves computed.
+fn read<const D: usize, const L: usize>(out: Tensor<D>, leaves: &[&Tensor<L>]) {
+    let tape = out.backward();
+    values(out.inner());
+    for leaf in leaves {
+        values(leaf.grad(&tape).expect("a gradient"));
+    }
+}
