@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::workspace::{self, Workspace};
-use crate::{process, setup, wasm, web, workflows};
+use crate::{nvrtc, process, setup, wasm, web, workflows};
 
 /// One check.
 pub struct Step {
@@ -211,6 +211,12 @@ fn test(workspace: &Workspace) -> Result<Outcome, Error> {
     let assets = workspace.root.join("../shared/assets");
     if std::env::var_os("BLUEBERRY_ASSETS").is_none() && assets.is_dir() {
         cargo.env("BLUEBERRY_ASSETS", assets);
+    }
+    // Not CUDA_PATH, for which a build script would run again.
+    if std::env::var_os("BLUEBERRY_NVRTC").is_none()
+        && let Some(folder) = nvrtc::ensure(workspace)
+    {
+        cargo.env("BLUEBERRY_NVRTC", folder);
     }
     passed(process::run(&mut cargo))
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod nvrtc;
 mod process;
 mod setup;
 mod wasm;
