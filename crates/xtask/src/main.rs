@@ -73,7 +73,7 @@ fn run(task: Task) -> Result<(), Error> {
     match task {
         Task::Ci { list: true, .. } => ci::list(),
         Task::Ci { only, .. } => ci::run(&Workspace::find()?, &only)?,
-        Task::Bench(flags) => bench::run(Workspace::find()?, &flags)?,
+        Task::Bench(flags) => bench::run(flags.workspace()?, &flags)?,
         Task::Web(flags) => web::run(&Workspace::find()?, &flags)?,
         Task::Doctor => setup::doctor()?,
     }

@@ -17,13 +17,13 @@ mod training;
 mod turns;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::builder::PossibleValuesParser;
 
 use crate::process;
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 
 pub use error::Error;
 use machine::{Machine, Source};
@@ -52,6 +52,30 @@ pub struct Flags {
     /// Leave compiled PyTorch out; it needs a C++ compiler.
     #[arg(long)]
     no_compile: bool,
+    /// Where `train` trains; on cuda in bf16. The other parts are about the CPU.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = PossibleValuesParser::new(["cpu", "cuda"]))]
+    device: String,
+    /// Measure this program, built elsewhere, and build none: a machine without cargo will do. The current folder is the
+    /// checkout.
+    #[arg(long, value_name = "PROGRAM")]
+    program: Option<PathBuf>,
+}
+
+impl Flags {
+    /// The checkout that is measured.
+    ///
+    /// # Errors
+    /// As [`Workspace::find`], which is not asked where nothing is built.
+    pub fn workspace(&self) -> Result<Workspace, workspace::Error> {
+        match &self.program {
+            None => Workspace::find(),
+            Some(_) => {
+                let root = std::env::current_dir().map_err(|_| workspace::Error::NotFound)?;
+                let target = root.join("target");
+                Ok(Workspace { root, target })
+            }
+        }
+    }
 }
 
 /// One thing that is measured.
@@ -104,6 +128,8 @@ pub struct Context {
     assets: Option<PathBuf>,
     /// Whether PyTorch runs compiled too.
     compile: bool,
+    /// What is trained on: `cpu` or `cuda`.
+    device: String,
 }
 
 impl Context {
@@ -115,6 +141,7 @@ impl Context {
             rounds: flags.rounds,
             assets: find_assets(&workspace, flags),
             compile: !flags.no_compile,
+            device: flags.device.clone(),
             workspace,
         }
     }
@@ -132,11 +159,10 @@ impl Context {
 }
 
 /// A copy of the program that was built: a build meanwhile must not change what is measured.
-fn copy_program(workspace: &Workspace, to: &Scratch) -> Result<PathBuf, Error> {
+fn copy_program(built: &Path, to: &Scratch) -> Result<PathBuf, Error> {
     let name = format!("blueberry{}", std::env::consts::EXE_SUFFIX);
-    let built = workspace.target.join("release").join(&name);
     let copy = to.path().join(name);
-    std::fs::copy(&built, &copy).map_err(Error::file(&built))?;
+    std::fs::copy(built, &copy).map_err(Error::file(built))?;
     Ok(copy)
 }
 
@@ -157,11 +183,13 @@ fn find_assets(workspace: &Workspace, flags: &Flags) -> Option<PathBuf> {
 /// [`Error::Parts`] where a part failed: the others are measured and written all the same.
 pub fn run(workspace: Workspace, flags: &Flags) -> Result<(), Error> {
     make_room(flags)?;
-    // As the tests build it, so that nothing is built twice.
-    process::run(workspace.cargo().args(["build", "--release", "--workspace"]))?;
+    let built = match &flags.program {
+        Some(program) => program.clone(),
+        None => build(&workspace)?,
+    };
     let source = Source::of(&workspace.root);
     let scratch = Scratch::new()?;
-    let program = copy_program(&workspace, &scratch)?;
+    let program = copy_program(&built, &scratch)?;
     let context = Context::new(workspace, program, flags);
     let report = Report {
         date: machine::now(),
@@ -180,6 +208,13 @@ pub fn run(workspace: Workspace, flags: &Flags) -> Result<(), Error> {
         0 => Ok(()),
         count => Err(Error::Parts { count }),
     }
+}
+
+/// The program, built as the tests build it, so that nothing is built twice.
+fn build(workspace: &Workspace) -> Result<PathBuf, Error> {
+    process::run(workspace.cargo().args(["build", "--release", "--workspace"]))?;
+    let name = format!("blueberry{}", std::env::consts::EXE_SUFFIX);
+    Ok(workspace.target.join("release").join(name))
 }
 
 /// Minutes of measuring must not end at a folder that is not there.
@@ -241,6 +276,7 @@ mod tests {
             rounds: 1,
             assets: None,
             compile: false,
+            device: "cpu".into(),
         }
     }
 
@@ -264,17 +300,12 @@ mod tests {
 
     #[test]
     fn the_program_is_copied_from_where_it_was_built() {
-        let (target, to) = (Scratch::new().unwrap(), Scratch::new().unwrap());
-        let workspace = Workspace {
-            root: "/clone".into(),
-            target: target.path().into(),
-        };
-        let error = copy_program(&workspace, &to).unwrap_err().to_string();
-        assert!(error.contains("release"), "{error}");
-        let name = format!("blueberry{}", std::env::consts::EXE_SUFFIX);
-        std::fs::create_dir(target.path().join("release")).unwrap();
-        std::fs::write(target.path().join("release").join(name), "program").unwrap();
-        let copy = copy_program(&workspace, &to).unwrap();
+        let (from, to) = (Scratch::new().unwrap(), Scratch::new().unwrap());
+        let built = from.path().join("elsewhere");
+        let error = copy_program(&built, &to).unwrap_err().to_string();
+        assert!(error.contains("elsewhere"), "{error}");
+        std::fs::write(&built, "program").unwrap();
+        let copy = copy_program(&built, &to).unwrap();
         assert_eq!(std::fs::read(copy).unwrap(), b"program");
     }
 

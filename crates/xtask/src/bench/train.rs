@@ -20,7 +20,8 @@ struct Case {
     overrides: &'static [&'static str],
 }
 
-const CASES: [Case; 3] = [
+/// On the CPU.
+const CASES: &[Case] = &[
     Case {
         name: "tiny",
         preset: "tiny",
@@ -42,6 +43,19 @@ const CASES: [Case; 3] = [
         ],
     },
 ];
+/// On a card.
+const CUDA_CASES: &[Case] = &[
+    Case {
+        name: "nano",
+        preset: "nano",
+        overrides: &[],
+    },
+    Case {
+        name: "reference",
+        preset: "reference",
+        overrides: &[],
+    },
+];
 /// Long enough for hundreds of small steps, short enough for many rounds.
 const TURN_S: f64 = 3.0;
 
@@ -49,6 +63,8 @@ const TURN_S: f64 = 3.0;
 #[derive(Serialize)]
 struct PresetResult {
     preset: String,
+    /// As its driver names it; nothing for the CPU, which the report names.
+    device: Option<String>,
     parameters: u64,
     tokens_per_step: u64,
     threads: u64,
@@ -73,7 +89,12 @@ struct Contender {
 
 /// Measures every preset.
 pub fn run(context: &Context) -> Result<PartReport, Error> {
-    let results = CASES.iter().map(|case| measure(context, case));
+    let cases = if context.device == "cpu" {
+        CASES
+    } else {
+        CUDA_CASES
+    };
+    let results = cases.iter().map(|case| measure(context, case));
     let results: Vec<_> = results.collect::<Result<_, _>>()?;
     let skipped = match &context.python.versions.torch {
         None => vec![context.python.advice("torch")],
@@ -127,7 +148,10 @@ fn write_config(context: &Context, case: &Case, path: &Path) -> Result<(), Error
 /// Ours first.
 fn commands(context: &Context, case: &Case, config: &Path) -> Vec<(&'static str, Command)> {
     let mut ours = bench(context, case);
-    ours.args(["--device", "cpu", "--interactive"]);
+    ours.args(["--device", &context.device, "--interactive"]);
+    if context.device == "cuda" {
+        ours.args(["--set", "train.precision=bf16"]);
+    }
     let mut commands = vec![("blueberry", ours)];
     if context.python.versions.torch.is_some() {
         commands.push(("pytorch eager", pytorch(context, config, "--eager")));
@@ -148,6 +172,9 @@ fn pytorch(context: &Context, config: &Path, mode: &str) -> Command {
         mode,
         "--interactive",
     ]);
+    if context.device == "cuda" {
+        command.args(["--device", "cuda", "--dtype", "bf16"]);
+    }
     command
 }
 
@@ -170,6 +197,7 @@ fn compare(preset: &str, played: &[Played<'_>]) -> Result<PresetResult, Error> {
     }
     Ok(PresetResult {
         preset: preset.to_owned(),
+        device: first.device_name.clone(),
         parameters: first.parameters,
         tokens_per_step: first.tokens_per_step,
         threads: first.threads,
@@ -262,6 +290,7 @@ mod tests {
             parameters,
             peak_rss_bytes: Some(64),
             flops_per_token: Some(1e6),
+            device_name: None,
         };
         tokens_per_s.iter().map(answer).collect()
     }

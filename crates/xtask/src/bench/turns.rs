@@ -42,6 +42,8 @@ pub struct Answer {
     pub peak_rss_bytes: Option<u64>,
     /// Only our own program says it.
     pub flops_per_token: Option<f64>,
+    /// Only our own program says it.
+    pub device_name: Option<String>,
 }
 
 /// A program that is warm and waits for `go K`.
