@@ -30,16 +30,19 @@ pub fn soft_cap<const D: usize>(x: Tensor<D>, cap: f64) -> Tensor<D> {
     (x / cap).tanh() * cap
 }
 
-/// The logits of every token.
+/// [`product`](crate::product) or its reference.
+pub type Product = fn(Tensor<2>, Tensor<2>, Option<FloatDType>, bool) -> Tensor<2>;
+
+/// The logits of every token, in f32.
 ///
 /// # Shapes
 /// `x` is `[tokens, d_model]`; the result is `[tokens, vocab]`.
-pub fn logits(x: Tensor<2>, head: Head, terms: LossTerms) -> Tensor<2> {
+pub fn logits(x: Tensor<2>, head: Head, terms: LossTerms, product: Product) -> Tensor<2> {
     let matrix = match head {
         Head::Tied(table) => table.transpose(),
         Head::Own(matrix) => matrix,
     };
-    let logits = product_plain(x, matrix, terms.half);
+    let logits = product(x, matrix, terms.half, true);
     match terms.softcap {
         Some(cap) => soft_cap(logits, cap),
         None => logits,
@@ -65,7 +68,7 @@ pub fn head_loss(x: Tensor<2>, head: Head, targets: Tensor<1, Int>, terms: LossT
 
 /// The reference of [`head_loss`].
 pub fn head_loss_plain(x: Tensor<2>, head: Head, targets: Tensor<1, Int>, terms: LossTerms) -> Tensor<1> {
-    let logits = logits(x, head, terms);
+    let logits = logits(x, head, terms, product_plain);
     let z = (terms.z_loss != 0.0).then(|| log_sum_exp(logits.clone()).powi_scalar(2).mean() * terms.z_loss);
     let log_probabilities = activation::log_softmax(logits, 1);
     let loss = log_probabilities

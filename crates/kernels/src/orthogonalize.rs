@@ -1,6 +1,6 @@
 //! The nearest orthogonal matrix, by a polynomial iteration over a batch of matrices of one shape.
 
-#[cfg(feature = "native")]
+#[cfg(feature = "gpu")]
 use burn::tensor::FloatDType;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ pub fn orthogonalize(x: Tensor<3>, method: Orthogonalize) -> Tensor<3> {
     if crate::cpu::is_cpu_f32(&x) {
         return crate::cpu::orthogonalize(x, method);
     }
-    #[cfg(feature = "native")]
+    #[cfg(feature = "gpu")]
     if crate::gpu::is_cuda(&x.device()) {
         // Between its products the iteration is f32.
         let dtype = FloatDType::from(x.dtype());

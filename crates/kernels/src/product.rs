@@ -2,15 +2,15 @@
 
 use burn::tensor::{Device, FloatDType, Tensor};
 
-/// The 16-bit float that activations are in between products of `half` on `device`, if any: bf16 on CUDA. Elsewhere they are f32. The residual stream, weights and their gradients always are.
+/// The 16-bit float that activations are in between products of `half` on `device`, if any: bf16 on CUDA.
+/// Elsewhere they are f32. The residual stream, weights and their gradients always are.
 pub fn activations_in(device: &Device, half: Option<FloatDType>) -> Option<FloatDType> {
-    #[cfg(feature = "native")]
-    return half.filter(|&half| half == FloatDType::BF16 && crate::gpu::is_cuda(device));
-    #[cfg(not(feature = "native"))]
-    {
-        let _ = (device, half);
-        None
+    #[cfg(feature = "gpu")]
+    if crate::gpu::is_cuda(device) {
+        return half.filter(|&half| half == FloatDType::BF16);
     }
+    let _ = (device, half);
+    None
 }
 
 /// `x w`; with `half`, both are rounded to that 16-bit float first. Devices add up in f32, and the result is f32, unless
@@ -19,16 +19,16 @@ pub fn activations_in(device: &Device, half: Option<FloatDType>) -> Option<Float
 /// # Shapes
 /// `x` is `[rows, in]`, `w` is `[in, out]`; the result is `[rows, out]`.
 pub fn product(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>, wide: bool) -> Tensor<2> {
-    #[cfg(feature = "native")]
+    let wide = wide || activations_in(&x.device(), half).is_none();
+    #[cfg(feature = "gpu")]
     if crate::gpu::is_cuda(&x.device()) {
         return crate::gpu::product(x, w, half, wide);
     }
-    let _ = wide;
-    product_plain(x, w, half)
+    product_plain(x, w, half, wide)
 }
 
-/// The reference of [`product`], always f32.
-pub fn product_plain(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>) -> Tensor<2> {
+/// The reference of [`product`]: f32, `wide` or not.
+pub fn product_plain(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>, _wide: bool) -> Tensor<2> {
     match half {
         None => x.matmul(w),
         Some(half) => x.cast(half).matmul(w.cast(half)).cast(FloatDType::F32),

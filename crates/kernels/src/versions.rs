@@ -6,10 +6,10 @@ use burn::tensor::{Device, FloatDType, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AttentionMask, Head, LossTerms, RopeTable, activations_in, add_rms_norm, add_rms_norm_plain, attention,
-    attention_plain, embedding, embedding_plain, head_loss, head_loss_plain, product, product_plain,
-    qk_norm_rope, qk_norm_rope_plain, relu_squared, relu_squared_plain, rms_norm, rms_norm_plain, swiglu,
-    swiglu_plain,
+    AttentionMask, Head, LossTerms, Product, RopeTable, activations_in, add_rms_norm, add_rms_norm_plain,
+    attention, attention_plain, embedding, embedding_plain, head_loss, head_loss_plain, product,
+    product_plain, qk_norm_rope, qk_norm_rope_plain, relu_squared, relu_squared_plain, rms_norm,
+    rms_norm_plain, swiglu, swiglu_plain,
 };
 
 /// The choice between the versions of this crate's own and the references.
@@ -36,7 +36,7 @@ pub struct Operations {
     /// See [`activations_in`].
     pub activations_in: fn(&Device, Option<FloatDType>) -> Option<FloatDType>,
     /// See [`product`].
-    pub product: fn(Tensor<2>, Tensor<2>, Option<FloatDType>, bool) -> Tensor<2>,
+    pub product: Product,
     /// See [`qk_norm_rope`].
     pub qk_norm_rope: fn(Tensor<4>, Option<Tensor<2>>, &RopeTable, f64) -> Tensor<4>,
     /// See [`rms_norm`].
@@ -77,7 +77,7 @@ impl Operations {
                 embedding: embedding_plain,
                 head_loss: head_loss_plain,
                 activations_in: |_, _| None,
-                product: |x, w, half, _| product_plain(x, w, half),
+                product: product_plain,
                 qk_norm_rope: qk_norm_rope_plain,
                 rms_norm: rms_norm_plain,
                 add_rms_norm: add_rms_norm_plain,
@@ -89,11 +89,12 @@ impl Operations {
 }
 
 /// The version of every operation on `device`, so that a log can say it: `plain` is a composition of Burn's tensor
-/// operations, `cpu` is one pass of this crate's own, `gpu` one CubeCL kernel or a few of them. `half` is that of
-/// [`product`](crate::product).
+/// operations, `cpu` is one pass of this crate's own, `gpu` one CubeCL kernel or a few of them (of `product`:
+/// a routine that is not tuned, where it takes the shape; of `orthogonalize`: its products are so). `half` is that of
+/// [`product`].
 pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> BTreeMap<String, String> {
     let own = own_version(device, kernels);
-    // What only the CPU has yet. On a GPU these are Burn's products and reductions, without a wait for the host.
+    // What only the CPU has yet. On a GPU these are Burn's passes and reductions, without a wait for the host.
     let on_cpu = if own == "cpu" { own } else { "plain" };
     let product = if own == "gpu" && may_round_products(device) {
         own
@@ -113,7 +114,7 @@ pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> 
         ("global_norm", on_cpu),
         ("head_loss", head_loss),
         ("muon_momentum", on_cpu),
-        ("orthogonalize", on_cpu),
+        ("orthogonalize", if own == "cpu" { own } else { product }),
         ("product", product),
         ("qk_norm_rope", own),
         ("relu_squared", own),
@@ -125,10 +126,10 @@ pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> 
     .collect()
 }
 
-/// Whether `device` may round the factors of an f32 product to TF32, as CubeCL's products on CUDA do where they are faster
-/// so.
+/// Whether `device` rounds the factors of an f32 product to TF32, as CubeCL's products by tensor cores do on CUDA. (Burn's
+/// own choice among products may take one that does not.)
 pub fn may_round_products(device: &Device) -> bool {
-    #[cfg(feature = "native")]
+    #[cfg(feature = "gpu")]
     if crate::gpu::is_cuda(device) {
         return true;
     }

@@ -132,8 +132,17 @@ fn every_operation_says_which_version_it_uses() {
     ] {
         assert_eq!(own[name], "gpu", "{name}");
     }
-    for name in ["global_norm", "muon_momentum", "orthogonalize"] {
+    for name in ["global_norm", "muon_momentum"] {
         assert_eq!(own[name], "plain", "{name}");
+    }
+    // What has tensor cores has products of its own.
+    let product = if may_round_products(&gpu.device) {
+        "gpu"
+    } else {
+        "plain"
+    };
+    for name in ["orthogonalize", "product"] {
+        assert_eq!(own[name], product, "{name}");
     }
     assert!(
         versions(Kernels::Plain)
@@ -402,7 +411,7 @@ fn check_head_loss(gpu: &Gpu, (tokens, d, vocab): LossSizes, scale: f32, terms: 
         let tape = loss.backward();
         vec![values(loss.inner()), gradient(&x, &tape), gradient(&head, &tape)]
     });
-    // The products are Burn's, and may be those of TF32.
+    // The products may be those of TF32.
     let bound = if may_round_products(&gpu.device) {
         5e-3
     } else {
@@ -593,5 +602,74 @@ fn half_products_are_near_the_reference() {
         };
         let both = (run(&gpu.device), run(&Device::flex()));
         check(&format!("{shape:?}"), &["orthogonal"], both, 0.15);
+    }
+}
+
+/// The passes between products, in the 16-bit floats that the device has, against f32 on the CPU with the same, rounded,
+/// inputs; what is f32 in a model (gains, angles) is so here.
+#[test]
+fn half_passes_are_near_the_reference() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    for half in [FloatDType::F16, FloatDType::BF16] {
+        if !gpu.device.supports_dtype(half) {
+            println!("{half:?}: not on this device, so not checked");
+            continue;
+        }
+        let rounded = |x: &Tensor<4>| {
+            on(
+                &on(x, &gpu.device).cast(half).cast(FloatDType::F32),
+                &Device::flex(),
+            )
+        };
+        let bound = if half == FloatDType::F16 { 2e-3 } else { 1.5e-2 };
+        let shape = [2, 35, 3, 20];
+        let [x, other, weight] = [0; 3].map(|_| rounded(&random.tensor(shape, 2.0)));
+        let gain = random.tensor([1, 20], 1.5);
+        for normed in [false, true] {
+            let run = |device: &Device| {
+                let own = is_own(device);
+                let (x, gain) = (leaf(&x, device, own.then_some(half)), leaf(&gain, device, None));
+                let table = RopeTable::new(35, 20, 10_000.0, device);
+                let f = if own { qk_norm_rope } else { qk_norm_rope_plain };
+                let out = f(x.clone(), normed.then(|| gain.clone()), &table, 1e-6);
+                let weight = leaf(&weight, device, own.then_some(half));
+                let tape = (out.clone() * weight).sum().backward();
+                let mut all = vec![values(out.inner()), gradient(&x, &tape)];
+                all.extend(normed.then(|| gradient(&gain, &tape)));
+                all
+            };
+            let names = &["values", "x", "gain"][..if normed { 3 } else { 2 }];
+            let both = (run(&gpu.device), run(&Device::flex()));
+            check(
+                &format!("qk_norm_rope in {half:?}, normed: {normed}"),
+                names,
+                both,
+                bound,
+            );
+        }
+        let run = |device: &Device| {
+            let own = is_own(device);
+            let leaves = [&x, &other].map(|x| leaf(x, device, own.then_some(half)));
+            let [gate, up] = leaves.clone();
+            let (gated, squared) = if own {
+                (swiglu(gate, up.clone()), relu_squared(up))
+            } else {
+                (swiglu_plain(gate, up.clone()), relu_squared_plain(up))
+            };
+            let weight = leaf(&weight, device, own.then_some(half));
+            let tape = (gated.clone() * weight.clone() + squared.clone() * weight)
+                .sum()
+                .backward();
+            let gradients = leaves.map(|leaf| gradient(&leaf, &tape));
+            let results = [gated, squared].map(|out| values(out.inner()));
+            results.into_iter().chain(gradients).collect()
+        };
+        let both = (run(&gpu.device), run(&Device::flex()));
+        check(
+            &format!("activations in {half:?}"),
+            &["swiglu", "relu2", "gate", "up"],
+            both,
+            bound,
+        );
     }
 }

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use blueberry_kernels::{
-    AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, LossTerms, Orthogonalize, RopeTable, adamw,
-    add_rms_norm, attention, embedding, head_loss, orthogonalize, product, qk_norm_rope, relu_squared,
-    rms_norm, swiglu,
+    AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, LossTerms, Orthogonalize, RopeTable,
+    activations_in, adamw, add_rms_norm, attention, embedding, head_loss, orthogonalize, product,
+    qk_norm_rope, relu_squared, rms_norm, swiglu,
 };
 use burn::tensor::{Device, FloatDType, Int, Tensor};
 use common::{Random, values};
@@ -27,26 +27,18 @@ use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 /// Compute capabilities: A100, RTX 4090, H100.
 const ARCHITECTURES: [&str; 3] = ["80", "89", "90"];
 
-/// Beginnings of the names of what must be compiled.
-const KERNELS: [&str; 19] = [
-    "adamw_kernel_",
-    "add_forward_kernel_f_f32",
+/// Beginnings of the names of what must be compiled besides every kernel in `src/gpu`: types that are in a model, and
+/// products.
+const VARIANTS: [&str; 10] = [
     "backward_kernel_f_bf16",
-    "backward_kernel_f_f32",
-    "cross_entropy_kernel_",
     "forward_kernel_f_bf16_n_8",
     "forward_kernel_f_f16_n_8",
-    "forward_kernel_f_f32",
-    "gain_kernel_f_f32",
     "keys_kernel_f_bf16_n_8",
     "keys_kernel_f_f32",
     "matmul_entry_lhs_bf16",
     "matmul_entry_lhs_f32",
     "queries_kernel_f_bf16_n_8",
     "queries_kernel_f_f32",
-    "relu_squared_kernel_f_bf16",
-    "row_products_kernel_f_bf16",
-    "sum_parts_kernel_",
     "swiglu_backward_kernel_f_bf16",
 ];
 
@@ -62,15 +54,38 @@ fn every_kernel_compiles_for_cuda() {
     if !build_driver(folder.path()) {
         return println!("skipped: no C compiler (cc) builds the driver");
     }
+    let mut wanted = BTreeSet::new();
+    kernels_in(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gpu"),
+        &mut wanted,
+    );
+    assert!(wanted.contains("adamw_kernel"), "{wanted:?}");
+    wanted.extend(VARIANTS.map(str::to_owned));
     for architecture in ARCHITECTURES {
         let names = compile(architecture, folder.path(), &toolkit, &libraries);
-        for kernel in KERNELS {
+        for kernel in &wanted {
             assert!(
-                names.iter().any(|name| name.starts_with(kernel)),
+                names.iter().any(|name| name.starts_with(kernel.as_str())),
                 "sm_{architecture}: no {kernel} among {names:?}"
             );
         }
         println!("sm_{architecture}: {} programs", names.len());
+    }
+}
+
+/// The names of the functions that are launched as kernels, so that none is forgotten here.
+fn kernels_in(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            kernels_in(&path, names);
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a source file");
+        for kernel in text.split("#[cube(launch)]\nfn ").skip(1) {
+            let name = kernel.split(['<', '(']).next().unwrap_or_default();
+            names.insert(name.to_owned());
+        }
     }
 }
 
@@ -173,11 +188,14 @@ impl Launch {
             read(swiglu(gate.clone(), up.clone()), &[&gate, &up]);
             read(relu_squared(up.clone()), &[&up]);
         }
-        for half in [None, Some(FloatDType::BF16)] {
+        for half in [None, Some(FloatDType::BF16), Some(FloatDType::F16)] {
             for [rows, width, columns] in [[128, 64, 192], [33, 20, 7]] {
                 let (x, w) = (self.leaf([rows, width], None), self.leaf([width, columns], None));
                 for wide in [false, true] {
-                    read(product(x.clone(), w.clone(), half, wide), &[&x, &w]);
+                    let out = product(x.clone(), w.clone(), half, wide);
+                    let narrow = activations_in(&self.device, half).filter(|_| !wide);
+                    assert_eq!(out.dtype(), narrow.unwrap_or(FloatDType::F32).into());
+                    read(out, &[&x, &w]);
                 }
             }
             self.head_loss(half);

@@ -90,6 +90,7 @@ impl Model {
             self.last(&weights.final_norm, stream),
             Self::head(weights),
             self.terms(0.0),
+            self.operations.product,
         )
     }
 
@@ -106,7 +107,10 @@ impl Model {
     ) -> Tensor<2> {
         let stream = self.stream(weights, tokens);
         let x = self.last(&weights.final_norm, stream).select(0, positions);
-        activation::log_softmax(logits(x, Self::head(weights), self.terms(0.0)), 1)
+        activation::log_softmax(
+            logits(x, Self::head(weights), self.terms(0.0), self.operations.product),
+            1,
+        )
     }
 
     /// Mean cross-entropy of the targets in nats a token, plus `z_loss` (see [`LossTerms`]).

@@ -286,6 +286,17 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "native")]
+    fn products_of_bf16_are_within_what_is_allowed_them_and_not_within_f32s() {
+        let cpu = Device::flex();
+        let half = Some(FloatDType::BF16);
+        let report = pollster::block_on(check_device(&cpu, &cpu, Kernels::Plain, half)).expect("computes");
+        assert!(report.passed(), "{:?}", report.worst);
+        assert_eq!(report.worst.allowed, BF16_TOLERANCE);
+        assert!(report.worst.error > TF32_TOLERANCE, "{:?}", report.worst);
+    }
+
+    #[test]
     fn an_error_is_relative_to_the_expected_norm() {
         assert_eq!(relative_error(&[3.0, 4.0], &[3.0, 4.5]), 0.1);
         assert_eq!(relative_error(&[1.0], &[f32::NAN]), f64::INFINITY);

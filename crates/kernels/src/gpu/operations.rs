@@ -4,14 +4,13 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Cube, Dispatch, backend_extension};
-use burn::tensor::FloatDType;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{FloatDType, Int, Tensor};
 
 use super::GpuKernels;
 use super::attention::{self as attend, Scores};
-use super::product as products;
 use super::{
-    activation, embedding as table_rows, head_loss as loss, qk_norm_rope as heads, rms_norm as norm,
+    activation, embedding as table_rows, head_loss as loss, product as products, qk_norm_rope as heads,
+    rms_norm as norm,
 };
 use crate::adamw::{AdamwState, AdamwUpdate};
 use crate::{Head, LossTerms};

@@ -11,9 +11,9 @@ use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Cube, TensorMetadata};
 use burn::tensor::{DType, FloatDType};
+use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::matmul::init_matmul_output;
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{CubeBackend, CubeDevice};
 use cubecl::client::Client;
 use cubecl::ir::features::Tma;
 use cubek::matmul::definition::{MatmulElems, MatmulGlobalElems, MatmulSetupError};
@@ -25,41 +25,29 @@ use cubek::matmul::multi_level::routines::batch::simple::SimpleArgs;
 use cubek::matmul::routine::BlueprintStrategy;
 use cubek::std::InputBinding;
 
-use super::GpuKernels;
+use super::{GpuKernels, drives_cuda};
 
 /// The routines of `client`'s device for factors of `dtype`, the preferred one first. The later ones take the shapes that
 /// it does not.
 fn routines(client: &Client, dtype: DType) -> Vec<Strategy> {
     let tile_matmul = TileMatmulKind::Mma;
-    let double = Strategy::DoubleCyclicMma(BlueprintStrategy::Inferred(DoubleBufferingArgs {
-        specialized: false,
-        tile_matmul,
-    }));
-    let simple = |multi_rows| SimpleArgs {
-        multi_rows,
+    let simple = SimpleArgs {
+        multi_rows: false,
         tile_matmul,
     };
-    let mut routines = vec![
-        double,
-        Strategy::SimpleCyclicMma(BlueprintStrategy::Inferred(simple(false))),
-    ];
+    let double = DoubleBufferingArgs {
+        specialized: false,
+        tile_matmul,
+    };
+    let mut routines = Vec::new();
     if dtype != DType::F32 && client.properties().features.tma.contains(Tma::Base) {
-        routines.insert(
-            0,
-            Strategy::SimpleTmaMma(BlueprintStrategy::Inferred(simple(false))),
-        );
+        routines.push(Strategy::SimpleTmaMma(BlueprintStrategy::Inferred(
+            simple.clone(),
+        )));
     }
+    routines.push(Strategy::DoubleCyclicMma(BlueprintStrategy::Inferred(double)));
+    routines.push(Strategy::SimpleCyclicMma(BlueprintStrategy::Inferred(simple)));
     routines
-}
-
-#[cfg(feature = "native")]
-fn is_cuda(device: &CubeDevice) -> bool {
-    matches!(device, CubeDevice::Cuda(_))
-}
-
-#[cfg(not(feature = "native"))]
-fn is_cuda(_: &CubeDevice) -> bool {
-    false
 }
 
 fn launch(
@@ -88,7 +76,7 @@ fn launch(
 /// routine takes the shape.
 pub(super) fn product(a: CubeTensor, b: CubeTensor, wide: bool) -> CubeTensor {
     let dtype = if wide { DType::F32 } else { a.dtype };
-    if is_cuda(&a.device) {
+    if drives_cuda(&a.device) {
         let out = init_matmul_output(&a, &b, dtype);
         let mut routines = routines(&out.client, a.dtype).into_iter();
         if routines.any(|routine| launch(&routine, &a, &b, &out).is_ok()) {

@@ -139,6 +139,7 @@ mod tests {
         assert_eq!((first.cached, second.cached), (false, true));
         assert_eq!(first.status, CheckStatus::Passed);
         assert_eq!(first.worst_error, second.worst_error);
+        assert_eq!(first.allowed_error, Some(crate::TOLERANCE));
     }
 
     #[test]

@@ -288,11 +288,22 @@ mod cuda {
         };
         // SAFETY: only tries to load the compiler library.
         let compiles = unsafe { cudarc::nvrtc::sys::is_culib_present() };
-        let missing = (!compiles).then(|| {
-            "the NVRTC library (libnvrtc), which compiles kernels, was not found: install the CUDA toolkit's `cuda-nvrtc` package"
-                .to_owned()
-        });
+        let missing = if compiles {
+            (!has_headers()).then_some(
+                "CUDA's headers (include/cuda_fp16.h), which kernels are compiled with, were not found: install the CUDA toolkit, or its `cuda-cudart-dev`, `cuda-crt` and `cuda-cccl` packages, and name its folder in CUDA_PATH if that is not /usr/local/cuda",
+            )
+        } else {
+            Some(
+                "the NVRTC library (libnvrtc), which compiles kernels, was not found: install the CUDA toolkit's `cuda-nvrtc` package",
+            )
+        };
+        let missing = missing.map(str::to_owned);
         (0..count).map(|index| describe(index, missing.clone())).collect()
+    }
+
+    /// Where CubeCL looks for them; it panics without.
+    fn has_headers() -> bool {
+        cubecl::cuda::install::cuda_path().is_some_and(|root| root.join("include/cuda_fp16.h").is_file())
     }
 
     fn describe(index: usize, missing: Option<String>) -> DeviceInfo {
