@@ -11,6 +11,10 @@ pub fn squared_norms(gradients: &[Tensor<2>]) -> Tensor<1> {
     if gradients.iter().all(crate::cpu::is_cpu_f32) {
         return crate::cpu::squared_norms(gradients);
     }
+    #[cfg(feature = "gpu")]
+    if !gradients.is_empty() && gradients.iter().all(crate::gpu::is_gpu_f32) {
+        return crate::gpu::squared_norms(gradients);
+    }
     squared_norms_plain(gradients)
 }
 

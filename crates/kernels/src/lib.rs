@@ -21,6 +21,8 @@ mod muon;
 mod orthogonalize;
 mod product;
 mod qk_norm_rope;
+#[cfg(feature = "gpu")]
+mod recording;
 mod rms_norm;
 mod versions;
 
@@ -34,5 +36,7 @@ pub use muon::{MuonIteration, MuonState, MuonStep, MuonUpdate, muon, muon_plain}
 pub use orthogonalize::{Orthogonalize, orthogonalize, orthogonalize_plain};
 pub use product::{activations_in, product, product_plain};
 pub use qk_norm_rope::{RopeTable, qk_norm_rope, qk_norm_rope_plain};
+#[cfg(feature = "gpu")]
+pub use recording::{Recording, can_record, refill};
 pub use rms_norm::{add_rms_norm, add_rms_norm_plain, rms_norm, rms_norm_plain};
 pub use versions::{Kernels, Operations, may_round_products, versions};

@@ -55,8 +55,19 @@ pub struct MuonUpdate {
 /// Tensors are plain ones (no autodiff). The new states are in the order of the updates.
 pub fn muon(updates: Vec<MuonUpdate>, clip: Option<&Tensor<1>>, iteration: MuonIteration) -> Vec<MuonState> {
     #[cfg(feature = "native")]
-    if iteration.half.is_none() && updates.iter().all(MuonUpdate::is_cpu_f32) {
+    if iteration.half.is_none()
+        && updates
+            .iter()
+            .all(|update| update.tensors().into_iter().all(crate::cpu::is_cpu_f32))
+    {
         return crate::cpu::muon(updates, clip, iteration.method);
+    }
+    #[cfg(feature = "gpu")]
+    if updates
+        .iter()
+        .all(|update| update.tensors().into_iter().all(crate::gpu::is_gpu_f32))
+    {
+        return crate::gpu::muon(updates, clip, iteration);
     }
     muon_by(updates, clip, iteration, orthogonalize)
 }
@@ -101,7 +112,7 @@ fn advance(update: MuonUpdate, clip: Option<&Tensor<1>>) -> (MuonState, Tensor<2
 }
 
 /// Groups shapes, in their order, into batches of one shape that are orthogonalised together.
-fn batches(shapes: &[[usize; 2]]) -> Vec<Vec<usize>> {
+pub(crate) fn batches(shapes: &[[usize; 2]]) -> Vec<Vec<usize>> {
     let mut batches: Vec<Vec<usize>> = Vec::new();
     for (index, shape) in shapes.iter().enumerate() {
         let room = (BATCH_VALUES / (shape[0] * shape[1]).max(1)).max(1);
@@ -137,12 +148,10 @@ fn directions(
         .collect()
 }
 
-#[cfg(feature = "native")]
+#[cfg(feature = "gpu")]
 impl MuonUpdate {
-    fn is_cpu_f32(&self) -> bool {
+    fn tensors(&self) -> [&Tensor<2>; 3] {
         [&self.state.parameter, &self.state.momentum, &self.gradient]
-            .into_iter()
-            .all(crate::cpu::is_cpu_f32)
     }
 }
 

@@ -94,8 +94,6 @@ impl Operations {
 /// [`product`].
 pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> BTreeMap<String, String> {
     let own = own_version(device, kernels);
-    // What only the CPU has yet. On a GPU these are Burn's passes and reductions, without a wait for the host.
-    let on_cpu = if own == "cpu" { own } else { "plain" };
     let product = if own == "gpu" && may_round_products(device) {
         own
     } else {
@@ -111,9 +109,9 @@ pub fn versions(device: &Device, kernels: Kernels, half: Option<FloatDType>) -> 
         ("add_rms_norm", own),
         ("attention", own),
         ("embedding", own),
-        ("global_norm", on_cpu),
+        ("global_norm", own),
         ("head_loss", head_loss),
-        ("muon_momentum", on_cpu),
+        ("muon_momentum", own),
         ("orthogonalize", if own == "cpu" { own } else { product }),
         ("product", product),
         ("qk_norm_rope", own),

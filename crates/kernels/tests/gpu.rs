@@ -14,11 +14,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use blueberry_kernels::{
-    AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, Kernels, LossTerms, Orthogonalize, RopeTable,
-    adamw, adamw_plain, add_rms_norm, add_rms_norm_plain, attention, attention_plain, embedding,
-    embedding_plain, head_loss, head_loss_plain, may_round_products, orthogonalize, product, qk_norm_rope,
-    qk_norm_rope_plain, relu_squared, relu_squared_plain, rms_norm, rms_norm_plain, swiglu, swiglu_plain,
-    versions,
+    AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, Kernels, LossTerms, MuonIteration, MuonState,
+    MuonStep, MuonUpdate, Orthogonalize, Recording, RopeTable, adamw, adamw_plain, add_rms_norm,
+    add_rms_norm_plain, attention, attention_plain, can_record, embedding, embedding_plain, head_loss,
+    head_loss_plain, may_round_products, muon, muon_plain, orthogonalize, product, qk_norm_rope,
+    qk_norm_rope_plain, refill, relu_squared, relu_squared_plain, rms_norm, rms_norm_plain, squared_norms,
+    squared_norms_plain, swiglu, swiglu_plain, versions,
 };
 use burn::tensor::{Device, DeviceKind, FloatDType, Int, Tensor};
 use common::{Random, assert_close, values};
@@ -129,11 +130,10 @@ fn every_operation_says_which_version_it_uses() {
         "rms_norm",
         "swiglu",
         "qk_norm_rope",
+        "global_norm",
+        "muon_momentum",
     ] {
         assert_eq!(own[name], "gpu", "{name}");
-    }
-    for name in ["global_norm", "muon_momentum"] {
-        assert_eq!(own[name], "plain", "{name}");
     }
     // What has tensor cores has products of its own.
     let product = if may_round_products(&gpu.device) {
@@ -504,6 +504,110 @@ fn adamw_is_its_reference() {
         let names = ["parameter", "mean", "square"].repeat(2 * shapes.len());
         // What was held is as it was.
         check(&format!("clip {clip:?}"), &names, both, 2e-6);
+    }
+}
+
+#[test]
+fn squared_norms_are_their_reference() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    let shapes = [[1, 1], [1, 300], [33, 47], [1000, 70], [1, 4096], [257, 9001]];
+    let gradients = shapes.map(|shape| random.tensor(shape, 0.1));
+    let both = gpu.run(|device, _| {
+        let gradients = gradients.each_ref().map(|gradient| on(gradient, device));
+        // One of them as a view.
+        let [first, rest @ ..] = gradients;
+        let all: Vec<Tensor<2>> = [first].into_iter().chain(rest.map(Tensor::transpose)).collect();
+        let f = if is_own(device) {
+            squared_norms
+        } else {
+            squared_norms_plain
+        };
+        values(f(&all)).into_iter().map(|norm| vec![norm]).collect()
+    });
+    check("squares", &["norm"; 6], both, 1e-5);
+}
+
+#[test]
+fn muon_is_its_reference() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    // Three of one shape, so a batch; wide, tall and square ones.
+    let shapes = [[5, 20], [48, 33], [5, 20], [16, 16], [5, 20], [33, 70]];
+    let draw = |random: &mut Random| shapes.map(|shape| random.tensor(shape, 1.0));
+    let (parameters, momenta, gradients) = (draw(&mut random), draw(&mut random), draw(&mut random));
+    let iteration = MuonIteration {
+        method: Orthogonalize::NewtonSchulz,
+        half: None,
+    };
+    // Products of f32 are rounded on some devices, five times one after the other.
+    let bound = if may_round_products(&gpu.device) {
+        5e-2
+    } else {
+        1e-4
+    };
+    for clip in [None, Some(0.37f32)] {
+        let both = gpu.run(|device, _| {
+            let updates = (0..shapes.len()).map(|i| MuonUpdate {
+                step: MuonStep {
+                    momentum: 0.9,
+                    keep: 0.99,
+                    rate: 0.1 + i as f64 * 0.01,
+                },
+                state: MuonState {
+                    parameter: on(&parameters[i], device),
+                    momentum: on(&momenta[i], device),
+                },
+                gradient: on(&gradients[i], device),
+            });
+            let clip = clip.map(|clip| Tensor::<1>::from_data([clip], device));
+            let f = if is_own(device) { muon } else { muon_plain };
+            let (updates, held): (Vec<MuonUpdate>, Vec<MuonState>) =
+                updates.map(|update| (update.clone(), update.state)).unzip();
+            let mut all = Vec::new();
+            for state in f(updates, clip.as_ref(), iteration).into_iter().chain(held) {
+                all.extend([state.parameter, state.momentum].map(values));
+            }
+            all
+        });
+        let names = ["parameter", "momentum"].repeat(2 * shapes.len());
+        // What was held is as it was.
+        check(&format!("clip {clip:?}"), &names, both, bound);
+    }
+}
+
+/// A recording reads what its inputs hold when it is replayed, and its results stay where they are.
+#[test]
+fn a_recording_is_replayed_on_new_inputs() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    let device = &gpu.device;
+    assert!(can_record(device));
+    let table = on(&random.tensor([90, 40], 1.0), device);
+    let gain = on(&random.tensor([1, 40], 1.0), device);
+    let ids = |shift: i32| {
+        let ids: Vec<i32> = (0..70).map(|id| (id * 7 + shift) % 90).collect();
+        Tensor::<1, Int>::from_data(ids.as_slice(), device).reshape([2, 35])
+    };
+    let compute = |tokens: Tensor<2, Int>| {
+        let rows = embedding(table.clone(), tokens.flatten(0, 1));
+        let x = rms_norm(rows, gain.clone(), 1e-6);
+        x.clone().matmul(x.transpose()) + 1.0
+    };
+    let mut input = ids(0);
+    let recording = Recording::new(device, || compute(input.clone())).expect("records");
+    // Memory that is handed out now must not be the recording's.
+    let others: Vec<Tensor<2>> = (0..8).map(|i| Tensor::full([70, 70], i as f32, device)).collect();
+    for shift in [3, 11, 3] {
+        input = refill(input, ids(shift));
+        // SAFETY: the input is refilled where it lies; table and gain are held.
+        unsafe { recording.replay() }.expect("replays");
+        let found = values(recording.output().clone());
+        let expected = values(compute(ids(shift)));
+        assert_close(&format!("shift {shift}"), &found, &expected, 1e-5);
+    }
+    for (i, other) in others.into_iter().enumerate() {
+        assert!(
+            values(other).iter().all(|&x| x == i as f32),
+            "a replay wrote elsewhere"
+        );
     }
 }
 

@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use blueberry_kernels::{
-    AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, LossTerms, Orthogonalize, RopeTable,
-    activations_in, adamw, add_rms_norm, attention, embedding, head_loss, orthogonalize, product,
-    qk_norm_rope, relu_squared, rms_norm, swiglu,
+    AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, LossTerms, MuonIteration, MuonState, MuonStep,
+    MuonUpdate, Orthogonalize, RopeTable, activations_in, adamw, add_rms_norm, attention, embedding,
+    head_loss, muon, orthogonalize, product, qk_norm_rope, refill, relu_squared, rms_norm, squared_norms,
+    swiglu,
 };
 use burn::tensor::{Device, FloatDType, Int, Tensor};
 use common::{Random, values};
@@ -260,6 +261,32 @@ impl Launch {
         };
         for state in adamw(vec![update], None) {
             values(state.parameter);
+        }
+        self.muon();
+        let old = self.ids(70).reshape([2, 35]);
+        let new = self.ids(70).reshape([2, 35]);
+        refill(old, new).into_data();
+    }
+
+    fn muon(&mut self) {
+        for half in [None, Some(FloatDType::BF16)] {
+            let [parameter, momentum, gradient] = [0; 3].map(|_| self.leaf([48, 64], None).inner());
+            let clip = Tensor::<1>::from_data([0.5f32], &self.device);
+            values(squared_norms(std::slice::from_ref(&gradient)));
+            let step = MuonStep {
+                momentum: 0.9,
+                keep: 0.99,
+                rate: 0.1,
+            };
+            let update = MuonUpdate {
+                step,
+                state: MuonState { parameter, momentum },
+                gradient,
+            };
+            let method = Orthogonalize::NewtonSchulz;
+            for state in muon(vec![update], Some(&clip), MuonIteration { method, half }) {
+                values(state.parameter);
+            }
         }
     }
 }

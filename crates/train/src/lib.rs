@@ -36,7 +36,7 @@ pub use memory::{Memory, Place, fitting_micro_batch, predict_memory};
 pub use probe::{Outputs, ProbeReport, check_logits, probe};
 pub use sample::sample;
 pub use settings::{
-    Activations, CheckpointSettings, DataSettings, EvalSettings, Precision, Preset, SampleSettings, Settings,
-    SettingsError, StageSettings, TrainSettings,
+    Activations, CheckpointSettings, DataSettings, EvalSettings, Graph, Precision, Preset, SampleSettings,
+    Settings, SettingsError, StageSettings, TrainSettings,
 };
-pub use trainer::{Halves, StepError, StepReport, Trainer};
+pub use trainer::{Halves, LossAndGradients, StepError, StepReport, Trainer};

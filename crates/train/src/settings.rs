@@ -81,6 +81,23 @@ pub struct TrainSettings {
     /// The float of the large products.
     #[serde(default)]
     pub precision: Precision,
+    /// Whether a step's passes are recorded and replayed.
+    #[serde(default)]
+    pub graph: Graph,
+}
+
+/// Whether a step's forward and backward passes are recorded once and replayed from then on, which spares the host their
+/// launches (CUDA graphs; a list of dispatches on WGPU). A recording is held against what is launched before it is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Graph {
+    /// On CUDA, where the recording passes its check.
+    #[default]
+    Auto,
+    /// On any GPU; a run that cannot does not start.
+    On,
+    /// Every step is launched.
+    Off,
 }
 
 /// The float in which projections, feed-forward and head are multiplied. Sums are in f32 everywhere, and so are weights,

@@ -1,5 +1,8 @@
 //! One training step: forward, backward, clip, update.
 
+#[cfg(feature = "native")]
+mod recorded;
+
 use std::collections::HashMap;
 
 use blueberry_kernels::{Kernels, Operations};
@@ -24,6 +27,9 @@ pub struct Trainer {
     z_loss: f64,
     activations: Activations,
     half: Option<FloatDType>,
+    kernels: Kernels,
+    #[cfg(feature = "native")]
+    recorded: Option<recorded::Recorded>,
 }
 
 /// The 16-bit floats of a trainer, where it has any.
@@ -43,6 +49,9 @@ pub struct StepReport {
     /// Global norm of the gradients before the clip.
     pub grad_norm: f64,
 }
+
+/// A mean loss `[1]` and its gradients, in the order of the parameters.
+pub type LossAndGradients = (Tensor<1>, Vec<Tensor<2>>);
 
 /// Why a step gave no result.
 #[derive(Debug, Error)]
@@ -87,6 +96,9 @@ impl Trainer {
             z_loss: 0.0,
             activations: Activations::Keep,
             half: None,
+            kernels: Kernels::default(),
+            #[cfg(feature = "native")]
+            recorded: None,
         }
     }
 
@@ -111,6 +123,7 @@ impl Trainer {
         Self {
             operations: Operations::new(kernels),
             optimizer: self.optimizer.with_kernels(kernels),
+            kernels,
             ..self
         }
     }
@@ -144,6 +157,9 @@ impl Trainer {
     /// If the number differs.
     pub fn set_parameters(&mut self, parameters: Vec<Tensor<2>>) {
         assert_eq!(parameters.len(), self.specs.len(), "one tensor a parameter");
+        // A recording reads the old ones.
+        #[cfg(feature = "native")]
+        self.forget_recording();
         self.parameters = parameters;
     }
 
@@ -220,21 +236,43 @@ impl Trainer {
         Ok(())
     }
 
-    /// Mean loss `[1]` over the micro-batches and its gradients, in the order of the parameters.
+    /// Mean loss `[1]` over the micro-batches and its gradients, in the order of the parameters; replayed where they were
+    /// recorded for this shape.
     ///
     /// # Errors
-    /// [`StepError::NoGradient`].
+    /// [`StepError`].
     pub fn loss_and_gradients(
         &mut self,
         micro_batches: &[Batch],
         window: Option<usize>,
-    ) -> Result<(Tensor<1>, Vec<Tensor<2>>), StepError> {
+    ) -> Result<LossAndGradients, StepError> {
+        #[cfg(feature = "native")]
+        if self.is_recorded(micro_batches, window) {
+            return self.replay(micro_batches);
+        }
+        self.launch(&self.to_device(micro_batches), window)
+    }
+
+    fn to_device(&self, micro_batches: &[Batch]) -> Vec<Inputs> {
+        let inputs = |batch: &Batch| {
+            let (tokens, targets) = batch.to_device(&self.device);
+            Inputs { tokens, targets }
+        };
+        micro_batches.iter().map(inputs).collect()
+    }
+
+    /// [`Trainer::loss_and_gradients`] of what is on the device.
+    fn launch(
+        &mut self,
+        micro_batches: &[Inputs],
+        window: Option<usize>,
+    ) -> Result<LossAndGradients, StepError> {
         let share = 1.0 / micro_batches.len() as f64;
-        let mut total: Option<(Tensor<1>, Vec<Tensor<2>>)> = None;
-        for batch in micro_batches {
+        let mut total: Option<LossAndGradients> = None;
+        for inputs in micro_batches {
             let (loss, gradients) = match self.activations {
-                Activations::Keep => self.gradients(batch, window, share),
-                Activations::Recompute => self.recomputed_gradients(batch, window, share),
+                Activations::Keep => self.gradients(inputs, window, share),
+                Activations::Recompute => self.recomputed_gradients(inputs, window, share),
             };
             let gradients = gradients
                 .into_iter()
@@ -258,7 +296,7 @@ impl Trainer {
     /// `share` times the loss `[1]` of a batch, and the gradients of that.
     fn gradients(
         &mut self,
-        batch: &Batch,
+        inputs: &Inputs,
         window: Option<usize>,
         share: f64,
     ) -> (Tensor<1>, Vec<Option<Tensor<2>>>) {
@@ -268,9 +306,9 @@ impl Trainer {
             .map(|p| p.clone().autodiff().require_grad())
             .collect();
         let weights = self.tree(leaves.clone());
-        let (tokens, targets) = batch.to_device(&self.device);
+        let (tokens, targets) = (inputs.tokens.clone(), inputs.targets.clone());
         let z_loss = self.z_loss;
-        let model = self.model(batch.seq(), window);
+        let model = self.model(tokens.dims()[1], window);
         let loss = model.loss(&weights, tokens, targets, z_loss) * share;
         drop(weights);
         let mut tape = loss.backward();
@@ -281,15 +319,14 @@ impl Trainer {
     /// The same as [`Trainer::gradients`], see [`Activations::Recompute`].
     fn recomputed_gradients(
         &mut self,
-        batch: &Batch,
+        inputs: &Inputs,
         window: Option<usize>,
         share: f64,
     ) -> (Tensor<1>, Vec<Option<Tensor<2>>>) {
         let weights = self.tree(self.parameters.clone());
-        let (tokens, targets) = batch.to_device(&self.device);
         let z_loss = self.z_loss;
-        let model = self.model(batch.seq(), window);
-        checkpointing::loss_and_gradients(model, &weights, &Inputs { tokens, targets }, z_loss, share)
+        let model = self.model(inputs.tokens.dims()[1], window);
+        checkpointing::loss_and_gradients(model, &weights, inputs, z_loss, share)
     }
 
     /// Mean loss of a batch, nats a token, without gradients.

@@ -11,8 +11,9 @@ use burn_cubecl::tensor::CubeTensor;
 use super::attention::{self, Given, Scores};
 use super::product;
 use super::qk_norm_rope::{self, Angles, Normed};
-use super::{activation, adamw, embedding, head_loss, rms_norm};
+use super::{activation, adamw, embedding, global_norm, head_loss, launch, muon, refill, rms_norm};
 use crate::adamw::AdamwStep;
+use crate::muon::MuonStep;
 
 /// Forward passes give what their backward passes read besides the result. Shapes are those of the public functions.
 #[backend_extension(Cube, Fusion)]
@@ -136,6 +137,39 @@ pub(crate) trait GpuKernels: Backend {
         clipped: bool,
         step: AdamwStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    /// The momentum and the batch of look-aheads, of which matrix `index` is new; `clip` is read where `clipped` says so.
+    #[fusion(meta = |momentum, batch, _gradient, _clip, _clipped, _index, _step| {
+        (momentum.clone(), batch.clone())
+    })]
+    fn muon_momentum(
+        momentum: FloatTensor<Self>,
+        batch: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        clip: FloatTensor<Self>,
+        clipped: bool,
+        index: usize,
+        step: MuonStep,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    /// The parameter after a step along matrix `index` of the directions.
+    #[fusion(dtype = parameter, shape = parameter)]
+    fn muon_apply(
+        parameter: FloatTensor<Self>,
+        directions: FloatTensor<Self>,
+        index: usize,
+        step: MuonStep,
+    ) -> FloatTensor<Self>;
+    /// The same values row by row.
+    #[fusion(dtype = x, shape = x)]
+    fn whole(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// The table, `[tensors, parts]`, with sums of squares of `x` in row `row`.
+    #[fusion(dtype = table, shape = table)]
+    fn squares_into(table: FloatTensor<Self>, x: FloatTensor<Self>, row: usize) -> FloatTensor<Self>;
+    /// The sum of each row of a matrix.
+    #[fusion(meta = |table| TensorSpec::new(Shape::from([table.shape[0]]), table.dtype))]
+    fn row_sums(table: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// The target, with the values of `source` where it lies, whoever else reads it there.
+    #[fusion(dtype = target, shape = target)]
+    fn refill(target: IntTensor<Self>, source: IntTensor<Self>) -> IntTensor<Self>;
 }
 
 /// One f32 for each row of the gain's length.
@@ -304,5 +338,36 @@ impl GpuKernels for CubeBackend {
         step: AdamwStep,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         adamw::adamw([parameter, mean, square], gradient, clip, clipped, step)
+    }
+    fn muon_momentum(
+        momentum: CubeTensor,
+        batch: CubeTensor,
+        gradient: CubeTensor,
+        clip: CubeTensor,
+        clipped: bool,
+        index: usize,
+        step: MuonStep,
+    ) -> (CubeTensor, CubeTensor) {
+        muon::momentum(momentum, batch, gradient, clip, clipped, index, step)
+    }
+
+    fn muon_apply(parameter: CubeTensor, directions: CubeTensor, index: usize, step: MuonStep) -> CubeTensor {
+        muon::apply(parameter, directions, index, step)
+    }
+
+    fn whole(x: CubeTensor) -> CubeTensor {
+        launch::whole(x)
+    }
+
+    fn squares_into(table: CubeTensor, x: CubeTensor, row: usize) -> CubeTensor {
+        global_norm::squares(table, x, row)
+    }
+
+    fn row_sums(table: CubeTensor) -> CubeTensor {
+        global_norm::row_sums(table)
+    }
+
+    fn refill(target: CubeTensor, source: CubeTensor) -> CubeTensor {
+        refill::refill(target, source)
     }
 }

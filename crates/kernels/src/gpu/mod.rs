@@ -21,12 +21,15 @@ mod activation;
 mod adamw;
 mod attention;
 mod embedding;
+mod global_norm;
 mod head_loss;
 mod kernels;
 mod launch;
+mod muon;
 mod operations;
 mod product;
 mod qk_norm_rope;
+mod refill;
 mod rms_norm;
 
 use burn::backend::DispatchDevice;
@@ -36,8 +39,8 @@ use burn_cubecl::CubeDevice;
 use kernels::GpuKernels;
 
 pub(crate) use operations::{
-    adamw, add_rms_norm, attention, embedding, head_loss, plain_product, product, qk_norm_rope, relu_squared,
-    rms_norm, swiglu,
+    adamw, add_rms_norm, attention, embedding, head_loss, muon, plain_product, product, qk_norm_rope, refill,
+    relu_squared, rms_norm, squared_norms, swiglu,
 };
 
 /// Whether tensors of `device` lie in the memory of a device that CubeCL drives.

@@ -4,15 +4,17 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Cube, Dispatch, backend_extension};
-use burn::tensor::{FloatDType, Int, Tensor};
+use burn::tensor::{DType, FloatDType, Int, Tensor};
 
 use super::GpuKernels;
 use super::attention::{self as attend, Scores};
 use super::{
-    activation, embedding as table_rows, head_loss as loss, product as products, qk_norm_rope as heads,
-    rms_norm as norm,
+    activation, embedding as table_rows, global_norm, head_loss as loss, product as products,
+    qk_norm_rope as heads, rms_norm as norm,
 };
 use crate::adamw::{AdamwState, AdamwUpdate};
+use crate::muon::{MuonIteration, MuonState, MuonUpdate, batches};
+use crate::orthogonalize;
 use crate::{Head, LossTerms};
 
 /// The operations, on primitives of one backend. The functions of the same names at the crate's root say what each
@@ -312,4 +314,80 @@ pub(crate) fn adamw(updates: Vec<AdamwUpdate>, clip: Option<&Tensor<1>>) -> Vec<
         }
     };
     updates.into_iter().map(update).collect()
+}
+
+/// Tensors are on a GPU, and in f32. What nobody else holds is updated where it lies.
+pub(crate) fn muon(
+    updates: Vec<MuonUpdate>,
+    clip: Option<&Tensor<1>>,
+    iteration: MuonIteration,
+) -> Vec<MuonState> {
+    let shapes: Vec<[usize; 2]> = updates.iter().map(|update| update.gradient.dims()).collect();
+    let mut updates: Vec<Option<MuonUpdate>> = updates.into_iter().map(Some).collect();
+    let mut states: Vec<Option<MuonState>> = vec![None; shapes.len()];
+    for batch in batches(&shapes) {
+        let members = batch.iter().filter_map(|&i| updates[i].take()).collect();
+        for (&i, state) in batch.iter().zip(muon_batch(members, clip, iteration)) {
+            states[i] = Some(state);
+        }
+    }
+    states.into_iter().flatten().collect()
+}
+
+/// [`muon`] of matrices of one shape.
+fn muon_batch(
+    updates: Vec<MuonUpdate>,
+    clip: Option<&Tensor<1>>,
+    iteration: MuonIteration,
+) -> Vec<MuonState> {
+    let [rows, cols] = updates[0].gradient.dims();
+    let dtype = iteration.half.map_or(DType::F32, DType::from);
+    let device = updates[0].gradient.device();
+    let ahead = Tensor::<3>::empty([updates.len(), rows, cols], (&device, dtype));
+    let mut ahead = ahead.into_dispatch();
+    let mut advanced = Vec::with_capacity(updates.len());
+    for (index, update) in updates.into_iter().enumerate() {
+        let MuonState { parameter, momentum } = update.state;
+        let [momentum, gradient] = [momentum, update.gradient].map(Tensor::into_dispatch);
+        // What is not read still has to be something.
+        let factor = clip.map_or_else(|| gradient.clone(), |clip| clip.clone().into_dispatch());
+        let clips = clip.is_some();
+        let (momentum, filled) = <Dispatch as GpuKernels>::muon_momentum(
+            momentum,
+            ahead,
+            gradient,
+            factor,
+            clips,
+            index,
+            update.step,
+        );
+        ahead = filled;
+        advanced.push((parameter, momentum, update.step));
+    }
+    let directions = orthogonalize(Tensor::from_dispatch(ahead), iteration.method);
+    // A tall matrix comes back as a view.
+    let directions = <Dispatch as GpuKernels>::whole(directions.into_dispatch());
+    let apply = |(index, (parameter, momentum, step)): (usize, (Tensor<2>, _, _))| {
+        let (parameter, directions) = (parameter.into_dispatch(), directions.clone());
+        let parameter = <Dispatch as GpuKernels>::muon_apply(parameter, directions, index, step);
+        let [parameter, momentum] = [parameter, momentum].map(Tensor::from_dispatch);
+        MuonState { parameter, momentum }
+    };
+    advanced.into_iter().enumerate().map(apply).collect()
+}
+
+/// [`crate::squared_norms`] of tensors on a GPU, in f32.
+pub(crate) fn squared_norms(gradients: &[Tensor<2>]) -> Tensor<1> {
+    let shape = [gradients.len(), global_norm::PARTS];
+    let mut table = Tensor::<2>::zeros(shape, &gradients[0].device()).into_dispatch();
+    for (row, gradient) in gradients.iter().enumerate() {
+        table = <Dispatch as GpuKernels>::squares_into(table, gradient.clone().into_dispatch(), row);
+    }
+    Tensor::from_dispatch(<Dispatch as GpuKernels>::row_sums(table))
+}
+
+/// `target`, a plain tensor on a GPU that no view is taken of, with the values of `source` where it lies.
+pub(crate) fn refill(target: Tensor<2, Int>, source: Tensor<2, Int>) -> Tensor<2, Int> {
+    let (target, source) = (target.into_dispatch(), source.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as GpuKernels>::refill(target, source))
 }

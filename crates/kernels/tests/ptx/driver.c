@@ -101,5 +101,15 @@ result cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsign
                       unsigned shared, void *stream, void **arguments, void **extra) {
     return 0;
 }
+/* A recording is an empty graph. */
+result cuStreamBeginCapture_v2(void *stream, int mode) { return 0; }
+result cuStreamEndCapture(void *stream, void **graph) { *graph = handle(); return 0; }
+result cuGraphGetNodes(void *graph, void **nodes, size_t *count) { *count = 0; return 0; }
+result cuGraphInstantiateWithFlags(void **program, void *graph, unsigned long long flags) { *program = handle(); return 0; }
+result cuGraphUpload(void *program, void *stream) { return 0; }
+result cuGraphLaunch(void *program, void *stream) { return 0; }
+result cuGraphDestroy(void *graph) { return 0; }
+result cuGraphExecDestroy(void *program) { return 0; }
+
 result cuGetErrorString(int error, const char **text) { *text = "an error"; return 0; }
 result cuGetErrorName(int error, const char **text) { *text = "ERROR"; return 0; }

@@ -53,6 +53,11 @@ pub enum RunError {
         /// The tolerance.
         allowed: f64,
     },
+    /// The device does not record steps, or replays them wrongly.
+    #[error(
+        "train.graph = \"on\": {0}. `--set train.graph=auto` records where it can, and launches every step where it cannot"
+    )]
+    Graph(String),
     /// The device failed.
     #[error("step {step}: {cause}")]
     Step {

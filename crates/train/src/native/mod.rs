@@ -8,6 +8,7 @@ mod describe;
 mod devices;
 mod error;
 mod files;
+mod graph;
 mod hardware;
 mod interrupt;
 mod memory;

@@ -13,6 +13,7 @@ use blueberry_runlog::{
 use crate::native::benchmarks;
 use crate::native::checkpoint::{self, Position};
 use crate::native::describe::{describe, unix_s};
+use crate::native::graph::Recorder;
 use crate::native::hardware::{peak_flops, peak_resident_bytes};
 use crate::native::resumed::{CLOCK_STARTED, Times, evaluated_at, logged_checkpoints};
 use crate::native::run_dir::Log;
@@ -21,6 +22,9 @@ use crate::native::{
     Interrupt, Observer, Phase, Plan, RunDir, RunError, checked, source_tree, user_cache_dir,
 };
 use crate::{Batch, Clock, StepError, StepShape, Trainer, sample};
+
+/// Extra field of `warmup` and `resume`: whether steps are launched or replayed, and why.
+const STEPS: &str = "steps_are";
 
 /// Where and for whom a run is.
 #[derive(Clone, Debug)]
@@ -59,8 +63,8 @@ pub fn train(
     let run = describe(&plan, start, check);
     let log = dir.start_log(&run)?;
     observer.started(&run, dir.path());
-    let warmed_s = warm(&plan, observer)?;
-    let mut session = Session::new(plan, dir, log, interrupt, observer)?;
+    let (warmed_s, recorder) = warm(&plan, observer)?;
+    let mut session = Session::new(plan, dir, log, interrupt, observer, recorder)?;
     session.start(warmed_s)?;
     session.finish()
 }
@@ -84,8 +88,8 @@ pub fn resume(
         )));
     }
     observer.started(&old.run, dir.path());
-    warm(&plan, observer)?;
-    let mut session = Session::new(plan, dir, log, interrupt, observer)?;
+    let (_, recorder) = warm(&plan, observer)?;
+    let mut session = Session::new(plan, dir, log, interrupt, observer, recorder)?;
     session.restore(&old)?;
     session.finish()
 }
@@ -121,13 +125,13 @@ fn check(plan: &Plan, observer: &mut dyn Observer) -> Result<DeviceCheck, RunErr
 }
 
 /// Compiles everything, before the run's own weights are there, so that both are never in memory together; gives the
-/// seconds.
-fn warm(plan: &Plan, observer: &mut dyn Observer) -> Result<f64, RunError> {
+/// seconds, and what records the steps.
+fn warm(plan: &Plan, observer: &mut dyn Observer) -> Result<(f64, Recorder), RunError> {
     observer.phase(Phase::WarmingUp);
     let began = Instant::now();
-    warm_up(plan)?;
+    let recorder = warm_up(plan)?;
     sync(plan, 0)?;
-    Ok(began.elapsed().as_secs_f64())
+    Ok((began.elapsed().as_secs_f64(), recorder))
 }
 
 fn sync(plan: &Plan, step: u64) -> Result<(), RunError> {
@@ -145,6 +149,7 @@ struct Session<'a> {
     interrupt: &'a Interrupt,
     observer: &'a mut dyn Observer,
     trainer: Trainer,
+    recorder: Recorder,
     data: Prefetch,
     clock: Clock,
     /// What the clock counts from.
@@ -166,6 +171,7 @@ impl<'a> Session<'a> {
         log: Log,
         interrupt: &'a Interrupt,
         observer: &'a mut dyn Observer,
+        recorder: Recorder,
     ) -> Result<Self, RunError> {
         let trainer = plan.trainer(plan.settings.seed);
         let data = plan.prefetch(None, 0)?;
@@ -176,6 +182,7 @@ impl<'a> Session<'a> {
             interrupt,
             observer,
             trainer,
+            recorder,
             data,
             clock: Clock::new(0.0),
             origin: Instant::now(),
@@ -209,17 +216,30 @@ impl<'a> Session<'a> {
 
     /// Starts both clocks after a warm-up of `seconds`.
     fn start(&mut self, seconds: f64) -> Result<(), RunError> {
+        let began = self.now_s();
+        self.record()?;
         self.sync()?;
-        self.clock = Clock::new(self.now_s());
-        let extra = [(CLOCK_STARTED.to_owned(), unix_s().into())]
-            .into_iter()
-            .collect();
+        let now = self.now_s();
+        let seconds = seconds + (now - began);
+        self.clock = Clock::new(now);
+        let extra = [
+            (CLOCK_STARTED.to_owned(), unix_s().into()),
+            (STEPS.to_owned(), self.recorder.words().into()),
+        ]
+        .into_iter()
+        .collect();
         self.write(&Event::Warmup(Warmup {
             at: At::default(),
             seconds,
             extra,
         }))?;
         Ok(self.log.seal()?)
+    }
+
+    /// Records the steps to come on made-up tokens, where they are to be: no weight changes by it.
+    fn record(&mut self) -> Result<(), RunError> {
+        let shape = self.plan.curriculum.shape(self.tokens);
+        self.recorder.record(&self.plan, &mut self.trainer, shape)
     }
 
     /// Puts the run back to its newest whole checkpoint, or to its start where it has none.
@@ -241,6 +261,7 @@ impl<'a> Session<'a> {
             None => (0, String::new()),
         };
         let times = Times::of(old);
+        self.record()?;
         self.sync()?;
         // Time never runs backwards: work that is done again counts again, and wall time went on between
         // the two processes.
@@ -255,6 +276,7 @@ impl<'a> Session<'a> {
         let mut extra = blueberry_runlog::Extra::new();
         extra.insert("device".into(), self.plan.device.info.name.clone().into());
         extra.insert("source_sha256".into(), source_tree().sha256.into());
+        extra.insert(STEPS.into(), self.recorder.words().into());
         if times.started_unix_s.is_none() {
             extra.insert(CLOCK_STARTED.into(), unix_s().into());
         }
@@ -362,6 +384,8 @@ impl<'a> Session<'a> {
         let step = self.step + 1;
 
         self.clock.resume(self.now_s());
+        // Another shape than the last step's has to be recorded first, on the clock.
+        self.record()?;
         let served = self.data.next_blocks()?;
         let batches = micro_batches(&served.blocks.tokens, shape, self.plan.curriculum.block_len());
         let report = attempt(|| pollster::block_on(self.trainer.step(&batches, shape.window, factor)))

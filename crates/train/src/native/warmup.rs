@@ -5,31 +5,39 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::native::graph::Recorder;
 use crate::native::memory::{advice, place};
 use crate::native::{Plan, RunError};
-use crate::{Batch, StepError, StepShape, sample};
+use crate::{Batch, StepError, StepShape, Trainer, sample};
 
 /// Throw-away weights have a seed of their own, so that nothing of the run can depend on them.
 const SEED_OFFSET: u64 = 0x7761_726d;
 
-/// Runs every shape of `plan` once.
+/// Runs every shape of `plan` once, and records it where that is wanted; what came of that is in the result.
 ///
 /// # Errors
-/// [`RunError::OutOfMemory`] names a micro-batch that was tried and fits; [`RunError::Step`].
-pub(crate) fn warm_up(plan: &Plan) -> Result<(), RunError> {
+/// [`RunError::OutOfMemory`] names a micro-batch that was tried and fits; [`RunError::Step`]; [`RunError::Graph`].
+pub(crate) fn warm_up(plan: &Plan) -> Result<Recorder, RunError> {
+    let mut recorder = Recorder::new(plan);
     let shapes: BTreeSet<StepShape> = plan.curriculum.stages().iter().map(|stage| stage.shape).collect();
     for shape in shapes {
         try_shape(plan, shape).map_err(|failure| explain_by(plan, 0, shape, failure, measured_advice))?;
+        recorder.check(plan, shape)?;
     }
     evaluate_once(plan).map_err(|cause| RunError::Step { step: 0, cause })?;
     plan.device.device.memory_cleanup();
-    Ok(())
+    Ok(recorder)
+}
+
+/// Fresh weights that are not the run's.
+pub(crate) fn throw_away(plan: &Plan) -> Trainer {
+    plan.trainer(plan.settings.seed ^ SEED_OFFSET)
 }
 
 /// One step of a shape. A device's failure to allocate comes as a panic out of its backend.
 fn try_shape(plan: &Plan, shape: StepShape) -> Result<(), StepError> {
     attempt(|| {
-        let mut trainer = plan.trainer(plan.settings.seed ^ SEED_OFFSET);
+        let mut trainer = throw_away(plan);
         // Two passes compile what any number of passes needs.
         let passes = shape.accumulation.min(2);
         let batches: Vec<Batch> = (0..passes)
@@ -47,7 +55,7 @@ pub(crate) fn attempt<T>(step: impl FnOnce() -> Result<T, StepError>) -> Result<
 }
 
 fn evaluate_once(plan: &Plan) -> Result<(), StepError> {
-    let mut trainer = plan.trainer(plan.settings.seed ^ SEED_OFFSET);
+    let mut trainer = throw_away(plan);
     let shapes: BTreeSet<(usize, usize)> = plan
         .validation
         .iter()
@@ -66,7 +74,8 @@ fn evaluate_once(plan: &Plan) -> Result<(), StepError> {
     Ok(())
 }
 
-fn made_up(plan: &Plan, rows: usize, seq: usize, salt: usize) -> Option<Batch> {
+/// Made-up tokens, others for another salt.
+pub(crate) fn made_up(plan: &Plan, rows: usize, seq: usize, salt: usize) -> Option<Batch> {
     let vocab = plan.settings.resolved.model.vocab_size;
     let tokens = (0..rows * (seq + 1)).map(|i| ((i * 31 + i / 7 + salt * 17) % vocab) as u16);
     Batch::new(tokens.collect(), seq)

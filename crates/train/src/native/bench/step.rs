@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Ceilings, Profile, time_operations};
 use crate::native::devices::precision_name;
+use crate::native::graph::wanted;
 use crate::native::hardware::return_large_buffers;
 use crate::native::{OpenDevice, peak_resident_bytes, processor};
 use crate::{Batch, Curriculum, Halves, Preset, StepError, StepShape, Trainer};
@@ -17,6 +18,7 @@ use blueberry_model::Activation;
 /// A preset's step, ready to be timed.
 pub struct StepBench {
     trainer: Trainer,
+    steps_are: String,
     shape: StepShape,
     vocab: u64,
     random: ChaCha8Rng,
@@ -38,8 +40,9 @@ impl StepBench {
         return_large_buffers(preset.train.activations);
         let shape = Curriculum::new(preset)?.shape(0);
         let trainer = Trainer::for_preset(preset, seed, &device.device, halves);
-        Ok(Self {
+        let mut bench = Self {
             trainer,
+            steps_are: "launched".into(),
             shape,
             vocab: preset.model.vocab_size as u64,
             random: ChaCha8Rng::seed_from_u64(seed),
@@ -48,7 +51,24 @@ impl StepBench {
             halves,
             preset: preset.clone(),
             device,
-        })
+        };
+        if wanted(preset.train.graph, &bench.device.info) {
+            bench.record();
+        }
+        Ok(bench)
+    }
+
+    fn record(&mut self) {
+        let batches = self.batches();
+        // What a run's warm-up does: nothing may be compiled while steps are recorded.
+        let first = pollster::block_on(self.trainer.step(&batches, self.shape.window, 0.0));
+        let recorded = first
+            .map_err(|error| error.to_string())
+            .and_then(|_| self.trainer.record(&batches, self.shape.window));
+        self.steps_are = match recorded {
+            Ok(()) => "replayed".into(),
+            Err(reason) => format!("launched, since they could not be recorded: {reason}"),
+        };
     }
 
     /// The device and the build.
@@ -62,6 +82,7 @@ impl StepBench {
             "driver": info.driver,
             "compiler": info.compiler,
             "precision": precision_name(self.halves.products),
+            "steps_are": self.steps_are,
             "cpu": cpu,
             "threads": threads,
             "peak_rss_bytes": peak_resident_bytes(),
@@ -82,6 +103,7 @@ impl StepBench {
             "device_name": self.device.info.name,
             "threads": processor().1,
             "dtype": precision_name(self.halves.products),
+            "steps_are": self.steps_are,
             "tokens_per_step": self.shape.tokens(),
             "step_s": seconds,
             "tokens_per_s": tokens_per_s,

@@ -1,0 +1,83 @@
+//! The launches of a computation on a GPU, recorded once and replayed as one (a graph, in CUDA's words). The host then has
+//! nothing to do for them: a step of a large model is thousands of launches, each of which costs it tens of microseconds.
+
+use burn::backend::{Backend, BackendGraph, Dispatch};
+use burn::tensor::{Device, Int, Tensor};
+
+/// Runs before the recorded one: nothing may be compiled, tuned or allocated while a device records, and only from its
+/// second run on does Burn's fusion take the way that it will take again.
+const RUNS_BEFORE: usize = 2;
+
+/// A recorded computation and its result.
+#[derive(Debug)]
+pub struct Recording<T> {
+    device: Device,
+    graph: BackendGraph<Dispatch>,
+    /// What the computation gave; every replay writes it anew, where it lies.
+    output: T,
+}
+
+/// Whether a device of this kind can record. Whether it does is seen when it is asked to.
+pub fn can_record(device: &Device) -> bool {
+    crate::gpu::is_gpu(device)
+}
+
+impl<T> Recording<T> {
+    /// Runs `compute` a few times and records the launches of the last run, which is not executed: [`Recording::replay`]
+    /// is. `device` is without autodiff; `compute` sends nothing to it, reads nothing back, and launches the same
+    /// every time.
+    ///
+    /// # Errors
+    /// Why the device recorded nothing. What `compute` reads is as it was.
+    pub fn new(device: &Device, mut compute: impl FnMut() -> T) -> Result<Self, String> {
+        let words = |error: burn::backend::ExecutionError| error.to_string();
+        let on = device.as_dispatch();
+        Dispatch::graph_prepare(on).map_err(words)?;
+        for _ in 0..RUNS_BEFORE {
+            let output = compute();
+            let synced = device.sync();
+            // Only now: what is dropped before it was needed is not computed at all.
+            drop(output);
+            if let Err(error) = synced {
+                // It ends the preparation; that there was nothing to stop is no news.
+                drop(Dispatch::graph_stop_capture(on));
+                return Err(error.to_string());
+            }
+        }
+        if let Err(error) = Dispatch::graph_start_capture(on) {
+            drop(Dispatch::graph_stop_capture(on));
+            return Err(words(error));
+        }
+        let output = compute();
+        let graph = Dispatch::graph_stop_capture(on).map_err(words)?;
+        Ok(Self {
+            device: device.clone(),
+            graph,
+            output,
+        })
+    }
+
+    /// What the computation gave, as of the newest replay; not a value before the first.
+    pub fn output(&self) -> &T {
+        &self.output
+    }
+
+    /// Runs what was recorded, on what its inputs hold now.
+    ///
+    /// # Safety
+    /// Every tensor that the computation read still lies where it lay, and nothing else writes to it meanwhile.
+    ///
+    /// # Errors
+    /// The device's refusal.
+    pub unsafe fn replay(&self) -> Result<(), String> {
+        // SAFETY: the caller's promise; the output is held here, and the device keeps what lies between for the graph.
+        unsafe { Dispatch::graph_replay(self.device.as_dispatch(), &self.graph) }
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// `target`, where it lies, with the values of `source`, which is on the same device and of the same shape: a recording
+/// that reads the one reads the other. Both are plain tensors on a GPU.
+pub fn refill(target: Tensor<2, Int>, source: Tensor<2, Int>) -> Tensor<2, Int> {
+    crate::gpu::refill(target, source)
+}
