@@ -150,6 +150,7 @@ n_kv_heads = 1
 head_dim = 16
 d_ff = 64
 activation = "swiglu"
+window = [24]
 [optim.muon]
 lr = 0.02
 [optim.adamw]
@@ -172,19 +173,21 @@ micro_batch = 4
 [[curriculum]]
 from = 0.5
 seq_len = 32
+window = 8
 [[curriculum]]
 from = 0.75
 accumulation = 2
 "#;
 
-fn run_preset(preset: &Path, out: &Path) -> Vec<u64> {
+/// Tokens and loss of every step.
+fn run_preset(preset: &Path, out: &Path) -> Vec<(u64, f64)> {
     let mut command = blueberry(["train", "--device", "cpu", "--preset"]);
     command.arg(preset).arg("--out").arg(out);
     finish(command).expect_code(0);
     let log = read_log(out);
-    let tokens: Vec<u64> = log.steps().map(|step| step.at.tokens).collect();
-    assert_eq!(tokens.last(), Some(&log.run.target_tokens));
-    tokens
+    let steps: Vec<(u64, f64)> = log.steps().map(|step| (step.at.tokens, step.loss)).collect();
+    assert_eq!(steps.last().map(|step| step.0), Some(log.run.target_tokens));
+    steps
 }
 
 #[test]
@@ -192,8 +195,20 @@ fn the_stages_of_a_preset_file_are_obeyed() {
     let place = place();
     let preset = place.path().join("staged.toml");
     fs::write(&preset, STAGED).expect("is written");
-    let tokens = run_preset(&preset, &place.path().join("run"));
+    let steps = run_preset(&preset, &place.path().join("run"));
+    let tokens: Vec<u64> = steps.iter().map(|step| step.0).collect();
     // 16 * 4 a step up to the half of 1,000, 32 * 4 up to three quarters, then twice that.
     let expected = [64, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024];
     assert_eq!(tokens, expected);
+    // The limit of the windows is obeyed too: from the stage on that sets it, another loss without it.
+    fs::write(&preset, STAGED.replace("window = 8", "")).expect("is written");
+    let unlimited = run_preset(&preset, &place.path().join("unlimited"));
+    let first_difference = steps
+        .iter()
+        .zip(&unlimited)
+        .position(|(limited, free)| limited != free);
+    assert!(
+        first_difference.is_some_and(|index| index >= 8),
+        "{first_difference:?}"
+    );
 }

@@ -201,10 +201,16 @@ impl Trainer {
     fn report(&self, measured: &[f32]) -> Result<StepReport, StepError> {
         let loss = f64::from(measured[0]);
         if !loss.is_finite() {
-            return Err(StepError::NotFinite {
-                what: "the loss".into(),
-                value: loss,
-            });
+            let bad = self
+                .specs
+                .iter()
+                .zip(&measured[1..])
+                .find(|(_, square)| !square.is_finite());
+            let what = match bad {
+                Some((spec, _)) => format!("the gradient of `{}` is not finite, and the loss", spec.name),
+                None => "the loss".into(),
+            };
+            return Err(StepError::NotFinite { what, value: loss });
         }
         self.check_finite(&measured[1..], "the gradient of ")?;
         let squares: f64 = measured[1..].iter().map(|&square| f64::from(square)).sum();

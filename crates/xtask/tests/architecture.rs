@@ -37,6 +37,35 @@ fn architecture_is_true() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+#[test]
+fn files_that_documents_name_exist() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../..");
+    for document in [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "bench/README.md",
+    ] {
+        let text = std::fs::read_to_string(root.join(document))?;
+        let quoted = text.split('`').skip(1).step_by(2);
+        let paths: Vec<&str> = quoted.filter(|word| is_path(word)).collect();
+        let missing: Vec<&&str> = paths.iter().filter(|path| !root.join(path).exists()).collect();
+        assert!(
+            missing.is_empty(),
+            "{document} names what is not there: {missing:?}"
+        );
+        assert!(document != "ARCHITECTURE.md" || paths.len() > 30, "{paths:?}");
+    }
+    Ok(())
+}
+
+/// Whether a word in code marks is the path of something in the sources.
+fn is_path(word: &str) -> bool {
+    let tops = ["crates/", "bench/", "tests/", "presets/", "shaders/", "web/app"];
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    tops.iter().any(|top| word.starts_with(top)) && word.chars().all(plain)
+}
+
 /// What is needed of `cargo metadata`. Read here rather than by the crate of that name, whose features would
 /// have Cargo build Burn once for the program and once more for the tests.
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@ use blueberry_runlog::{CheckStatus, DeviceCheck};
 use serde::{Deserialize, Serialize};
 
 use crate::native::files::sha256;
+use crate::native::warmup::attempt;
 use crate::native::{DeviceInfo, OpenDevice, open_cpu, source_tree};
 use crate::{CheckReport, StepError, check_device};
 
@@ -49,7 +50,9 @@ pub fn checked(
         return Ok(entry.verdict(true));
     }
     before_check(&open.info);
-    let report = pollster::block_on(check_device(&open.device, &open_cpu().device, kernels, open.half))?;
+    // A driver that breaks down speaks for its own device alone.
+    let report =
+        attempt(|| pollster::block_on(check_device(&open.device, &open_cpu().device, kernels, open.half)))?;
     let entry = Entry::new(&open.info, &report);
     let verdict = entry.verdict(false);
     entries.insert(key, entry);

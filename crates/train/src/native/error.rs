@@ -90,6 +90,18 @@ pub enum RunError {
         /// What would fit.
         advice: String,
     },
+    /// The device has too little memory for an evaluation.
+    #[error(
+        "an evaluation of eval.batch = {batch} sequences at once does not fit into the memory of `{id}`: \
+         `--set eval.batch={}` needs less, and gives the same loss",
+        (batch / 2).max(1)
+    )]
+    EvaluationOutOfMemory {
+        /// The device.
+        id: String,
+        /// What was tried.
+        batch: usize,
+    },
 }
 
 impl RunError {

@@ -8,10 +8,12 @@ use blueberry_runlog::{Event, RunLog};
 /// epoch.
 pub(crate) const CLOCK_STARTED: &str = "clock_started_unix_s";
 
-/// How far the clocks of an interrupted run had come.
+/// How far the clocks of an interrupted run had come, work that is done again included.
 pub(crate) struct Times {
     pub train_s: f64,
     pub wall_s: f64,
+    /// Training seconds spent waiting for data.
+    pub waited_s: f64,
     pub started_unix_s: Option<f64>,
 }
 
@@ -20,12 +22,16 @@ impl Times {
         let mut times = Self {
             train_s: 0.0,
             wall_s: 0.0,
+            waited_s: 0.0,
             started_unix_s: None,
         };
         for line in &log.lines {
             if let Some(at) = line.event.at() {
                 times.train_s = times.train_s.max(at.train_s);
                 times.wall_s = times.wall_s.max(at.wall_s);
+            }
+            if let Event::Step(step) = &line.event {
+                times.waited_s += step.data_wait_s;
             }
             let extra = match &line.event {
                 Event::Warmup(warmup) => &warmup.extra,

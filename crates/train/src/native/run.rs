@@ -10,6 +10,8 @@ use blueberry_runlog::{
     Resume, RunLog, Sample, Step, Warmup,
 };
 
+use serde_json::json;
+
 use crate::native::benchmarks;
 use crate::native::checkpoint::{self, Position};
 use crate::native::describe::{describe, unix_s};
@@ -17,7 +19,7 @@ use crate::native::graph::Recorder;
 use crate::native::hardware::{peak_flops, peak_resident_bytes};
 use crate::native::resumed::{CLOCK_STARTED, Times, evaluated_at, logged_checkpoints};
 use crate::native::run_dir::Log;
-use crate::native::warmup::{attempt, explain, warm_up};
+use crate::native::warmup::{attempt, explain, explain_evaluation, warm_up};
 use crate::native::{
     Interrupt, Observer, Phase, Plan, RunDir, RunError, checked, source_tree, user_cache_dir,
 };
@@ -59,11 +61,12 @@ pub fn train(
 ) -> Result<Outcome, RunError> {
     RunDir::check_free(&start.dir)?;
     let check = check(&plan, observer)?;
-    let dir = RunDir::create(&start.dir)?;
     let run = describe(&plan, start, check);
-    let log = dir.start_log(&run)?;
-    observer.started(&run, dir.path());
+    observer.started(&run, &start.dir);
+    // Before the folder: what cannot be warmed up leaves nothing.
     let (warmed_s, recorder) = warm(&plan, observer)?;
+    let dir = RunDir::create(&start.dir)?;
+    let log = dir.start_log(&run)?;
     let mut session = Session::new(plan, dir, log, interrupt, observer, recorder)?;
     session.start(warmed_s)?;
     session.finish()
@@ -79,7 +82,7 @@ pub fn resume(
     interrupt: &Interrupt,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, RunError> {
-    check(&plan, observer)?;
+    let check = check(&plan, observer)?;
     let (old, log) = dir.continue_log()?;
     if old.run.data.manifest_sha256 != plan.dataset.manifest_sha256() {
         return Err(RunError::Mismatch(format!(
@@ -90,7 +93,7 @@ pub fn resume(
     observer.started(&old.run, dir.path());
     let (_, recorder) = warm(&plan, observer)?;
     let mut session = Session::new(plan, dir, log, interrupt, observer, recorder)?;
-    session.restore(&old)?;
+    session.restore(&old, &check)?;
     session.finish()
 }
 
@@ -243,7 +246,7 @@ impl<'a> Session<'a> {
     }
 
     /// Puts the run back to its newest whole checkpoint, or to its start where it has none.
-    fn restore(&mut self, old: &RunLog) -> Result<(), RunError> {
+    fn restore(&mut self, old: &RunLog, check: &DeviceCheck) -> Result<(), RunError> {
         let folder = self.dir.checkpoints();
         checkpoint::remove_unfinished(&folder);
         let (found, problems) = checkpoint::newest(&folder, &logged_checkpoints(old));
@@ -271,12 +274,18 @@ impl<'a> Session<'a> {
             .max(times.wall_s);
         self.clock = Clock::restored(times.train_s, wall_s, self.now_s());
         self.stepped_s = times.train_s;
+        self.waited_s = times.waited_s;
         self.evaluated = evaluated_at(old, self.tokens);
         let torn_bytes = old.torn.as_ref().map_or(0, |torn| torn.bytes);
         let mut extra = blueberry_runlog::Extra::new();
         extra.insert("device".into(), self.plan.device.info.name.clone().into());
         extra.insert("source_sha256".into(), source_tree().sha256.into());
         extra.insert(STEPS.into(), self.recorder.words().into());
+        extra.insert("device_check".into(), json!(check));
+        extra.insert(
+            "unchecked_device".into(),
+            self.plan.settings.unchecked_device.into(),
+        );
         if times.started_unix_s.is_none() {
             extra.insert(CLOCK_STARTED.into(), unix_s().into());
         }
@@ -460,10 +469,8 @@ impl<'a> Session<'a> {
         for index in 0..count {
             self.observer.phase(Phase::Evaluating(index, count));
             let batch = &self.plan.validation[index];
-            let loss = pollster::block_on(self.trainer.loss(batch)).map_err(|cause| RunError::Step {
-                step: self.step,
-                cause,
-            })?;
+            let loss = attempt(|| pollster::block_on(self.trainer.loss(batch)))
+                .map_err(|cause| explain_evaluation(&self.plan, self.step, cause))?;
             sum += loss * batch.targets() as f64;
         }
         let val_loss = sum / targets as f64;
@@ -516,12 +523,11 @@ impl<'a> Session<'a> {
             .map_err(|error| RunError::Mismatch(format!("sample.prompt: {error}")))?;
         let stop = self.plan.tokenizer.end_of_document();
         let seed = self.plan.settings.seed ^ self.step;
-        let drawn = pollster::block_on(sample(&mut self.trainer, &settings, &prompt, stop, seed)).map_err(
-            |cause| RunError::Step {
-                step: self.step,
-                cause,
-            },
-        )?;
+        let draw = sample(&mut self.trainer, &settings, &prompt, stop, seed);
+        let drawn = attempt(|| pollster::block_on(draw)).map_err(|cause| RunError::Step {
+            step: self.step,
+            cause,
+        })?;
         let text = self.plan.tokenizer.decode(&drawn);
         let at = self.at();
         self.write(&Event::Sample(Sample {

@@ -24,7 +24,7 @@ pub(crate) fn warm_up(plan: &Plan) -> Result<Recorder, RunError> {
         try_shape(plan, shape).map_err(|failure| explain_by(plan, 0, shape, failure, measured_advice))?;
         recorder.check(plan, shape)?;
     }
-    evaluate_once(plan).map_err(|cause| RunError::Step { step: 0, cause })?;
+    attempt(|| evaluate_once(plan)).map_err(|failure| explain_evaluation(plan, 0, failure))?;
     plan.device.device.memory_cleanup();
     Ok(recorder)
 }
@@ -84,6 +84,17 @@ pub(crate) fn made_up(plan: &Plan, rows: usize, seq: usize, salt: usize) -> Opti
 /// The failure of step `step`; where it was for want of memory, with the micro-batch that fits by the prediction.
 pub(crate) fn explain(plan: &Plan, step: u64, shape: StepShape, failure: StepError) -> RunError {
     explain_by(plan, step, shape, failure, predicted_advice)
+}
+
+/// The failure of an evaluation after step `step`.
+pub(crate) fn explain_evaluation(plan: &Plan, step: u64, failure: StepError) -> RunError {
+    match &failure {
+        StepError::Device(text) if is_memory_failure(text) => RunError::EvaluationOutOfMemory {
+            id: plan.device.info.id.clone(),
+            batch: plan.settings.resolved.eval.batch,
+        },
+        _ => RunError::Step { step, cause: failure },
+    }
 }
 
 fn explain_by(
