@@ -174,8 +174,8 @@ fn it_goes_on_after_an_interruption_and_repeats_no_finished_run() {
     // A run that was begun leaves its folder; those that are over must not need their data again.
     let turns = plan.turns();
     let begun = request.work.join("runs").join(Work::run_name(turns[3]));
-    fs::create_dir_all(begun.join("out")).unwrap();
-    fs::write(begun.join("out/run.jsonl"), "half a line").unwrap();
+    fs::create_dir_all(begun.join("room/out")).unwrap();
+    fs::write(begun.join("room/out/run.jsonl"), "half a line").unwrap();
     for turn in &turns[..3] {
         let name = format!("data/{}-{}.jsonl", turn.role.name(), turn.seed);
         fs::remove_file(place.dir.path().join(name)).unwrap();
@@ -200,7 +200,7 @@ fn it_goes_on_after_an_interruption_and_repeats_no_finished_run() {
         .work
         .join("runs")
         .join(Work::run_name(turns[0]))
-        .join("out/run.jsonl");
+        .join("run.jsonl");
     fs::write(&log, "forged").unwrap();
     let error = silent(&request).unwrap_err().to_string();
     assert!(error.contains("changed since its run finished"), "{error}");
@@ -280,6 +280,52 @@ fn a_program_that_is_given_is_at_best_undecided() {
         others => panic!("{others:#?}"),
     }
     assert!(verification.holds.iter().any(|rule| rule == "verify-same-source"));
+}
+
+/// A program that is a script, given to a verification without a sandbox.
+fn given<'a>(place: &'a Place, script: &str) -> Request<'a> {
+    let program = place.dir.write("given.sh", script.as_bytes());
+    let made = Command::new("chmod").arg("755").arg(&program).status();
+    assert!(made.unwrap().success());
+    let mut request = place.request(false, Sandbox::None);
+    request.options.conditions = request.options.conditions.with_program(program).unwrap();
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    request
+}
+
+#[test]
+fn links_that_a_run_leaves_are_not_written_through() {
+    let place = Place::new();
+    let victim = place.dir.write("victim", b"keys");
+    let mine = place.dir.path().join("log-of-mine");
+    let script = format!(
+        "{SCRIPT}for name in probe.txt output.txt run.jsonl; do ln -s {} \"$(dirname \"$out\")/$name\"; done\n",
+        victim.display()
+    );
+    let mut request = given(&place, &script);
+    request.options.conditions.probe = Some(vec!["--out".into(), "{out}".into()]);
+    silent(&request).unwrap();
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "keys");
+
+    // Nor is a log read that lies elsewhere.
+    let place = Place::new();
+    let script = SCRIPT.replace(
+        "cp \"$data/challenger-$seed.jsonl\" \"$out/run.jsonl\"",
+        &format!(
+            "cp \"$data/challenger-$seed.jsonl\" {0} && ln -s {0} \"$out/run.jsonl\"",
+            mine.display()
+        ),
+    );
+    fs::create_dir_all(mine.parent().unwrap()).unwrap();
+    let verification = silent(&given(&place, &script)).unwrap();
+    assert_fails(&verification, "verify-leaves-a-log", "no log");
+}
+
+#[test]
+fn a_program_that_fails_after_its_log_is_rejected() {
+    let place = Place::new();
+    let verification = silent(&given(&place, &format!("{SCRIPT}exit 3\n"))).unwrap();
+    assert_fails(&verification, "verify-ends-well", "exit status: 3");
 }
 
 #[test]

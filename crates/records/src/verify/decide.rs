@@ -6,7 +6,7 @@ use blueberry_rules::{
     Answer, Case, Category, Declared, Facts, Finding, LeakScan, LoggedRun, Pair, Plausibility, Probe,
     RecordToBeat, SubmittedSource, Summary, challenger_is_below, judge, stats,
 };
-use blueberry_runlog::{Event, Extra, Hardware};
+use blueberry_runlog::{Event, Extra, Hardware, RunLog};
 
 use super::document::{BuiltSource, Comparison, FORMAT, Outcome, Verification, VerifiedRun};
 use super::error::{Unbuildable, VerifyError};
@@ -32,11 +32,18 @@ pub struct Judge<'a> {
 const BUILDS: &str = "verify-builds";
 const LEAVES_LOG: &str = "verify-leaves-a-log";
 const SAME_SOURCE: &str = "verify-same-source";
+const ENDS_WELL: &str = "verify-ends-well";
 const CLOCK: &str = "verify-clock";
 const PROBES: &str = "verify-probes";
 
 /// The verifier's clock and the program's may differ by rounding, not by more.
 const CLOCK_TOLERANCE_S: f64 = 0.05;
+
+/// What a program may take before its clock starts and after it ends, beside what its log says of its warm-up: opening
+/// files and devices, making the built-in corpus, writing the last checkpoint.
+const UNCLOCKED_S: f64 = 120.0;
+/// What compiling and tuning may take. A program can do anything in that time that its log does not show.
+const WARM_UP_S: f64 = 900.0;
 
 /// A run that is over, with its log.
 struct Run {
@@ -184,11 +191,16 @@ fn unclocked_s(run: &Run) -> Option<f64> {
         .filter_map(|line| line.event.at())
         .map(|at| at.wall_s)
         .fold(0.0, f64::max);
+    Some(run.done.seconds - wall_s - warm_up_s(log))
+}
+
+/// What the log says of its warm-ups.
+fn warm_up_s(log: &RunLog) -> f64 {
     let warmups = log.lines.iter().filter_map(|line| match &line.event {
         Event::Warmup(warmup) => Some(warmup.seconds),
         _ => None,
     });
-    Some(run.done.seconds - wall_s - warmups.sum::<f64>())
+    warmups.sum()
 }
 
 /// What only the verifier sees of a run.
@@ -217,18 +229,40 @@ fn check_run(plan: &Plan, run: &Run) -> Vec<Finding> {
         ))
     };
     findings.push(finding(SAME_SOURCE, name.clone(), same));
-    let unclocked_s = unclocked_s(run).unwrap_or_default();
-    let clock = if unclocked_s >= -CLOCK_TOLERANCE_S {
-        passed("the log's clock and warm-up are within the time that the program ran")
+    let well = if run.done.succeeded {
+        passed("the program ended without an error")
     } else {
-        let seconds = run.done.seconds;
-        bad(format!(
-            "the log's clock and warm-up are {:.2} s more than the {seconds:.2} s that the program ran",
-            -unclocked_s
-        ))
+        bad(format!("the program ended with {}", run.done.ended))
     };
+    findings.push(finding(ENDS_WELL, name.clone(), well));
+    let (unclocked_s, warm_up_s) = (unclocked_s(run).unwrap_or_default(), warm_up_s(&logged.log));
+    let clock = clock_problem(run.done.seconds, unclocked_s, warm_up_s).map_or_else(
+        || passed("the log's clock and warm-up are the time that the program ran"),
+        bad,
+    );
     findings.push(finding(CLOCK, name, clock));
     findings
+}
+
+/// What is wrong with the times of a run that took `seconds`.
+fn clock_problem(seconds: f64, unclocked_s: f64, warm_up_s: f64) -> Option<String> {
+    // Written so that a time that is no number is wrong too.
+    if !(0.0..=WARM_UP_S).contains(&warm_up_s) {
+        return Some(format!(
+            "its log says that it warmed up for {warm_up_s:.1} s, and {WARM_UP_S} s are allowed"
+        ));
+    }
+    if unclocked_s.is_nan() || unclocked_s < -CLOCK_TOLERANCE_S {
+        return Some(format!(
+            "the log's clock and warm-up are {:.2} s more than the {seconds:.2} s that the program ran",
+            -unclocked_s
+        ));
+    }
+    (unclocked_s > UNCLOCKED_S).then(|| {
+        format!(
+            "the program ran for {unclocked_s:.1} s that are neither in its log's clock nor in its warm-up, and {UNCLOCKED_S} s are allowed"
+        )
+    })
 }
 
 /// Neighbours in time, one of each side. A pair with a run without a figure is none.
@@ -359,4 +393,28 @@ fn failed(evidence: String) -> Answer {
 
 fn cannot_tell(missing: String) -> Answer {
     Answer::CannotTell { missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clock_problem;
+
+    #[test]
+    fn times_that_the_log_hides_or_makes_up_are_found() {
+        assert_eq!(clock_problem(700.0, 3.0, 60.0), None);
+        for (unclocked_s, warm_up_s, words) in [
+            (-0.5, 60.0, "0.50 s more than the 700.00 s"),
+            (500.0, 60.0, "neither in its log's clock nor in its warm-up"),
+            (3.0, 5_000.0, "warmed up for 5000.0 s"),
+            (3.0, -5_000.0, "warmed up for -5000.0 s"),
+            (3.0, f64::NAN, "warmed up for NaN s"),
+            (f64::NAN, 60.0, "more than"),
+        ] {
+            let problem = clock_problem(700.0, unclocked_s, warm_up_s);
+            assert!(
+                problem.as_ref().is_some_and(|text| text.contains(words)),
+                "{problem:?}"
+            );
+        }
+    }
 }

@@ -221,11 +221,15 @@ impl Execution<'_> {
                 seconds: Duration::as_secs_f64(&elapsed),
             });
         };
+        let room = room(dir);
+        fs::create_dir(&room).map_err(|cause| at("create", &room, cause))?;
         let mut command = self.plan.conditions.sandbox.command(&job);
         let limit = Duration::from_secs(self.plan.conditions.run_limit_s);
         let (ended, took) = process::run(&mut command, limit, &dir.join("output.txt"), &mut tick)?;
+        take_log(dir)?;
         Ok(Done {
             ended: Ended::text(ended),
+            succeeded: ended.is_success(),
             seconds: took.as_secs_f64(),
             log_sha256: log_sha256(dir),
         })
@@ -258,7 +262,7 @@ impl Execution<'_> {
         let place = self.place(turn.role);
         let recipe = place.dir.join("recipe.toml");
         let attempts = self.work.dir().join("attempts.toml");
-        let out = dir.join("out");
+        let out = room(dir).join("out");
         let values = [
             ("{recipe}", recipe.clone().into_os_string()),
             ("{seed}", turn.seed.to_string().into()),
@@ -291,7 +295,7 @@ impl Execution<'_> {
                 .into_iter()
                 .chain(self.plan.conditions.data.clone())
                 .collect(),
-            writable: vec![dir.to_owned()],
+            writable: vec![room(dir)],
             env,
             devices: self.plan.conditions.devices.clone(),
             network: false,
@@ -350,9 +354,15 @@ fn take(given: &GivenProgram, to: &Path) -> Result<(), VerifyError> {
     Ok(())
 }
 
-/// The log of a run's folder.
+/// What a run's program can write, inside the run's folder: what the verifier writes lies outside, since a link or a pipe
+/// that a stranger's program leaves would be written through.
+fn room(run: &Path) -> PathBuf {
+    run.join("room")
+}
+
+/// The log of a run, taken out of the program's reach.
 pub(super) fn log(run: &Path) -> PathBuf {
-    run.join("out").join(LOG_FILE)
+    run.join(LOG_FILE)
 }
 
 /// The longest answer of a probe that is read.
@@ -360,12 +370,25 @@ const PROBE_BYTES: u64 = 1 << 20;
 /// The largest log that is hashed.
 const LOG_BYTES: u64 = 256 << 20;
 
-/// Digest of the log that a stranger's program left in a run's folder; nothing for a pipe, or a link that leads out.
+/// Copies the log that a stranger's program left; nothing for a pipe, a link that leads out, or more than is read. No
+/// process of the program is left that could change it meanwhile.
+fn take_log(run: &Path) -> Result<(), VerifyError> {
+    let found = || {
+        let room = fs::canonicalize(room(run)).ok()?;
+        let path = fs::canonicalize(room.join("out").join(LOG_FILE)).ok()?;
+        let inside = path.starts_with(&room) && path.is_file();
+        inside.then(|| read_at_most(&path, LOG_BYTES).ok()).flatten()
+    };
+    let Some(bytes) = found() else {
+        return Ok(());
+    };
+    let path = log(run);
+    fs::write(&path, bytes).map_err(|cause| at("write", &path, cause))
+}
+
+/// Digest of a run's log, where it left one.
 pub(super) fn log_sha256(run: &Path) -> Option<String> {
-    let path = fs::canonicalize(log(run)).ok()?;
-    let inside = path.starts_with(fs::canonicalize(run).ok()?) && path.is_file();
-    let bytes = inside.then(|| read_at_most(&path, LOG_BYTES).ok()).flatten()?;
-    Some(sha256(&bytes))
+    Some(sha256(&read_at_most(&log(run), LOG_BYTES).ok()?))
 }
 
 fn variables(names: &[&str]) -> Vec<(String, OsString)> {

@@ -32,6 +32,8 @@ pub struct State {
 pub struct Done {
     /// How the program ended: `exit status: 0`, a signal, or that its time was over.
     pub ended: String,
+    /// Whether it ended by itself and without an error.
+    pub succeeded: bool,
     /// How long it took, from the start of the program to its end, in seconds.
     pub seconds: f64,
     /// SHA-256 of its log, where it left one.

@@ -52,7 +52,7 @@ impl Recorder {
             };
             pollster::block_on(check).map_err(StepError::Device)
         });
-        self.refuse(plan, checked.err().map(|error| error.to_string()))
+        self.refuse(plan, checked.err().map(reason))
     }
 
     /// Has `trainer` replay steps of a shape; one that it does already costs nothing.
@@ -71,7 +71,7 @@ impl Recorder {
         let made_up = batches(plan, shape, 0);
         let recorded = attempt(|| trainer.record(&made_up, shape.window).map_err(StepError::Device));
         self.recorded = Some(shape);
-        self.refuse(plan, recorded.err().map(|error| error.to_string()))
+        self.refuse(plan, recorded.err().map(reason))
     }
 
     fn refuse(&mut self, plan: &Plan, reason: Option<String>) -> Result<(), RunError> {
@@ -91,6 +91,13 @@ impl Recorder {
             None if self.wanted => "replayed".into(),
             None => "launched".into(),
         }
+    }
+}
+
+fn reason(error: StepError) -> String {
+    match error {
+        StepError::Device(text) => text,
+        other => other.to_string(),
     }
 }
 
