@@ -149,6 +149,21 @@ pub enum SourceError {
         /// Of the logs.
         expected: String,
     },
+    /// It would have cargo do more than build it.
+    #[error(
+        "`{file}` of the source sets `{key}`, which can start programs or name hosts while it is fetched: a submitted source sets aliases only"
+    )]
+    Settings {
+        /// The file.
+        file: &'static str,
+        /// What it sets.
+        key: String,
+    },
+    /// It depends on what is not from crates.io.
+    #[error(
+        "its Cargo.lock names the source `{0}`: packages of a submitted source are from crates.io or its own"
+    )]
+    Foreign(String),
     /// It does not build.
     #[error("`cargo {step}` failed or took over {limit_s} s; see `{}`", output.display())]
     Build {

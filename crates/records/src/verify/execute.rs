@@ -124,8 +124,8 @@ impl Execution<'_> {
         self.cargo(role, "build", &words, false)
     }
 
-    /// Runs cargo in a side's source. Also a fetch is kept in, with the network: settings in the source name programs
-    /// that cargo starts.
+    /// Runs cargo in a side's source. Also a fetch is kept in, with the network, though a source whose settings name
+    /// programs or hosts was refused before.
     fn cargo(
         &mut self,
         role: Role,
@@ -141,6 +141,10 @@ impl Execution<'_> {
             ("PATH".to_owned(), path.unwrap_or_default()),
             ("CARGO_HOME".to_owned(), place.cargo.clone().into()),
             ("CARGO_TARGET_DIR".to_owned(), place.target.clone().into()),
+            // Stronger than any setting of the source.
+            ("RUSTC".to_owned(), toolchain.join("bin/rustc").into()),
+            ("RUSTC_WRAPPER".to_owned(), OsString::new()),
+            ("RUSTC_WORKSPACE_WRAPPER".to_owned(), OsString::new()),
         ];
         env.extend(variables(if network { NETWORK_VARIABLES } else { &[] }));
         let (read_only, writable) = if network {

@@ -33,7 +33,7 @@ pub struct Job {
     pub env: Vec<(String, OsString)>,
     /// Device files and folders of them.
     pub devices: Vec<PathBuf>,
-    /// Whether it may use the network: to fetch sources, which runs none of them.
+    /// Whether it may use the network: to fetch sources.
     pub network: bool,
     /// What it may use up; in a sandbox only.
     pub ceilings: Ceilings,
@@ -105,7 +105,9 @@ const SYSTEM: &[&str] = &[
     "/lib",
     "/lib32",
     "/lib64",
-    "/opt",
+    // Of `/opt` only what drivers and compute kits are in: a machine that runs hosted jobs may keep their keys there.
+    "/opt/cuda",
+    "/opt/rocm",
     "/nix/store",
 ];
 /// Of `/etc` only what finds libraries and drivers: the rest may hold keys.
@@ -130,6 +132,8 @@ const NETWORK_SETTINGS: &[&str] = &[
 ];
 /// Where programs in the sandbox are at home: a folder in memory that ends with them.
 const HOME: &str = "/home/runner";
+/// What a folder in memory may hold, 4 GiB.
+const MEMORY_FOLDER_BYTES: &str = "4294967296";
 
 impl Sandbox {
     /// The sandbox of this machine; `None` where it has none that works.
@@ -193,8 +197,11 @@ fn bubblewrap(job: &Job) -> Command {
     ]);
     command.args(["--cap-drop", "ALL", "--hostname", "blueberry"]);
     system(&mut command, job.network);
-    command.args(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]);
-    command.args(["--tmpfs", HOME, "--setenv", "HOME", HOME]);
+    command.args(["--proc", "/proc", "--dev", "/dev"]);
+    for folder in ["/tmp", HOME] {
+        command.args(["--size", MEMORY_FOLDER_BYTES, "--tmpfs", folder]);
+    }
+    command.args(["--setenv", "HOME", HOME]);
     if !job.devices.is_empty() {
         // Drivers find their device by its place on the bus.
         bind(&mut command, "--ro-bind-try", Path::new("/sys"));

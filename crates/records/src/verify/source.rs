@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::folder::read_text;
 use crate::record::is_commit;
 
 use super::error::{SourceError, VerifyError, at};
@@ -55,7 +56,40 @@ pub fn check_out(source: &Source, repository: &Path, to: &Path) -> Result<(), Ve
         // The build takes the patch from git again, which sees new files only where it knows of them.
         git(to, &["add", "--intent-to-add", "--all"], None)?;
     }
-    check_digest(source, to)
+    check_digest(source, to)?;
+    Ok(check_settings(to)?)
+}
+
+/// Where packages may come from.
+const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
+/// The longest of cargo's files that is read.
+const CARGO_FILE_BYTES: u64 = 16 << 20;
+
+/// A fetch runs with the network, and cargo's settings could name a compiler, a wrapper, a proxy or another registry.
+fn check_settings(tree: &Path) -> Result<(), SourceError> {
+    for file in [".cargo/config.toml", ".cargo/config"] {
+        let path = tree.join(file);
+        // A link that leads nowhere is there too.
+        if path.symlink_metadata().is_err() {
+            continue;
+        }
+        let text = read_text(&path, CARGO_FILE_BYTES).unwrap_or_else(|_| "unreadable = true".to_owned());
+        let table: toml::Table = toml::from_str(&text).unwrap_or_else(|_| {
+            let unreadable = ("unreadable".to_owned(), toml::Value::Boolean(true));
+            std::iter::once(unreadable).collect()
+        });
+        if let Some(key) = table.keys().find(|key| *key != "alias") {
+            let key = key.clone();
+            return Err(SourceError::Settings { file, key });
+        }
+    }
+    let lock = read_text(&tree.join("Cargo.lock"), CARGO_FILE_BYTES).unwrap_or_default();
+    let sources = lock.lines().filter_map(|line| line.trim().strip_prefix("source"));
+    let mut sources = sources.map(|rest| rest.trim_start_matches([' ', '=']).trim_matches('"'));
+    match sources.find(|source| *source != REGISTRY) {
+        Some(source) => Err(SourceError::Foreign(source.to_owned())),
+        None => Ok(()),
+    }
 }
 
 fn check_digest(source: &Source, tree: &Path) -> Result<(), VerifyError> {
@@ -75,6 +109,7 @@ fn git<S: AsRef<OsStr>>(dir: &Path, arguments: &[S], input: Option<&[u8]>) -> Re
     command.args(arguments).current_dir(dir);
     command
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_TERMINAL_PROMPT", "0");
     for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         command.env_remove(variable);
@@ -120,4 +155,54 @@ pub fn toolchain() -> Result<PathBuf, VerifyError> {
         .output();
     let output = output.map_err(|cause| at("start", Path::new("rustc"), cause))?;
     Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // helpers of tests, where a panic is the answer
+mod tests {
+    use super::*;
+
+    fn says(files: &[(&str, &str)]) -> String {
+        let tree = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = tree.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        check_settings(tree.path()).map_or_else(|error| error.to_string(), |()| "fine".to_owned())
+    }
+
+    #[test]
+    fn a_source_that_steers_cargo_is_refused() {
+        let lock =
+            "[[package]]\nname = \"a\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\n";
+        let alias = "[alias]\nxtask = \"run\"\n";
+        assert_eq!(
+            says(&[("Cargo.lock", lock), (".cargo/config.toml", alias)]),
+            "fine"
+        );
+        for (file, text, word) in [
+            (
+                ".cargo/config.toml",
+                "[build]\nrustc-wrapper = \"./a\"\n",
+                "build",
+            ),
+            (
+                ".cargo/config",
+                "[source.crates-io]\nreplace-with = \"b\"\n",
+                "source",
+            ),
+            (".cargo/config.toml", "[http]\nproxy = \"b\"\n", "http"),
+            (".cargo/config.toml", "no toml", "unreadable"),
+            (
+                "Cargo.lock",
+                "source = \"git+https://example.org/a#1\"\n",
+                "git+https",
+            ),
+            ("Cargo.lock", "source=\"sparse+http://10.0.0.1/\"\n", "10.0.0.1"),
+        ] {
+            let said = says(&[(file, text)]);
+            assert!(said.contains(word) && said != "fine", "{file}: {said}");
+        }
+    }
 }
