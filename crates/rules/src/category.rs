@@ -50,6 +50,9 @@ pub struct Category {
     /// Targets of every evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_targets: Option<u64>,
+    /// Tokens of a validation sequence: how much a model sees before a target at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_seq_len: Option<u64>,
     /// Digest of the tokeniser.
     pub tokenizer: Pin,
     /// Digest of the data's manifest.

@@ -2,6 +2,7 @@ use blueberry_runlog::Event;
 
 use super::{Check, Rule};
 use crate::Tokens;
+use crate::config::Config;
 use crate::trace::walk;
 use crate::{Answer, Case, LoggedRun};
 
@@ -30,14 +31,27 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
             "{consumed} targets; the run set out to consume {planned}"
         ));
     }
+    if let Ok(config) = Config::of(&run.log) {
+        let asked = config.train.tokens;
+        if planned < asked || planned >= asked.saturating_add(step_tokens.max(1)) {
+            return Answer::fail_at(
+                1,
+                format!(
+                    "it set out to consume {planned} targets, but its settings say {asked}, rounded up to whole steps of {step_tokens}"
+                ),
+            );
+        }
+    }
     let (least, most) = match case.category.tokens {
         None => return Answer::not_applicable(format!("the category takes any number; here {consumed}")),
         Some(Tokens::Count(asked)) => (asked, asked.saturating_add(step_tokens)),
         // What does not fill a last step is left over.
         Some(Tokens::WholeDataset(_)) => {
             let all = run.log.run.data.train_tokens;
+            // A last step of half the data would leave half of it over.
+            let left = step_tokens.min((all / 100).max(1 << 20));
             (
-                all.saturating_add(1).saturating_sub(step_tokens),
+                all.saturating_add(1).saturating_sub(left),
                 all.saturating_add(step_tokens),
             )
         }
