@@ -10,7 +10,6 @@ use blueberry_rules::{
     Categories, Entry, Figures, Happening, Kind, Leaderboard, Ledger, LedgerError, RecordStatus, Summary,
     leaderboard_json, leaderboard_markdown, sha256,
 };
-use serde::Deserialize;
 use thiserror::Error;
 
 use crate::Limits;
@@ -18,14 +17,17 @@ use crate::commands::{CommandError, Outcome, load_categories};
 use crate::curve::{CurveError, progression_picture, svg};
 use crate::folder::{FolderError, read_text};
 use crate::judge::record_folders;
-use crate::open::{OpenRecord, open_record};
+use crate::open::open_record;
 use crate::record::Record;
+use crate::verdict::{VERIFIERS_FILE, Verdict, VerdictError, verdict};
+use crate::verify::{VERIFICATION_FILE, Verification};
 use crate::write::{WriteError, write_file};
 
 /// Name of the ledger in the folder of records.
 pub const LEDGER_FILE: &str = "ledger.jsonl";
-const VERIFICATION_FILE: &str = "verification.toml";
 const MAX_LEDGER_BYTES: u64 = 64 << 20;
+/// A list of keys is a few kilobytes.
+const MAX_VERIFIERS_BYTES: u64 = 1 << 20;
 
 /// What `blueberry leaderboard` is told.
 #[derive(Debug, Clone, Default)]
@@ -92,13 +94,13 @@ pub enum LeaderboardError {
         /// Its record.
         id: String,
     },
-    /// A verification that cannot be read.
+    /// A verification that cannot be believed.
     #[error("`{}`: {cause}", path.display())]
     Verification {
-        /// The file.
+        /// The record's folder.
         path: PathBuf,
         /// What is wrong.
-        cause: toml::de::Error,
+        cause: VerdictError,
     },
     /// A picture.
     #[error(transparent)]
@@ -116,16 +118,8 @@ struct Known {
     /// `None` for a category that there is not.
     claimed: Option<Figures>,
     verification: Option<(Verification, String)>,
-}
-
-/// What the leaderboard reads of a `verification.toml`.
-#[derive(Debug, Deserialize)]
-struct Verification {
-    outcome: String,
-    verifier: String,
-    date: String,
-    #[serde(default)]
-    challenger: Option<Summary>,
+    /// Why a verification that is there does not count.
+    unheard: Option<String>,
 }
 
 /// Makes the leaderboard, or says whether it is up to date.
@@ -134,7 +128,14 @@ struct Verification {
 /// [`CommandError`]: a record or the ledger cannot be read or believed.
 pub fn leaderboard(args: &LeaderboardArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     let categories = load_categories(args.categories.as_deref())?;
-    let files = made(args, &categories)?;
+    let known = read_all(&args.records, &categories)?;
+    for (id, why) in known
+        .iter()
+        .filter_map(|(id, known)| Some((id, known.unheard.as_ref()?)))
+    {
+        writeln!(out, "{id}: {why}")?;
+    }
+    let files = made(args, &categories, &known)?;
     let changed: Vec<_> = files.iter().filter(|(path, bytes)| !holds(path, bytes)).collect();
     if args.check {
         for (path, _) in &changed {
@@ -161,9 +162,12 @@ fn holds(path: &Path, bytes: &[u8]) -> bool {
 }
 
 /// Every file that is made, with its content.
-fn made(args: &LeaderboardArgs, categories: &Categories) -> Result<BTreeMap<PathBuf, Vec<u8>>, CommandError> {
-    let known = read_all(&args.records, categories)?;
-    let (ledger, text) = go_on(args, &known)?;
+fn made(
+    args: &LeaderboardArgs,
+    categories: &Categories,
+    known: &BTreeMap<String, Known>,
+) -> Result<BTreeMap<PathBuf, Vec<u8>>, CommandError> {
+    let (ledger, text) = go_on(args, known)?;
     let entries: Vec<Entry> = known.values().map(|known| entry(known, &ledger)).collect();
     let board = Leaderboard {
         categories,
@@ -197,6 +201,7 @@ fn made(args: &LeaderboardArgs, categories: &Categories) -> Result<BTreeMap<Path
 /// All records by id.
 fn read_all(records: &Path, categories: &Categories) -> Result<BTreeMap<String, Known>, CommandError> {
     let mut known = BTreeMap::new();
+    let verifiers = text_or_empty(&records.join(VERIFIERS_FILE), MAX_VERIFIERS_BYTES)?;
     for path in record_folders(records) {
         let opened = open_record(&path, &Limits::default())?;
         let id = opened.record.id();
@@ -204,10 +209,18 @@ fn read_all(records: &Path, categories: &Categories) -> Result<BTreeMap<String, 
             return Err(LeaderboardError::Place { path, id }.into());
         }
         let category = categories.get(&opened.record.category);
+        let verdict = verdict(&opened, category, &verifiers);
+        let verdict = verdict.map_err(|cause| LeaderboardError::Verification { path, cause })?;
+        let (verification, unheard) = match verdict {
+            Verdict::None => (None, None),
+            Verdict::Unheard(why) => (None, Some(why)),
+            Verdict::Counts(verification, digest) => (Some((*verification, digest)), None),
+        };
         let known_record = Known {
             sha256: sha256(opened.text.as_bytes()),
             claimed: category.map(|category| Figures::of(&Summary::of(category, &opened.runs))),
-            verification: verification(&opened)?,
+            verification,
+            unheard,
             record: opened.record,
         };
         known.insert(id, known_record);
@@ -215,15 +228,11 @@ fn read_all(records: &Path, categories: &Categories) -> Result<BTreeMap<String, 
     Ok(known)
 }
 
-fn verification(opened: &OpenRecord) -> Result<Option<(Verification, String)>, LeaderboardError> {
-    if !opened.folder.has(VERIFICATION_FILE) {
-        return Ok(None);
+fn text_or_empty(path: &Path, limit: u64) -> Result<String, LeaderboardError> {
+    match read_text(path, limit) {
+        Err(FolderError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        other => Ok(other?),
     }
-    let text = opened.folder.text(VERIFICATION_FILE)?;
-    let path = opened.folder.root().join(VERIFICATION_FILE);
-    let verification =
-        toml::from_str(&text).map_err(|cause| LeaderboardError::Verification { path, cause })?;
-    Ok(Some((verification, sha256(text.as_bytes()))))
 }
 
 /// The ledger with what is new, and its text.
@@ -232,10 +241,7 @@ fn go_on(
     known: &BTreeMap<String, Known>,
 ) -> Result<(Ledger, String), LeaderboardError> {
     let path = args.records.join(LEDGER_FILE);
-    let mut text = match read_text(&path, MAX_LEDGER_BYTES) {
-        Err(FolderError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => String::new(),
-        other => other?,
-    };
+    let mut text = text_or_empty(&path, MAX_LEDGER_BYTES)?;
     let bad = |cause| LeaderboardError::Ledger {
         path: path.clone(),
         cause,
@@ -331,10 +337,10 @@ impl Known {
     /// `None` without a verifier's document, or with one that decides nothing.
     fn verdict(&self, id: &str) -> Option<Happening> {
         let (verification, digest) = self.verification.as_ref()?;
-        let kind = match verification.outcome.as_str() {
-            "verified" => Kind::Verified,
-            "rejected" => Kind::Rejected,
-            _ => return None,
+        let kind = match verification.outcome {
+            crate::verify::Outcome::Verified => Kind::Verified,
+            crate::verify::Outcome::Rejected => Kind::Rejected,
+            crate::verify::Outcome::Undecided => return None,
         };
         Some(Happening {
             date: verification.date.clone(),

@@ -26,6 +26,7 @@ pub mod submit;
 #[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod testing;
+mod verdict;
 pub mod verify;
 pub mod write;
 

@@ -126,16 +126,39 @@ impl Signer {
     }
 }
 
+/// Whether `keys`, a line each of a name and a public key in OpenSSH's one-line form, has this key. Lines that begin with
+/// `#` are for people.
+///
+/// # Errors
+/// [`SignError::PublicKey`] for a line without a key.
+pub fn is_listed(keys: &str, public_key: &str) -> Result<bool, SignError> {
+    let wanted = parse_key(public_key)?;
+    for line in keys.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (_, key) = line.split_once(' ').unwrap_or((line, ""));
+        if parse_key(key)?.key_data() == wanted.key_data() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn parse_key(key: &str) -> Result<PublicKey, SignError> {
+    PublicKey::from_openssh(key).map_err(|cause| SignError::PublicKey {
+        key: key.to_owned(),
+        cause,
+    })
+}
+
 /// Checks that the owner of `public_key` signed `text`.
 ///
 /// # Errors
 /// [`SignError::PublicKey`] and [`SignError::Format`] for what is no key or signature,
 /// [`SignError::Forged`] where the signature is not this key's, not this text's or for another purpose.
 pub fn verify(public_key: &str, text: &[u8], signature: &str) -> Result<(), SignError> {
-    let key = PublicKey::from_openssh(public_key).map_err(|cause| SignError::PublicKey {
-        key: public_key.to_owned(),
-        cause,
-    })?;
+    let key = parse_key(public_key)?;
     let signature = SshSig::from_pem(signature).map_err(SignError::Format)?;
     key.verify(NAMESPACE, text, &signature)
         .map_err(|_| SignError::Forged)

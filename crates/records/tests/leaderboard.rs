@@ -9,10 +9,16 @@ use std::fs;
 use std::path::Path;
 
 use blueberry_records::leaderboard::{Decision, LeaderboardArgs, leaderboard};
-use blueberry_records::{CommandError, Outcome};
+use blueberry_records::logs::LogReader;
+use blueberry_records::sign::Signer;
+use blueberry_records::submit::SubmitArgs;
+use blueberry_records::verify::Verification;
+use blueberry_records::{CommandError, LogLimits, Outcome};
 use blueberry_rules::{Kind, Summary};
 use claim::*;
 use common::*;
+use ssh_key::private::Ed25519Keypair;
+use ssh_key::{LineEnding, PrivateKey};
 
 /// The project's own pages, beside its (so far empty) records.
 #[test]
@@ -44,25 +50,143 @@ fn page(dir: &Dir) -> String {
     fs::read_to_string(dir.path().join("LEADERBOARD.md")).unwrap()
 }
 
-/// What a verifier's program would leave, as far as the leaderboard reads it.
-fn verify(record: &Path, outcome: &str) {
-    let summary = Summary::of(&categories().list[0], &claim_runs());
-    let mut table = toml::Table::new();
-    for (name, value) in [
-        ("outcome", outcome),
-        ("verifier", "sponsor"),
-        ("date", "2026-09-30"),
-    ] {
-        table.insert(name.into(), value.into());
+/// What a verifier's program would leave, with the logs of the claim as those of its own runs, unsigned.
+fn unsigned(args: &SubmitArgs, record: &Path, outcome: &str) -> Verification {
+    let folder = record.join("verification");
+    fs::create_dir_all(&folder).unwrap();
+    let (mut logs, mut runs) = (Vec::new(), String::new());
+    for (number, run) in args.runs.iter().enumerate() {
+        let name = format!("{number:02}-challenger-{}", 101 + number);
+        let path = folder.join(format!("{name}.jsonl.zst"));
+        let text = fs::read(run.join("run.jsonl")).unwrap();
+        fs::write(&path, zstd::encode_all(text.as_slice(), 1).unwrap()).unwrap();
+        let log = LogReader::new(&LogLimits::default()).read(&path, &name).unwrap();
+        runs += &format!(
+            "[[runs]]\nrole = \"challenger\"\nseed = {}\nended = \"exit status: 0\"\nseconds = 9.0\nlog_sha256 = \"{}\"\n",
+            101 + number,
+            log.sha256
+        );
+        logs.push(log);
     }
-    table.insert("challenger".into(), toml::Value::try_from(&summary).unwrap());
-    fs::write(record.join("verification.toml"), toml::to_string(&table).unwrap()).unwrap();
+    let id = format!("small/{}", record.file_name().unwrap().to_string_lossy());
+    let head = format!(
+        "format = 1\nrecord = \"{id}\"\ncategory = \"small\"\noutcome = \"{outcome}\"\nverifier = \"sponsor\"\ndate = \"2026-09-30\"\nsandbox = \"bubblewrap 0.8.0\"\ninterruptions = 0\nholds = []\n"
+    );
+    let source = format!("[source]\ncommit = \"{0}\"\nsha256 = \"{0}\"\n", digest('d'));
+    let mut verification = Verification::parse(&(head + &source + &runs)).unwrap();
+    verification.challenger = Some(Summary::of(&categories().list[0], &logs));
+    verification
+}
+
+/// A key that is always the same one, as a file.
+fn signer(dir: &Dir, seed: u8) -> Signer {
+    let key = PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]));
+    let path = dir.write("key", key.to_openssh(LineEnding::LF).unwrap().as_bytes());
+    Signer::open(&path, None).unwrap()
+}
+
+/// Has the owner of the key sign a verification, and puts it into the record's folder.
+fn put(verification: &Verification, record: &Path, signer: &Signer) {
+    let public_key = Some(signer.public_key().unwrap());
+    let text = Verification {
+        public_key,
+        ..verification.clone()
+    }
+    .to_text()
+    .unwrap();
+    let signature = signer.sign(text.as_bytes()).unwrap();
+    fs::write(record.join("verification.toml"), text).unwrap();
+    fs::write(record.join("verification.toml.sig"), signature).unwrap();
+}
+
+/// A verification that counts: by a key in the list.
+fn verify(dir: &Dir, args: &SubmitArgs, record: &Path, outcome: &str) {
+    let signer = signer(dir, 7);
+    let list = format!("# who may verify\nsponsor {}\n", signer.public_key().unwrap());
+    dir.write("records/verifiers", list.as_bytes());
+    put(&unsigned(args, record, outcome), record, &signer);
+}
+
+#[test]
+fn only_a_listed_verifier_is_heard() {
+    let dir = Dir::new();
+    let (submitted, record) = submitted(&dir);
+    verify(&dir, &submitted, &record, "verified");
+    let good = unsigned(&submitted, &record, "verified");
+    let mut said = Vec::new();
+    let mut page_after = |dir: &Dir| {
+        said.clear();
+        leaderboard(&args(dir), &mut said).unwrap();
+        format!("{}{}", page(dir), String::from_utf8_lossy(&said))
+    };
+    // By a stranger's key, without a signature, with a signature of something else, without a sandbox.
+    put(&good, &record, &signer(&dir, 8));
+    let stranger = page_after(&dir);
+    let signature = fs::read(record.join("verification.toml.sig")).unwrap();
+    put(&good, &record, &signer(&dir, 7));
+    fs::remove_file(record.join("verification.toml.sig")).unwrap();
+    let unsigned = page_after(&dir);
+    fs::write(record.join("verification.toml.sig"), signature).unwrap();
+    let forged = page_after(&dir);
+    let bare = Verification {
+        sandbox: "none".into(),
+        ..good.clone()
+    };
+    put(&bare, &record, &signer(&dir, 7));
+    let bare = page_after(&dir);
+    for (page, why) in [
+        (stranger, "not in the list of verifiers"),
+        (unsigned, "it is not signed"),
+        (forged, "its signature does not hold"),
+        (bare, "without a sandbox"),
+    ] {
+        assert!(page.contains(why) && page.contains("pending"), "{why}: {page}");
+        assert!(!page.contains("| 1 | alice |"), "{why}: {page}");
+    }
+    put(&good, &record, &signer(&dir, 7));
+    assert!(page_after(&dir).contains("| 1 | alice |"));
+}
+
+#[test]
+fn a_verification_that_its_logs_do_not_bear_out_is_refused() {
+    type Tamper = fn(&mut Verification, &Path);
+    let tampers: [(&str, Tamper); 4] = [
+        ("is of `small/another`", |verification, _| {
+            verification.record = "small/another".into()
+        }),
+        ("is not the log", |verification, _| {
+            verification.runs[1].log_sha256 = Some(digest('e'))
+        }),
+        ("are not those of its logs", |verification, _| {
+            verification
+                .challenger
+                .as_mut()
+                .unwrap()
+                .figure
+                .as_mut()
+                .unwrap()
+                .mean *= 0.9;
+        }),
+        ("00-challenger-101", |_, record| {
+            fs::remove_file(record.join("verification/00-challenger-101.jsonl.zst")).unwrap();
+        }),
+    ];
+    for (problem, tamper) in tampers {
+        let dir = Dir::new();
+        let (submitted, record) = submitted(&dir);
+        verify(&dir, &submitted, &record, "verified");
+        let mut verification = unsigned(&submitted, &record, "verified");
+        tamper(&mut verification, &record);
+        put(&verification, &record, &signer(&dir, 7));
+        let error = make(&args(&dir)).unwrap_err().to_string();
+        assert!(error.contains(problem), "{problem}: {error}");
+    }
 }
 
 #[test]
 fn a_record_is_pending_then_verified_then_revoked() {
     let dir = Dir::new();
-    let (_, record) = submitted(&dir);
+    let (submitted, record) = submitted(&dir);
     let mut args = args(&dir);
     let check = LeaderboardArgs {
         check: true,
@@ -72,7 +196,7 @@ fn a_record_is_pending_then_verified_then_revoked() {
     assert_eq!(make(&args).unwrap(), Outcome::Yes);
     assert_eq!(make(&check).unwrap(), Outcome::Yes);
     assert!(page(&dir).contains("pending"), "{}", page(&dir));
-    verify(&record, "verified");
+    verify(&dir, &submitted, &record, "verified");
     assert_eq!(
         make(&check).unwrap(),
         Outcome::No,
@@ -114,6 +238,7 @@ fn changed_or_deleted_records_and_ledgers_are_refused() {
         ("record.toml is not the one", |record, _| {
             edit(&record.join("record.toml"), "alice", "mallory")
         }),
+        // The signature of what was changed does not hold, so nobody verified it.
         ("verification.toml is not the one", |record, _| {
             edit(&record.join("verification.toml"), "sponsor", "nobody")
         }),
@@ -128,8 +253,8 @@ fn changed_or_deleted_records_and_ledgers_are_refused() {
     ];
     for (problem, edit) in edits {
         let dir = Dir::new();
-        let (_, record) = submitted(&dir);
-        verify(&record, "verified");
+        let (submitted, record) = submitted(&dir);
+        verify(&dir, &submitted, &record, "verified");
         make(&args(&dir)).unwrap();
         edit(&record, &dir.path().join("records/ledger.jsonl"));
         let error = make(&args(&dir)).unwrap_err().to_string();

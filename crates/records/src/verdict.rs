@@ -1,0 +1,118 @@
+//! Whether a `verification.toml` counts: anyone can write one.
+
+use blueberry_rules::{Category, LoggedRun, Summary, sha256};
+use thiserror::Error;
+
+use crate::LogLimits;
+use crate::folder::FolderError;
+use crate::logs::{LogError, LogReader};
+use crate::open::OpenRecord;
+use crate::sign::{SignError, is_listed, verify};
+use crate::verify::{
+    LOGS_FOLDER, Outcome, Role, Turn, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification,
+    VerifyError, Work,
+};
+
+/// Name of the list of verifiers' public keys in the folder of records. A key stays in it as long as a verdict of its owner
+/// counts.
+pub const VERIFIERS_FILE: &str = "verifiers";
+
+/// What a record's folder holds of a verifier.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// No document.
+    None,
+    /// One that does not count, and why.
+    Unheard(String),
+    /// One that does, with its digest.
+    Counts(Box<Verification>, String),
+}
+
+/// A verifier's document that contradicts itself or what lies beside it.
+#[derive(Debug, Error)]
+pub enum VerdictError {
+    /// A file of the folder.
+    #[error(transparent)]
+    File(#[from] FolderError),
+    /// The document.
+    #[error("{VERIFICATION_FILE}: {0}")]
+    Document(#[from] VerifyError),
+    /// The list of verifiers, or a key.
+    #[error("{0}")]
+    Key(#[from] SignError),
+    /// It is about another record.
+    #[error("{VERIFICATION_FILE} is of `{0}`")]
+    Other(String),
+    /// A log cannot be read.
+    #[error("{VERIFICATION_FILE}: {0}")]
+    Log(#[from] LogError),
+    /// A log that is not the one that was judged.
+    #[error("`{0}` is not the log that {VERIFICATION_FILE} names")]
+    ChangedLog(String),
+    /// Figures that are not those of the logs.
+    #[error("the figures in {VERIFICATION_FILE} are not those of its logs")]
+    Figures,
+}
+
+/// Reads a record's verification. It counts where the owner of one of the keys in `verifiers` signed it and the code ran in
+/// a sandbox; its logs must then be there, and its figures theirs.
+pub(crate) fn verdict(
+    opened: &OpenRecord,
+    category: Option<&Category>,
+    verifiers: &str,
+) -> Result<Verdict, VerdictError> {
+    let (folder, id) = (&opened.folder, opened.record.id());
+    if !folder.has(VERIFICATION_FILE) {
+        return Ok(Verdict::None);
+    }
+    let text = folder.text(VERIFICATION_FILE)?;
+    let verification = Verification::parse(&text)?;
+    if verification.record != id || verification.category != opened.record.category {
+        return Err(VerdictError::Other(verification.record));
+    }
+    let unheard = |why: &str| {
+        Ok(Verdict::Unheard(format!(
+            "{VERIFICATION_FILE} does not count: {why}"
+        )))
+    };
+    let (Some(key), true) = (&verification.public_key, folder.has(VERIFICATION_SIGNATURE_FILE)) else {
+        return unheard("it is not signed");
+    };
+    if !is_listed(verifiers, key)? {
+        return unheard("its key is not in the list of verifiers");
+    }
+    let signature = folder.text(VERIFICATION_SIGNATURE_FILE)?;
+    if verify(key, text.as_bytes(), &signature).is_err() {
+        return unheard("its signature does not hold");
+    }
+    if verification.outcome == Outcome::Verified && verification.sandbox == "none" {
+        return unheard("the code ran without a sandbox");
+    }
+    let logs = logs(opened, &verification)?;
+    if let (Some(category), Some(figures)) = (category, &verification.challenger)
+        && Summary::of(category, &logs) != *figures
+    {
+        return Err(VerdictError::Figures);
+    }
+    Ok(Verdict::Counts(Box::new(verification), sha256(text.as_bytes())))
+}
+
+/// The logs of the challenger's runs; those of the record that it ran against are held against their digests too.
+fn logs(opened: &OpenRecord, verification: &Verification) -> Result<Vec<LoggedRun>, VerdictError> {
+    let mut logs = Vec::new();
+    for (number, run) in verification.runs.iter().enumerate() {
+        let Some(expected) = &run.log_sha256 else { continue };
+        let (role, seed) = (run.role, run.seed);
+        let run_name = Work::run_name(Turn { number, role, seed });
+        let name = format!("{LOGS_FOLDER}/{run_name}.jsonl.zst");
+        let path = opened.folder.path(&name)?;
+        let log = LogReader::new(&LogLimits::default()).read(&path, &run_name)?;
+        if log.sha256 != *expected {
+            return Err(VerdictError::ChangedLog(name));
+        }
+        if role == Role::Challenger {
+            logs.push(log);
+        }
+    }
+    Ok(logs)
+}
