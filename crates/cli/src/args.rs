@@ -36,7 +36,7 @@ pub enum Command {
     Data(DataCommand),
     /// Declare the seeds of a claim before they run.
     Attempts(commands::attempts::Flags),
-    /// Hold runs or records against the rules: exit code 0 eligible, 1 not or undecided, 2 unreadable.
+    /// Hold runs or records against the rules: exit code 0 eligible, 1 a rule is broken, 2 unreadable, 3 nobody can tell yet.
     Check(commands::check::Flags),
     /// Turn runs into a record, unless a rule is broken.
     Submit(commands::submit::Flags),

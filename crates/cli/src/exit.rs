@@ -15,6 +15,8 @@ pub enum Done {
     Yes,
     /// It did not.
     No,
+    /// Nobody can tell yet.
+    CannotTell,
 }
 
 /// A flag whose value makes no sense.
@@ -46,6 +48,7 @@ pub fn code(result: anyhow::Result<Done>) -> ExitCode {
     match result {
         Ok(Done::Yes) => ExitCode::SUCCESS,
         Ok(Done::No) => ExitCode::from(1),
+        Ok(Done::CannotTell) => ExitCode::from(3),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(if is_bad_input(&error) { 2 } else { 1 })

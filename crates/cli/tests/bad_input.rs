@@ -20,7 +20,7 @@ fn assert_refused(command: Command, out: &Path, words: &[&str]) {
 fn settings_that_make_no_run() {
     let place = place();
     let out = place.path().join("run");
-    let cases: [(&str, &[&str]); 10] = [
+    let cases: [(&str, &[&str]); 11] = [
         ("train.speed=9", &["unknown field `speed`"]),
         ("colour=red", &["unknown field `colour`"]),
         ("train.tokens", &["--set train.tokens: write it as key=value"]),
@@ -37,6 +37,7 @@ fn settings_that_make_no_run() {
         ("train.micro_batch=-1", &["micro_batch"]),
         ("optim.muon.lr=nan", &["optim.muon.lr = NaN"]),
         ("eval.tokens=8", &["eval.tokens = 8", "at least one eval.seq_len"]),
+        ("train.graph=on", &["train.graph = \"on\": only GPUs record"]),
     ];
     for (setting, words) in cases {
         let mut command = train(&out, &["model.n_kv_heads=2"]);

@@ -216,7 +216,7 @@ fn submitted(contest: &Contest) -> PathBuf {
     contest.declare();
     contest.train();
     let scan = contest.scan();
-    let unscanned = contest.check(contest.runs(), None).expect_code(1);
+    let unscanned = contest.check(contest.runs(), None).expect_code(3);
     expect_words(&unscanned, &["leak-scan"]);
     contest.check(contest.runs(), Some(&scan)).expect_code(0);
     contest.submit(contest.runs(), "First").expect_code(0);
@@ -257,7 +257,7 @@ fn from_declared_seeds_to_the_leaderboard_and_a_tampered_copy_is_refused() {
 
     // Every rule holds for the runs in the sandbox; that nothing was built is all that speaks against it.
     let program = Path::new(env!("CARGO_BIN_EXE_blueberry"));
-    contest.verify(&record, Some(program)).expect_code(1);
+    contest.verify(&record, Some(program)).expect_code(3);
     let verification = fs::read_to_string(record.join("verification.toml")).expect("a verification");
     for line in [
         "outcome = \"undecided\"",

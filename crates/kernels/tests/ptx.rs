@@ -265,8 +265,11 @@ impl Launch {
             state,
             gradient,
         };
-        for state in adamw(vec![update], None) {
-            values(state.parameter);
+        let clip = Tensor::<1>::from_data([0.5f32], &self.device);
+        for clip in [None, Some(&clip)] {
+            for state in adamw(vec![update.clone()], clip) {
+                values(state.parameter);
+            }
         }
         self.muon();
         let old = self.ids(70).reshape([2, 35]);

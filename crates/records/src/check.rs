@@ -59,10 +59,18 @@ pub fn check(args: &CheckArgs, out: &mut dyn Write) -> Result<Outcome, CommandEr
     } else {
         judged.iter().try_for_each(|judged| say(judged, out))?;
     }
-    let all = judged
-        .iter()
-        .all(|judged| judged.verdict.status == Status::Eligible);
-    Ok(if all { Outcome::Yes } else { Outcome::No })
+    let every = |wanted: &[Status]| {
+        judged
+            .iter()
+            .all(|judged| wanted.contains(&judged.verdict.status))
+    };
+    Ok(if every(&[Status::Eligible]) {
+        Outcome::Yes
+    } else if every(&[Status::Eligible, Status::Undecided]) {
+        Outcome::CannotTell
+    } else {
+        Outcome::No
+    })
 }
 
 fn check_record(

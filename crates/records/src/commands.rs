@@ -17,8 +17,10 @@ use crate::submit::SubmitError;
 pub enum Outcome {
     /// The thing asked holds or was done: exit code 0.
     Yes,
-    /// It does not hold, or cannot be told: exit code 1. The command has said why.
+    /// It does not hold: exit code 1. The command has said why.
     No,
+    /// Nothing speaks against it, but something that decides is missing: exit code 3. The command has said what.
+    CannotTell,
 }
 
 /// Bad usage or input: exit code 2.

@@ -100,7 +100,7 @@ pub enum LeaderboardError {
         /// The record's folder.
         path: PathBuf,
         /// What is wrong.
-        cause: VerdictError,
+        cause: Box<VerdictError>,
     },
     /// A picture.
     #[error(transparent)]
@@ -210,7 +210,10 @@ fn read_all(records: &Path, categories: &Categories) -> Result<BTreeMap<String, 
         }
         let category = categories.get(&opened.record.category);
         let verdict = verdict(&opened, category, &verifiers);
-        let verdict = verdict.map_err(|cause| LeaderboardError::Verification { path, cause })?;
+        let verdict = verdict.map_err(|cause| LeaderboardError::Verification {
+            path,
+            cause: Box::new(cause),
+        })?;
         let (verification, unheard) = match verdict {
             Verdict::None => (None, None),
             Verdict::Unheard(why) => (None, Some(why)),

@@ -283,6 +283,7 @@ fn a_program_that_is_given_is_at_best_undecided() {
 }
 
 /// A program that is a script, given to a verification without a sandbox.
+#[allow(clippy::unwrap_used)] // a helper of tests
 fn given<'a>(place: &'a Place, script: &str) -> Request<'a> {
     let program = place.dir.write("given.sh", script.as_bytes());
     let made = Command::new("chmod").arg("755").arg(&program).status();

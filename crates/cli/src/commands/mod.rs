@@ -28,6 +28,7 @@ fn done(outcome: Outcome) -> Done {
     match outcome {
         Outcome::Yes => Done::Yes,
         Outcome::No => Done::No,
+        Outcome::CannotTell => Done::CannotTell,
     }
 }
 

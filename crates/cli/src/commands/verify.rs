@@ -62,7 +62,7 @@ pub struct VerifyRecordArgs {
     pub categories: Option<PathBuf>,
 }
 
-/// Exit code 0 where the record is verified, 1 where it is rejected or undecided.
+/// Exit code 0 where the record is verified, 1 where it is rejected, 3 where it is undecided.
 pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
     let categories = categories(args)?;
     let challenger = Subject::read(&args.record)?;
@@ -101,7 +101,8 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
     }
     Ok(match verification.outcome {
         Outcome::Verified => Done::Yes,
-        Outcome::Rejected | Outcome::Undecided => Done::No,
+        Outcome::Rejected => Done::No,
+        Outcome::Undecided => Done::CannotTell,
     })
 }
 

@@ -234,7 +234,8 @@ fn start(info: DeviceInfo) -> OpenDevice {
         (DeviceKind::Cpu, _) => Device::flex(),
     };
     let half = match info.kind {
-        DeviceKind::Cuda => Some(FloatDType::BF16),
+        // From compute capability 8.0 on.
+        DeviceKind::Cuda => device.supports_dtype(DType::BF16).then_some(FloatDType::BF16),
         DeviceKind::Wgpu => device.supports_dtype(DType::F16).then_some(FloatDType::F16),
         DeviceKind::Cpu => None,
     };
