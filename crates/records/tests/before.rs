@@ -79,7 +79,7 @@ fn a_proposal_holds_size_cost_and_what_was_seen() {
     for part in [
         "for tests",
         "3 runs with different seeds",
-        "1000 targets a run",
+        "1020 targets a run",
         "| 256 |",
         "d_model = 8",
         "Example GPU",

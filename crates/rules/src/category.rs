@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Pin, Plausibility};
+use crate::{Pin, PinnedCount, Plausibility};
 
 /// The longest text of categories that is read, in bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -50,13 +50,16 @@ pub struct Category {
     /// Targets of every evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_targets: Option<u64>,
-    /// Tokens of a validation sequence: how much a model sees before a target at most.
+    /// Tokens of every validation sequence: what the model sees before a target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_seq_len: Option<u64>,
     /// Digest of the tokeniser.
     pub tokenizer: Pin,
     /// Digest of the data's manifest.
     pub manifest: Pin,
+    /// Training targets in the data.
+    #[serde(default = "PinnedCount::any", skip_serializing_if = "PinnedCount::is_any")]
+    pub train_tokens: PinnedCount,
     /// How often the training data may be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_passes: Option<u64>,
@@ -248,6 +251,9 @@ impl Category {
         }
         if self.time.is_some_and(|limit| !positive(limit.seconds)) {
             return Some("time.seconds must be a finite number above 0");
+        }
+        if matches!(self.tokens, Some(Tokens::WholeDataset(_))) && self.train_tokens.is_any() {
+            return Some("tokens = \"whole-dataset\" needs train_tokens: a number or \"unpinned\"");
         }
         None
     }

@@ -60,9 +60,19 @@ impl Config {
         Ok(config)
     }
 
-    /// Targets of the step that begins after `tokens`: of the last stage that holds there, in which what a stage
-    /// does not name stays as it was before it.
+    /// Targets of the step that begins after `tokens`.
     pub fn step_tokens(&self, tokens: u64) -> u64 {
+        self.shape(tokens).into_iter().fold(1, u64::saturating_mul)
+    }
+
+    /// Tokens of a sequence of that step.
+    pub fn seq_len(&self, tokens: u64) -> u64 {
+        self.shape(tokens)[0]
+    }
+
+    /// Length, rows and passes of that step: of the last stage that holds there, in which what a stage does not name
+    /// stays as it was before it.
+    fn shape(&self, tokens: u64) -> [u64; 3] {
         let train = &self.train;
         let mut shape = [train.seq_len, train.micro_batch, train.accumulation];
         let share = |from: f64| (from * train.tokens as f64).ceil() as u64;
@@ -70,7 +80,7 @@ impl Config {
             let named = [stage.seq_len, stage.micro_batch, stage.accumulation];
             shape = std::array::from_fn(|i| named[i].unwrap_or(shape[i]));
         }
-        shape.into_iter().fold(1, u64::saturating_mul)
+        shape
     }
 
     /// Whether an evaluation is due after the step from `before` to `after` targets.

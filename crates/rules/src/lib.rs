@@ -34,7 +34,7 @@ pub use figure::Figure;
 pub use leaderboard::{Leaderboard, grouped, leaderboard_json, leaderboard_markdown};
 pub use ledger::{Happening, Kind, Ledger, LedgerEntry, LedgerError, RecordStatus};
 pub use pairs::{Pair, PairsError, challenger_is_below};
-pub use pin::{Pin, PinError};
+pub use pin::{Open, Pin, PinError, PinnedCount};
 pub use plausibility::Plausibility;
 pub use ranking::{Flag, Ranked, flags, progression, rank, record};
 pub use render::render;

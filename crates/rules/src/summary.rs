@@ -115,7 +115,7 @@ fn figures(category: &Category, log: &RunLog) -> BTreeMap<String, f64> {
         figures.extend(end.val_loss.map(|loss| ("val_loss", loss)));
     }
     if category.metric == Metric::WallSToLoss
-        && let Some(eval) = reached(category, log)
+        && let Some((_, eval)) = reached(category, log)
     {
         let at = eval.at;
         figures.extend([
@@ -141,17 +141,17 @@ pub(crate) fn ranked(category: &Category, log: &RunLog) -> Option<f64> {
     match category.metric {
         Metric::TrainS => log.end().map(|end| end.at.train_s),
         Metric::ValLoss => log.end()?.val_loss,
-        Metric::WallSToLoss => reached(category, log).map(|eval| eval.at.wall_s),
+        Metric::WallSToLoss => reached(category, log).map(|(_, eval)| eval.at.wall_s),
     }
 }
 
-/// The first scheduled evaluation under the category's loss.
-pub(crate) fn reached<'a>(category: &Category, log: &'a RunLog) -> Option<&'a Eval> {
+/// The first scheduled evaluation under the category's loss, with its line.
+pub(crate) fn reached<'a>(category: &Category, log: &'a RunLog) -> Option<(u64, &'a Eval)> {
     let bar = category.loss_below?;
     let config = Config::of(log).ok()?;
     walk(log).find_map(|stop| match stop.event {
         Event::Eval(eval) if eval.val_loss < bar && config.eval_is_due(stop.step_from, stop.at.tokens) => {
-            Some(eval)
+            Some((stop.line, eval))
         }
         _ => None,
     })

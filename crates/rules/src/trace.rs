@@ -1,6 +1,6 @@
 //! A log as a walk: every event with where the run stood before it.
 
-use blueberry_runlog::{At, Event, RunLog};
+use blueberry_runlog::{At, End, Eval, Event, RunLog};
 
 /// An event on the way.
 #[derive(Debug, Clone, Copy)]
@@ -40,5 +40,23 @@ pub(crate) fn walk(log: &RunLog) -> impl Iterator<Item = Stop<'_>> {
         };
         before = at;
         Some(stop)
+    })
+}
+
+/// The end of a run with its line; `None` while it goes on.
+pub(crate) fn end(log: &RunLog) -> Option<(u64, &End)> {
+    let end = log.end()?;
+    let line = log
+        .lines
+        .iter()
+        .rfind(|line| matches!(line.event, Event::End(_)))?;
+    Some((line.number, end))
+}
+
+/// The last evaluation with its line.
+pub(crate) fn last_eval(log: &RunLog) -> Option<(u64, &Eval)> {
+    log.lines.iter().rev().find_map(|line| match &line.event {
+        Event::Eval(eval) => Some((line.number, eval)),
+        _ => None,
     })
 }

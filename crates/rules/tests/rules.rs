@@ -44,10 +44,12 @@ fn the_official_categories_are_the_challenges() {
     let limit = |id: &str| categories.get(id).unwrap().time.unwrap();
     assert!(!limit("lowest-loss").allows(1_200.0) && limit("lowest-loss").allows(1_199.9));
     assert!(limit("glitchless").allows(14_400.0) && !limit("marathon").allows(14_400.1));
-    assert_eq!(
-        categories.get("marathon").unwrap().tokens,
-        Some(Tokens::WholeDataset(WholeDataset::Word))
-    );
+    let marathon = categories.get("marathon").unwrap();
+    assert_eq!(marathon.tokens, Some(Tokens::WholeDataset(WholeDataset::Word)));
+    assert_eq!(marathon.train_tokens, PinnedCount::UNPINNED);
+    for category in &categories.list {
+        assert_eq!(category.validation_seq_len, Some(2_048), "{}", category.id);
+    }
 }
 
 #[test]
@@ -77,6 +79,7 @@ fn categories_that_make_no_sense_are_refused() {
     assert!(text("seeds", "0").contains("at least one run"));
     assert!(text("loss_below", "nan").contains("loss_below"));
     assert!(text("validation", "\"abc\"").contains("64 lower-case hex digits"));
+    assert!(text("train_tokens", "\"many\"").contains("a count is a number"));
     assert!(text("metric", "\"speed\"").contains("unknown variant"));
     assert!(
         Categories::parse(&" ".repeat(2 << 20))
@@ -84,6 +87,24 @@ fn categories_that_make_no_sense_are_refused() {
             .to_string()
             .contains("at most")
     );
+}
+
+#[test]
+fn the_whole_of_a_data_set_of_any_size_means_nothing() {
+    let text = include_str!("../src/categories.toml").replace("train_tokens = \"unpinned\"", "");
+    let refused = Categories::parse(&text).unwrap_err().to_string();
+    assert!(
+        refused.contains("`marathon`") && refused.contains("needs train_tokens"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn categories_survive_toml() {
+    for categories in [Categories::official(), categories()] {
+        let text = toml::to_string(&categories).unwrap();
+        assert_eq!(Categories::parse(&text).unwrap(), categories, "{text}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use super::{Check, Rule};
 use crate::config::Config;
+use crate::trace::end;
 use crate::{Answer, Case, LoggedRun};
 
 pub const RULE: Rule = Rule {
@@ -14,16 +15,20 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
         Err(missing) => return Answer::cannot_tell(missing),
     };
     let have = run.log.run.data.train_tokens;
-    let consumed = run.log.end().map_or(0, |end| end.at.tokens);
+    let Some((line, end)) = end(&run.log) else {
+        return Answer::fail("the log has no `end`");
+    };
+    let consumed = end.at.tokens;
     if have == 0 {
         return Answer::fail_at(1, "the data set has no training targets");
     }
     let passes = consumed.div_ceil(have);
     let stated = config.train.epochs;
     if passes > stated {
-        return Answer::fail(format!(
-            "{consumed} targets of {have} are {passes} passes; the settings allow {stated}"
-        ));
+        return Answer::fail_at(
+            line,
+            format!("{consumed} targets of {have} are {passes} passes; the settings allow {stated}"),
+        );
     }
     if let Some(most) = case.category.max_passes.filter(|&most| stated > most) {
         return Answer::fail_at(
@@ -41,7 +46,7 @@ mod tests {
     #[test]
     fn data_seen_again_against_the_settings_is_found() {
         Submission::valid().passes("data-passes");
-        Submission::with(|draft| draft.run.data.train_tokens = 1000).fails("data-passes", "2 passes");
+        Submission::with(|draft| draft.run.data.train_tokens = 1000).fails_at("data-passes", 30, "2 passes");
     }
 
     #[test]

@@ -3,11 +3,11 @@ use blueberry_runlog::Event;
 use super::{Check, Rule};
 use crate::config::Config;
 use crate::trace::walk;
-use crate::{Answer, Case, Category, LoggedRun};
+use crate::{Answer, Case, LoggedRun};
 
 pub const RULE: Rule = Rule {
     id: "eval-targets",
-    text: "Every evaluation covers the same targets, as many as the category asks, in sequences as long as it asks.",
+    text: "Every evaluation covers the same targets, as many as the category asks.",
     check: Check::Run(check),
 };
 
@@ -25,7 +25,7 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
             let words = format!("{targets} targets, but {same} in the first evaluation");
             return Answer::fail_at(stop.line, words);
         }
-        if let Some(problem) = problem(targets, case.category, &config) {
+        if let Some(problem) = problem(targets, case.category.validation_targets, &config) {
             return Answer::fail_at(stop.line, format!("{targets} targets, but {problem}"));
         }
     }
@@ -35,18 +35,8 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
     }
 }
 
-fn problem(targets: u64, category: &Category, config: &Config) -> Option<String> {
-    // More context makes the same targets easier.
-    let context = category
-        .validation_seq_len
-        .filter(|&asked| asked != config.eval.seq_len);
-    if let Some(asked) = context {
-        let found = config.eval.seq_len;
-        return Some(format!(
-            "in sequences of {found}, and the category asks for {asked}"
-        ));
-    }
-    if let Some(asked) = category.validation_targets.filter(|&asked| asked != targets) {
+fn problem(targets: u64, asked: Option<u64>, config: &Config) -> Option<String> {
+    if let Some(asked) = asked.filter(|&asked| asked != targets) {
         return Some(format!("the category asks for {asked}"));
     }
     let (most, seq_len) = (config.eval.tokens, config.eval.seq_len);
@@ -70,9 +60,6 @@ mod tests {
         let mut submission = Submission::valid();
         submission.category().validation_targets = Some(256);
         submission.fails_at("eval-targets", 4, "asks for 256");
-        let mut submission = Submission::valid();
-        submission.category().validation_seq_len = Some(16_384);
-        submission.fails_at("eval-targets", 4, "the category asks for 16384");
         let submission = Submission::with(|draft| draft.run.config["eval"]["tokens"] = 64.into());
         submission.fails_at("eval-targets", 4, "64 at most");
     }

@@ -1,6 +1,7 @@
 use super::{Check, Rule};
 use crate::Metric;
 use crate::summary::reached;
+use crate::trace::end;
 use crate::{Answer, Case, LoggedRun};
 
 pub const RULE: Rule = Rule {
@@ -16,14 +17,17 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
     };
     if category.metric == Metric::WallSToLoss {
         return match reached(category, &run.log) {
-            Some(eval) => Answer::pass(format!("{:.4} after {:.1} s", eval.val_loss, eval.at.wall_s)),
+            Some((_, eval)) => Answer::pass(format!("{:.4} after {:.1} s", eval.val_loss, eval.at.wall_s)),
             None => Answer::fail(format!("no scheduled evaluation is under {bar}")),
         };
     }
-    match run.log.end().and_then(|end| end.val_loss) {
+    let Some((line, end)) = end(&run.log) else {
+        return Answer::fail("the log has no `end`");
+    };
+    match end.val_loss {
         Some(loss) if loss < bar => Answer::pass(format!("{loss:.4} is under {bar}")),
-        Some(loss) => Answer::fail(format!("{loss:.4} is not under {bar}")),
-        None => Answer::fail("no final validation loss"),
+        Some(loss) => Answer::fail_at(line, format!("{loss:.4} is not under {bar}")),
+        None => Answer::fail_at(line, "no final validation loss"),
     }
 }
 
@@ -35,7 +39,11 @@ mod tests {
     #[test]
     fn a_final_loss_over_the_bar_is_found() {
         Submission::valid().passes("loss-bar");
-        Submission::with(|draft| draft.end().val_loss = Some(3.0)).fails("loss-bar", "3.0000 is not under 3");
+        Submission::with(|draft| draft.end().val_loss = Some(3.0)).fails_at(
+            "loss-bar",
+            30,
+            "3.0000 is not under 3",
+        );
         Submission::with(|draft| draft.end().val_loss = Some(f64::NAN))
             .fails("loss-bar", "NaN is not under 3");
     }

@@ -10,10 +10,16 @@ mod clocks;
 mod code;
 mod completed;
 mod data_passes;
+mod dataset;
+mod dataset_size;
 mod device_checked;
 mod distinct_logs;
+mod durations;
+mod end_summary;
+mod eval_context;
 mod eval_schedule;
 mod eval_targets;
+mod eval_time;
 mod final_loss;
 mod hardware;
 mod leak_scan;
@@ -24,7 +30,6 @@ mod official_hardware;
 mod one_recipe;
 mod parameter_band;
 mod parameters;
-mod pinned;
 mod plausible_loss;
 mod probe;
 mod rates;
@@ -36,6 +41,9 @@ mod steps_and_tokens;
 mod target_tokens;
 mod time_limit;
 mod token_ledger;
+mod tokenizer;
+mod utilisation;
+mod validation_set;
 mod wall_time;
 mod warm_up;
 
@@ -67,25 +75,31 @@ pub const RULES: &[Rule] = &[
     hardware::RULE,
     device_checked::RULE,
     seed::RULE,
-    pinned::VALIDATION,
-    pinned::TOKENIZER,
-    pinned::DATASET,
+    validation_set::RULE,
+    tokenizer::RULE,
+    dataset::RULE,
+    dataset_size::RULE,
     parameters::RULE,
     parameter_band::RULE,
     warm_up::RULE,
     starts_untrained::RULE,
     clocks::RULE,
+    durations::RULE,
     wall_time::RULE,
+    eval_time::RULE,
     rates::RULE,
+    utilisation::RULE,
     steps_and_tokens::RULE,
     token_ledger::RULE,
     data_passes::RULE,
     resumes::RULE,
     eval_schedule::RULE,
     eval_targets::RULE,
+    eval_context::RULE,
     losses::RULE,
     plausible_loss::RULE,
     final_loss::RULE,
+    end_summary::RULE,
     target_tokens::RULE,
     loss_bar::RULE,
     time_limit::RULE,

@@ -1,10 +1,10 @@
 use super::{Check, Rule};
-use crate::config::model;
+use crate::config::{Config, model};
 use crate::{Answer, Case, LoggedRun};
 
 pub const RULE: Rule = Rule {
     id: "parameters",
-    text: "The counts in the log are those of the formula for its settings.",
+    text: "The counts of parameters and operations in the log are those of the formulas for its settings.",
     check: Check::Run(check),
 };
 
@@ -32,6 +32,16 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
             return Answer::fail_at(1, format!("{name} is {logged}, but the settings give {formula}"));
         }
     }
+    let seq_len = match Config::of(&run.log) {
+        Ok(config) => usize::try_from(config.train.seq_len).unwrap_or(usize::MAX),
+        Err(missing) => return Answer::cannot_tell(missing),
+    };
+    let (logged, formula) = (log.model.flops_per_token, model.flops_per_token(seq_len));
+    // Other orders of the same sum round otherwise.
+    if !(logged - formula).abs().le(&(1e-9 * formula)) {
+        let words = format!("flops_per_token is {logged}, but the settings give {formula}");
+        return Answer::fail_at(1, words);
+    }
     Answer::pass(format!(
         "{} parameters, {} in matrix products",
         counts.parameters, counts.matmul_parameters
@@ -52,6 +62,17 @@ mod tests {
         );
         Submission::with(|draft| draft.run.model.matmul_parameters = 1)
             .fails("parameters", "matmul_parameters");
+    }
+
+    #[test]
+    fn operations_that_are_not_the_formulas_are_found() {
+        for factor in [0.99, 1.01, f64::NAN, f64::INFINITY] {
+            Submission::with(|draft| draft.run.model.flops_per_token *= factor).fails_at(
+                "parameters",
+                1,
+                "flops_per_token",
+            );
+        }
     }
 
     #[test]

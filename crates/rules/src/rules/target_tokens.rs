@@ -1,10 +1,9 @@
 use blueberry_runlog::Event;
 
 use super::{Check, Rule};
-use crate::Tokens;
 use crate::config::Config;
-use crate::trace::walk;
-use crate::{Answer, Case, LoggedRun};
+use crate::trace::{end, walk};
+use crate::{Answer, Case, LoggedRun, PinnedCount, Tokens};
 
 pub const RULE: Rule = Rule {
     id: "target-tokens",
@@ -13,89 +12,136 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(case: &Case, run: &LoggedRun) -> Answer {
-    let Some(end) = run.log.end() else {
+    let Some((line, end)) = end(&run.log) else {
         return Answer::fail("the log has no `end`");
     };
-    let consumed = end.at.tokens;
-    let Some(last) = run.log.steps().last() else {
+    // The last step that was logged is the last that was done: a resume is followed by steps, or repeats the end.
+    let steps = walk(&run.log).filter(|stop| matches!(stop.event, Event::Step(_)));
+    let Some(last) = steps.last() else {
         return Answer::fail("the log has no step");
     };
-    // The last step that was logged is the last that was done: a resume is followed by steps, or repeats the end.
-    let step = walk(&run.log)
-        .filter(|stop| matches!(stop.event, Event::Step(_)))
-        .last();
-    let step_tokens = step.map_or(0, |stop| last.at.tokens.saturating_sub(stop.before.tokens));
-    let planned = run.log.run.target_tokens;
+    let config = match Config::of(&run.log) {
+        Ok(config) => config,
+        Err(missing) => return Answer::cannot_tell(missing),
+    };
+    let (consumed, planned, set) = (end.at.tokens, run.log.run.target_tokens, config.train.tokens);
     if consumed != planned {
-        return Answer::fail(format!(
-            "{consumed} targets; the run set out to consume {planned}"
-        ));
+        let words = format!("{consumed} targets; the run set out to consume {planned}");
+        return Answer::fail_at(line, words);
     }
-    if let Ok(config) = Config::of(&run.log) {
-        let asked = config.train.tokens;
-        if planned < asked || planned >= asked.saturating_add(step_tokens.max(1)) {
-            return Answer::fail_at(
-                1,
-                format!(
-                    "it set out to consume {planned} targets, but its settings say {asked}, rounded up to whole steps of {step_tokens}"
-                ),
-            );
+    // The last step begins below what the settings say, and is the one that reaches it.
+    if last.before.tokens >= set || consumed < set {
+        let words = format!("{consumed} targets; `config.train.tokens` is {set}, rounded up to whole steps");
+        return Answer::fail_at(line, words);
+    }
+    let step_tokens = last.at.tokens.saturating_sub(last.before.tokens);
+    let (least, most) = match (case.category.tokens, case.category.train_tokens) {
+        (None, _) => {
+            return Answer::not_applicable(format!("the category takes any number; here {consumed}"));
         }
-    }
-    let (least, most) = match case.category.tokens {
-        None => return Answer::not_applicable(format!("the category takes any number; here {consumed}")),
-        Some(Tokens::Count(asked)) => (asked, asked.saturating_add(step_tokens)),
+        (Some(Tokens::Count(asked)), _) => (asked, asked.saturating_add(rounding(asked, step_tokens))),
+        (Some(Tokens::WholeDataset(_)), PinnedCount::Open(_)) => {
+            return Answer::cannot_tell("how many targets the category's data set has: it is not fixed yet");
+        }
         // What does not fill a last step is left over.
-        Some(Tokens::WholeDataset(_)) => {
-            let all = run.log.run.data.train_tokens;
-            // A last step of half the data would leave half of it over.
-            let left = step_tokens.min((all / 100).max(1 << 20));
-            (
-                all.saturating_add(1).saturating_sub(left),
-                all.saturating_add(step_tokens),
-            )
+        (Some(Tokens::WholeDataset(_)), PinnedCount::Count(all)) => {
+            let rounding = rounding(all, step_tokens);
+            (all.saturating_sub(rounding), all.saturating_add(rounding))
         }
     };
-    if consumed < least || consumed >= most {
-        return Answer::fail(format!(
-            "{consumed} targets in steps of {step_tokens}; asked are {least}, rounded up to whole steps"
-        ));
+    if consumed < least || consumed > most {
+        return Answer::fail_at(
+            line,
+            format!("{consumed} targets in steps of {step_tokens}; allowed are {least} to {most}"),
+        );
     }
     Answer::pass(format!("{consumed} targets"))
 }
 
+/// Targets by which whole steps may miss what is asked: less than a step, and at most a hundredth, or one step as
+/// large as half the run would leave half of the data out, or consume half as much again.
+fn rounding(asked: u64, step_tokens: u64) -> u64 {
+    step_tokens.saturating_sub(1).min(asked / 100)
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::testing::Submission;
-    use crate::{Tokens, WholeDataset};
+    use crate::testing::{Draft, Submission};
+    use crate::{PinnedCount, Tokens, WholeDataset};
 
-    fn asking(tokens: Tokens) -> Submission {
+    const WHOLE: Tokens = Tokens::WholeDataset(WholeDataset::Word);
+
+    fn asking(tokens: Tokens, have: u64) -> Submission {
         let mut submission = Submission::valid();
         submission.category().tokens = Some(tokens);
+        submission.category().train_tokens = PinnedCount::Count(have);
         submission
+    }
+
+    /// The second half of the run in one step.
+    fn one_huge_step(draft: &mut Draft) {
+        use blueberry_runlog::Event;
+        let from = draft.position(|event| matches!(event, Event::Step(step) if step.at.step == 9));
+        let to = draft.position(|event| matches!(event, Event::Step(step) if step.at.step == 16));
+        draft.events.drain(from..to);
     }
 
     #[test]
     fn targets_rounded_up_to_whole_steps_pass() {
-        for asked in [961, 1_000, 1_024] {
-            asking(Tokens::Count(asked)).passes("target-tokens");
+        for asked in [1_014, 1_020, 1_024] {
+            asking(Tokens::Count(asked), 5_000).passes("target-tokens");
         }
     }
 
     #[test]
     fn too_few_and_too_many_targets_are_found() {
-        asking(Tokens::Count(1_025)).fails("target-tokens", "asked are 1025");
-        asking(Tokens::Count(960)).fails("target-tokens", "1024 targets in steps of 64");
-        Submission::with(|draft| draft.run.target_tokens = 2_048)
-            .fails("target-tokens", "set out to consume 2048");
+        asking(Tokens::Count(1_025), 5_000).fails_at("target-tokens", 30, "allowed are 1025 to 1035");
+        asking(Tokens::Count(1_013), 5_000).fails("target-tokens", "1024 targets in steps of 64");
+        Submission::with(|draft| draft.run.target_tokens = 2_048).fails_at(
+            "target-tokens",
+            30,
+            "set out to consume 2048",
+        );
     }
 
     #[test]
-    fn the_whole_data_set_leaves_less_than_a_step() {
-        let all = Tokens::WholeDataset(WholeDataset::Word);
-        asking(all).fails("target-tokens", "asked are 4937");
-        let mut submission = Submission::with(|draft| draft.run.data.train_tokens = 1_050);
-        submission.category().tokens = Some(all);
-        submission.passes("target-tokens");
+    fn a_run_that_does_not_end_where_its_settings_say_is_found() {
+        for tokens in [960, 1_025] {
+            Submission::with(|draft| draft.run.config["train"]["tokens"] = tokens.into()).fails_at(
+                "target-tokens",
+                30,
+                &format!("`config.train.tokens` is {tokens}"),
+            );
+        }
+    }
+
+    #[test]
+    fn the_whole_data_set_leaves_little_over() {
+        asking(WHOLE, 1_030).passes("target-tokens");
+        asking(WHOLE, 5_000).fails("target-tokens", "allowed are 4950 to 5050");
+        let mut submission = Submission::valid();
+        submission.category().tokens = Some(WHOLE);
+        submission.category().train_tokens = PinnedCount::UNPINNED;
+        submission.cannot_tell("target-tokens", "not fixed yet");
+    }
+
+    #[test]
+    fn the_data_set_is_as_large_as_its_category_says_not_as_the_log_says() {
+        let mut submission = Submission::with(|draft| draft.run.data.train_tokens = 1_024);
+        submission.category().tokens = Some(WHOLE);
+        submission.fails("target-tokens", "allowed are 4950 to 5050");
+    }
+
+    #[test]
+    fn one_huge_step_does_not_round_half_a_data_set_away() {
+        let mut submission = Submission::with(one_huge_step);
+        (submission.category().tokens, submission.category().train_tokens) =
+            (Some(WHOLE), PinnedCount::Count(1_500));
+        submission.fails(
+            "target-tokens",
+            "1024 targets in steps of 512; allowed are 1485 to 1515",
+        );
+        submission.category().tokens = Some(Tokens::Count(600));
+        submission.fails("target-tokens", "allowed are 600 to 606");
     }
 }

@@ -1,6 +1,7 @@
 use super::{Check, Rule};
 use crate::Metric;
 use crate::summary::reached;
+use crate::trace::end;
 use crate::{Answer, Case, LoggedRun};
 
 pub const RULE: Rule = Rule {
@@ -14,14 +15,18 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
     let Some(limit) = category.time else {
         return Answer::not_applicable("the category has no limit");
     };
-    let wall_s = match category.metric {
+    let counts = match category.metric {
         // The race is over when the loss is reached.
-        Metric::WallSToLoss => reached(category, &run.log).map(|eval| eval.at.wall_s),
-        Metric::TrainS | Metric::ValLoss => run.log.end().map(|end| end.at.wall_s),
+        Metric::WallSToLoss => reached(category, &run.log).map(|(line, eval)| (line, eval.at.wall_s)),
+        Metric::TrainS | Metric::ValLoss => end(&run.log).map(|(line, end)| (line, end.at.wall_s)),
     };
-    match wall_s {
-        Some(wall_s) if limit.allows(wall_s) => Answer::pass(format!("{wall_s:.1} s of {} s", limit.seconds)),
-        Some(wall_s) => Answer::fail(format!("{wall_s:.1} s; the limit is {} s", limit.seconds)),
+    match counts {
+        Some((_, wall_s)) if limit.allows(wall_s) => {
+            Answer::pass(format!("{wall_s:.1} s of {} s", limit.seconds))
+        }
+        Some((line, wall_s)) => {
+            Answer::fail_at(line, format!("{wall_s:.1} s; the limit is {} s", limit.seconds))
+        }
         None => Answer::fail("the run never came to the moment that counts"),
     }
 }
@@ -45,7 +50,7 @@ mod tests {
             seconds: 9.25,
             inclusive: false,
         });
-        submission.fails("time-limit", "9.2 s; the limit is 9.25 s");
+        submission.fails_at("time-limit", 30, "9.2 s; the limit is 9.25 s");
         submission.category().time = None;
         submission.does_not_apply("time-limit");
     }
@@ -60,5 +65,10 @@ mod tests {
             inclusive: true,
         });
         submission.passes("time-limit");
+        submission.category().time = Some(TimeLimit {
+            seconds: 6.9,
+            inclusive: true,
+        });
+        submission.fails_at("time-limit", 22, "7.0 s");
     }
 }

@@ -198,8 +198,6 @@ fn at_mut(event: &mut Event) -> &mut At {
         Event::Step(e) => &mut e.at,
         Event::Eval(e) => &mut e.at,
         Event::End(e) => &mut e.at,
-        Event::Checkpoint(e) => &mut e.at,
-        Event::Resume(e) => &mut e.at,
         other => panic!("no clock to alter: {other:?}"),
     }
 }
@@ -260,9 +258,8 @@ fn end(at: At, seed: u64) -> End {
 
 fn run(seed: u64) -> Run {
     let config = config(seed);
-    let counts = ModelConfig::deserialize(&config["model"])
-        .expect("valid")
-        .counts();
+    let model = ModelConfig::deserialize(&config["model"]).expect("valid");
+    let counts = model.counts();
     Run {
         version: VERSION,
         run_id: format!("small-{seed}"),
@@ -273,7 +270,7 @@ fn run(seed: u64) -> Run {
             parameters: counts.parameters,
             matmul_parameters: counts.matmul_parameters,
             table_parameters: counts.table_parameters,
-            flops_per_token: 1e4,
+            flops_per_token: model.flops_per_token(32),
             extra: Extra::new(),
         },
         data: DataDigests {

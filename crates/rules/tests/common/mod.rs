@@ -8,7 +8,7 @@ pub use draft::{Draft, hex};
 use blueberry_rules::*;
 use blueberry_runlog::{Limits, read};
 
-/// What the small logs are for: 1,000 targets in steps of 64, every digest pinned.
+/// What the small logs are for: 1,020 targets in steps of 64, everything pinned.
 pub fn categories() -> Categories {
     let text = format!(
         r#"
@@ -21,13 +21,15 @@ pub fn categories() -> Categories {
         name = "Small"
         metric = "train-s"
         parameters = {{ least = 1_000, most = 3_000 }}
-        tokens = 1_000
+        tokens = 1_020
         loss_below = 3.0
         time = {{ seconds = 20, inclusive = true }}
         validation = "{}"
         validation_targets = 128
+        validation_seq_len = 32
         tokenizer = "{}"
         manifest = "{}"
+        train_tokens = 5_000
         seeds = 3
         "#,
         hex('b'),
