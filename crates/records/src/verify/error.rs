@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::plan::Role;
 use crate::folder::FolderError;
+use crate::open::OpenError;
 use crate::record::RecordError;
 use crate::sign::SignError;
 
@@ -49,6 +50,9 @@ pub enum VerifyError {
         /// What is wrong.
         problem: String,
     },
+    /// A record that is not to be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// A source that cannot be run.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -149,6 +153,15 @@ pub enum SourceError {
         /// Of the logs.
         expected: String,
     },
+    /// Its dependencies.
+    #[error("Cargo.lock: {problem}")]
+    Lock {
+        /// What is wrong.
+        problem: String,
+    },
+    /// What it built.
+    #[error("the build left no program: {0}")]
+    Program(String),
     /// It does not build.
     #[error("`cargo {step}` failed or took over {limit_s} s; see `{}`", output.display())]
     Build {

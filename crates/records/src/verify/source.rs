@@ -6,9 +6,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::record::is_commit;
+use serde::Deserialize;
 
 use super::error::{SourceError, VerifyError, at};
+use super::handover;
+use crate::record::is_commit;
 
 /// The source that a record names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +29,8 @@ pub struct Source {
 /// git for the commit, and must not see the verifier's settings, in which there may be a token.
 ///
 /// # Errors
-/// [`SourceError`]: the repository does not have the commit, the patch does not fit, or the tree is not the one that
-/// the record's logs name.
+/// [`SourceError`]: the repository does not have the commit, the patch does not fit, the tree is not the one that the
+/// record's logs name, or it has dependencies that are not of crates.io.
 pub fn check_out(source: &Source, repository: &Path, to: &Path) -> Result<(), VerifyError> {
     if !is_commit(&source.commit) {
         return Err(SourceError::Commit(source.commit.clone()).into());
@@ -55,7 +57,51 @@ pub fn check_out(source: &Source, repository: &Path, to: &Path) -> Result<(), Ve
         // The build takes the patch from git again, which sees new files only where it knows of them.
         git(to, &["add", "--intent-to-add", "--all"], None)?;
     }
-    check_digest(source, to)
+    check_digest(source, to)?;
+    check_sources(to)
+}
+
+/// Where a locked dependency may come from: the two names of crates.io.
+const CRATES_IO: [&str; 2] = [
+    "registry+https://github.com/rust-lang/crates.io-index",
+    "sparse+https://index.crates.io/",
+];
+const LOCK_FILE: &str = "Cargo.lock";
+const LOCK_BYTES: u64 = 16 << 20;
+
+/// What is read of a `Cargo.lock`.
+#[derive(Deserialize)]
+struct Lock {
+    #[serde(default)]
+    package: Vec<Locked>,
+}
+
+#[derive(Deserialize)]
+struct Locked {
+    name: String,
+    #[serde(default)]
+    source: Option<String>,
+}
+
+/// Holds every dependency to crates.io or the tree itself: others are fetched by means that a stranger chooses.
+fn check_sources(tree: &Path) -> Result<(), VerifyError> {
+    let lock = |problem: String| SourceError::Lock { problem };
+    let text = handover::read(tree, &[LOCK_FILE], LOCK_BYTES).map_err(|cause| lock(cause.to_string()))?;
+    let text = String::from_utf8(text).map_err(|cause| lock(cause.to_string()))?;
+    let found: Lock = toml::from_str(&text).map_err(|cause| lock(cause.to_string()))?;
+    let elsewhere = |package: &&Locked| {
+        let source = package.source.as_deref();
+        source.is_some_and(|source| !CRATES_IO.contains(&source))
+    };
+    match found.package.iter().find(elsewhere) {
+        None => Ok(()),
+        Some(package) => Err(lock(format!(
+            "`{}` comes from {}: dependencies are of crates.io or in the source itself",
+            package.name,
+            package.source.as_deref().unwrap_or_default()
+        ))
+        .into()),
+    }
 }
 
 fn check_digest(source: &Source, tree: &Path) -> Result<(), VerifyError> {
@@ -67,7 +113,8 @@ fn check_digest(source: &Source, tree: &Path) -> Result<(), VerifyError> {
     Ok(())
 }
 
-/// Runs git in `dir` without the hooks and settings of this machine's user.
+/// Runs git in `dir` without the hooks and settings of this machine and its user: a filter among them would run on a
+/// stranger's files.
 fn git<S: AsRef<OsStr>>(dir: &Path, arguments: &[S], input: Option<&[u8]>) -> Result<(), VerifyError> {
     let mut command = Command::new("git");
     command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.symlinks=true"]);
@@ -75,8 +122,17 @@ fn git<S: AsRef<OsStr>>(dir: &Path, arguments: &[S], input: Option<&[u8]>) -> Re
     command.args(arguments).current_dir(dir);
     command
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_TERMINAL_PROMPT", "0");
-    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+    for variable in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_CONFIG",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_PARAMETERS",
+        "GIT_TEMPLATE_DIR",
+    ] {
         command.env_remove(variable);
     }
     let mut child = command
