@@ -120,6 +120,7 @@ impl Contest {
     fn verify(&self, record: &Path, program: Option<&Path>) -> Finished {
         let mut paths = vec![record.to_owned(), "--data".into(), self.path("data")];
         paths.extend(["--work".into(), self.path("verification")]);
+        paths.extend(["--records".into(), self.path("records")]);
         if let Some(program) = program {
             paths.extend(["--program".into(), program.to_owned()]);
         }
@@ -246,8 +247,11 @@ fn tampering_is_refused(contest: &Contest, record: &Path) {
         .join(record.file_name().expect("a name"));
     copy(record, &copied);
     change_digit(&copied.join("record.toml"), "val_loss = \"");
-    let checked = contest.check(vec![copied], Some(&scan)).expect_code(1);
+    let checked = contest.check(vec![copied.clone()], Some(&scan)).expect_code(1);
     expect_words(&checked, &["FAIL", "record-"]);
+    let refused = contest.verify(&copied, None).expect_code(1);
+    expect_words(&refused, &["not run, since it breaks rules", "FAILED  record-"]);
+    assert!(!copied.join("verification.toml").exists());
 }
 
 #[test]
@@ -272,7 +276,11 @@ fn from_declared_seeds_to_the_leaderboard_and_a_tampered_copy_is_refused() {
         "seals-whole",
         "leak-scan",
         "verify-same-source",
+        "verify-ends-well",
         "verify-clock",
+        "verify-warm-up",
+        "verify-machine",
+        "verify-data",
         "probe",
     ] {
         assert!(

@@ -12,7 +12,7 @@ use std::process::Command;
 use blueberry_records::folder::Folder;
 use blueberry_records::sign::{self, Signer};
 use blueberry_records::verify::*;
-use blueberry_rules::Answer;
+use blueberry_rules::{Answer, Happening, Kind, LeakScan, Ledger};
 
 use common::{Dir, write_claim};
 use verifying::{Place, QUICK, SEEDS, sandbox};
@@ -53,6 +53,7 @@ fn the_whole_way_in_a_sandbox() {
     let place = Place::new();
     let mut request = place.request(true, sandbox.clone());
     request.options.conditions = request.options.conditions.with_probe();
+    request.judge.standing = Some(&place.record.side.id);
     place.provide(&place.plan(&request), a_fifth_faster);
     let mut finished = Vec::new();
     let verification = verify(&request, &mut |progress| {
@@ -82,8 +83,12 @@ fn the_whole_way_in_a_sandbox() {
     for rule in [
         "verify-builds",
         "verify-leaves-a-log",
+        "verify-ends-well",
         "verify-same-source",
         "verify-clock",
+        "verify-warm-up",
+        "verify-machine",
+        "verify-standing-record",
         "seals-whole",
     ] {
         assert!(verification.holds.iter().any(|held| held == rule), "{rule}");
@@ -149,7 +154,7 @@ fn the_verifiers_figure_stands() {
     }
     let request = place.request(false, Sandbox::None);
     // 164 ms: a made-up log takes 8 s.
-    place.dir.write("data/sleep_ms", b"300");
+    place.act(Role::Challenger, "sleep_ms 300");
     place.provide(&place.plan(&request), |_, _| 0.164 / 8.0);
     let verification = silent(&request).unwrap();
     assert_eq!(verification.claimed, Some(0.75));
@@ -174,8 +179,8 @@ fn it_goes_on_after_an_interruption_and_repeats_no_finished_run() {
     // A run that was begun leaves its folder; those that are over must not need their data again.
     let turns = plan.turns();
     let begun = request.work.join("runs").join(Work::run_name(turns[3]));
-    fs::create_dir_all(begun.join("room/out")).unwrap();
-    fs::write(begun.join("room/out/run.jsonl"), "half a line").unwrap();
+    fs::create_dir_all(begun.join("written/out")).unwrap();
+    fs::write(begun.join("written/out/run.jsonl"), "half a line").unwrap();
     for turn in &turns[..3] {
         let name = format!("data/{}-{}.jsonl", turn.role.name(), turn.seed);
         fs::remove_file(place.dir.path().join(name)).unwrap();
@@ -282,53 +287,6 @@ fn a_program_that_is_given_is_at_best_undecided() {
     assert!(verification.holds.iter().any(|rule| rule == "verify-same-source"));
 }
 
-/// A program that is a script, given to a verification without a sandbox.
-#[allow(clippy::unwrap_used)] // a helper of tests
-fn given<'a>(place: &'a Place, script: &str) -> Request<'a> {
-    let program = place.dir.write("given.sh", script.as_bytes());
-    let made = Command::new("chmod").arg("755").arg(&program).status();
-    assert!(made.unwrap().success());
-    let mut request = place.request(false, Sandbox::None);
-    request.options.conditions = request.options.conditions.with_program(program).unwrap();
-    place.provide(&place.plan(&request), |_, _| QUICK);
-    request
-}
-
-#[test]
-fn links_that_a_run_leaves_are_not_written_through() {
-    let place = Place::new();
-    let victim = place.dir.write("victim", b"keys");
-    let mine = place.dir.path().join("log-of-mine");
-    let script = format!(
-        "{SCRIPT}for name in probe.txt output.txt run.jsonl; do ln -s {} \"$(dirname \"$out\")/$name\"; done\n",
-        victim.display()
-    );
-    let mut request = given(&place, &script);
-    request.options.conditions.probe = Some(vec!["--out".into(), "{out}".into()]);
-    silent(&request).unwrap();
-    assert_eq!(fs::read_to_string(&victim).unwrap(), "keys");
-
-    // Nor is a log read that lies elsewhere.
-    let place = Place::new();
-    let script = SCRIPT.replace(
-        "cp \"$data/challenger-$seed.jsonl\" \"$out/run.jsonl\"",
-        &format!(
-            "cp \"$data/challenger-$seed.jsonl\" {0} && ln -s {0} \"$out/run.jsonl\"",
-            mine.display()
-        ),
-    );
-    fs::create_dir_all(mine.parent().unwrap()).unwrap();
-    let verification = silent(&given(&place, &script)).unwrap();
-    assert_fails(&verification, "verify-leaves-a-log", "no log");
-}
-
-#[test]
-fn a_program_that_fails_after_its_log_is_rejected() {
-    let place = Place::new();
-    let verification = silent(&given(&place, &format!("{SCRIPT}exit 3\n"))).unwrap();
-    assert_fails(&verification, "verify-ends-well", "exit status: 3");
-}
-
 #[test]
 fn a_run_that_leaves_no_log_counts() {
     let place = Place::new();
@@ -365,6 +323,111 @@ fn a_log_with_more_time_than_the_program_took_is_rejected() {
         if seed == SEEDS[2] { 100.0 } else { QUICK }
     });
     assert_fails(&silent(&request).unwrap(), "verify-clock", "more than the");
+}
+
+#[test]
+fn hours_off_the_logs_clock_are_rejected() {
+    let place = Place::new();
+    let mut request = place.request(false, Sandbox::None);
+    request.options.conditions.unclocked_limit_s = 1;
+    place.act(Role::Challenger, "sleep_ms 1200");
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    assert_fails(
+        &silent(&request).unwrap(),
+        "verify-clock",
+        "on no clock of its log",
+    );
+}
+
+#[test]
+fn a_long_warm_up_is_rejected() {
+    let place = Place::new();
+    let mut request = place.request(false, Sandbox::None);
+    request.options.conditions.warm_up_limit_s = 0;
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    assert_fails(&silent(&request).unwrap(), "verify-warm-up", "off the clock");
+}
+
+#[test]
+fn more_time_off_the_clock_than_the_records_run_beside_it_is_rejected() {
+    let place = Place::new();
+    let mut request = place.request(true, Sandbox::None);
+    // Within the limits of a run alone; a twentieth of them is half a second.
+    request.options.conditions.unclocked_limit_s = 5;
+    request.options.conditions.warm_up_limit_s = 5;
+    place.act(Role::Challenger, "sleep_ms 2500");
+    place.provide(&place.plan(&request), a_fifth_faster);
+    assert_fails(
+        &silent(&request).unwrap(),
+        "verify-clock",
+        "the record's beside it",
+    );
+}
+
+#[test]
+fn a_whole_log_of_a_program_that_failed_is_rejected() {
+    let place = Place::new();
+    let request = place.request(false, Sandbox::None);
+    place.act(Role::Challenger, "exit 7");
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    assert_fails(
+        &silent(&request).unwrap(),
+        "verify-ends-well",
+        "ended with exit status: 7",
+    );
+}
+
+#[test]
+fn a_failure_of_the_records_program_says_nothing_of_the_challenger() {
+    let place = Place::new();
+    let request = place.request(true, Sandbox::None);
+    place.act(Role::Record, "exit 7");
+    place.provide(&place.plan(&request), a_fifth_faster);
+    let verification = silent(&request).unwrap();
+    assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
+}
+
+#[test]
+fn a_log_of_another_machine_or_data_is_rejected() {
+    let mut place = Place::new();
+    place.host.gpus = ["Another GPU".to_owned()].into();
+    let data = blueberry_runlog::DataDigests {
+        train_tokens: 1,
+        ..common::Draft::valid(1).run.data
+    };
+    let mut request = place.request(false, Sandbox::None);
+    request.judge.data = Some(&data);
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let verification = silent(&request).unwrap();
+    assert_fails(&verification, "verify-machine", "this machine has: Another GPU");
+    assert_fails(&verification, "verify-data", "training tokens");
+    assert_eq!(verification.host, place.host);
+}
+
+#[test]
+fn no_link_of_a_stranger_leads_the_verifier_out() {
+    let Some(sandbox) = sandbox() else { return };
+    let place = Place::new();
+    let victim = place.dir.write("authorized_keys", b"a key");
+    let mut request = place.request(false, sandbox);
+    request.options.conditions = request.options.conditions.with_probe();
+    place.act(Role::Challenger, &format!("links {}", victim.display()));
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let verification = silent(&request).unwrap();
+    assert_eq!(verification.outcome, Outcome::Verified, "{verification:#?}");
+    // Its probe tried to change the log: it is as it was.
+    assert_eq!(silent(&request).unwrap().runs, verification.runs);
+    write(&verification, &request.work, &place.challenger.folder, None).unwrap();
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "a key");
+}
+
+#[test]
+fn a_link_in_place_of_a_log_is_no_log() {
+    let place = Place::new();
+    let request = place.request(false, Sandbox::None);
+    place.act(Role::Challenger, "log link");
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    assert_fails(&silent(&request).unwrap(), "verify-leaves-a-log", "no log");
 }
 
 #[test]
@@ -462,4 +525,236 @@ fn what_a_verifier_adds_does_not_break_a_record() {
     assert_eq!(claim::broken_rules(&dir, &record).unwrap(), [""; 0]);
     fs::write(record.join("more.txt"), "").unwrap();
     assert_eq!(claim::broken_rules(&dir, &record).unwrap(), ["record-files"]);
+}
+
+#[test]
+fn without_bubblewrap_there_is_no_sandbox() {
+    // Another process, since this one's PATH is that of the tests beside.
+    let empty = Dir::new();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "no_sandbox_is_found", "--ignored"])
+        .env("PATH", empty.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "is run by `without_bubblewrap_there_is_no_sandbox`, without programs"]
+fn no_sandbox_is_found() {
+    assert_eq!(Sandbox::find(), None);
+    // As for a verification that is gone on with on another machine. Nothing of the record is looked at before.
+    let (dir, host, categories) = (Dir::new(), Host::default(), common::categories());
+    let side = Side {
+        id: "small/none".to_owned(),
+        commit: String::new(),
+        patch_sha256: None,
+        source_sha256: String::new(),
+        config_sha256: String::new(),
+        recipe: String::new(),
+    };
+    let challenger = Subject {
+        folder: dir.path().to_owned(),
+        category: "small".to_owned(),
+        source: Source {
+            commit: String::new(),
+            patch: None,
+            sha256: String::new(),
+        },
+        side,
+        claims: Vec::new(),
+    };
+    let error = silent(&Request {
+        challenger: &challenger,
+        record: None,
+        repository: dir.path(),
+        work: dir.path().join("work"),
+        options: Options {
+            seeds: Vec::new(),
+            runs: None,
+            conditions: Conditions::new(Sandbox::Bubblewrap("0.8.0".to_owned())),
+        },
+        judge: Judge {
+            category: &categories.list[0],
+            plausibility: None,
+            leak_scan: None,
+            data: None,
+            standing: None,
+            host: &host,
+        },
+        verifier: "alice".to_owned(),
+        signer: None,
+    })
+    .unwrap_err();
+    assert!(matches!(error, VerifyError::NoSandbox), "{error}");
+    assert!(error.to_string().contains("--no-sandbox"), "{error}");
+}
+
+/// Makes the record of a place one that was verified with these figures, by document and ledger; gives its id.
+fn make_stand(place: &Place, figures: &Verification) -> String {
+    let (id, folder) = (place.record.side.id.clone(), &place.record.folder);
+    let verification = Verification {
+        record: id.clone(),
+        ..figures.clone()
+    };
+    fs::write(folder.join(VERIFICATION_FILE), verification.to_text().unwrap()).unwrap();
+    let mut ledger = Ledger::parse("").unwrap();
+    let mut text = String::new();
+    for (kind, name) in [
+        (Kind::Submission, "record.toml"),
+        (Kind::Verified, VERIFICATION_FILE),
+    ] {
+        let document = fs::read(folder.join(name)).unwrap();
+        let happening = Happening {
+            date: "2026-11-25".to_owned(),
+            record: id.clone(),
+            by: "alice".to_owned(),
+            kind,
+            document_sha256: Some(blueberry_rules::sha256(&document)),
+            reason: String::new(),
+        };
+        text += &ledger.append(happening).unwrap();
+    }
+    place.dir.write("records/ledger.jsonl", text.as_bytes());
+    id
+}
+
+#[test]
+fn the_record_that_stands_is_found_and_is_not_left_out() {
+    let place = Place::new();
+    let mut request = place.request(false, Sandbox::None);
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let alone = silent(&request).unwrap();
+    assert_eq!(alone.outcome, Outcome::Verified, "{alone:#?}");
+    let (records, category) = (place.dir.path().join("records"), &place.categories.list[0]);
+    let find = |except: &str| standing(&records, category, except);
+    let challenger = &place.challenger.side.id;
+    assert_eq!(find(challenger).unwrap(), None, "no ledger yet");
+    let id = make_stand(&place, &alone);
+    assert_eq!(find(challenger).unwrap().as_ref(), Some(&id));
+    assert_eq!(find(&id).unwrap(), None, "a record has not to beat itself");
+
+    request.judge.standing = Some(&id);
+    let verification = silent(&request).unwrap();
+    assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
+    let answer = says(&verification, "verify-standing-record").unwrap();
+    assert!(answer.words().contains(&id), "{answer:?}");
+
+    let document = place.record.folder.join(VERIFICATION_FILE);
+    let text = fs::read_to_string(&document).unwrap();
+    fs::write(&document, text.replacen("train_s", "train_x", 1)).unwrap();
+    let error = find(challenger).unwrap_err().to_string();
+    assert!(error.contains("not the one in the ledger"), "{error}");
+    let none = place.dir.path().join("none");
+    assert!(standing(&none, category, challenger).is_err());
+}
+
+#[test]
+fn a_record_that_breaks_a_rule_is_not_worth_a_run() {
+    let dir = Dir::new();
+    let (_, record) = claim::submitted(&dir);
+    let categories = common::categories();
+    let broken = || {
+        let records = dir.path().join("records");
+        let broken = broken_rules(&record, &categories.list[0], &categories, &records, None).unwrap();
+        broken.into_iter().map(|finding| finding.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(broken(), [""; 0]);
+    fs::write(record.join("more.txt"), "").unwrap();
+    assert_eq!(broken(), ["record-files"]);
+}
+
+#[test]
+fn a_loss_too_good_to_be_believed_is_decided_by_the_re_run() {
+    let mut place = Place::new();
+    place.categories.list[0].plausibility = true;
+    let data = common::Draft::valid(1).run.data;
+    let scan = LeakScan {
+        manifest_sha256: data.manifest_sha256.clone(),
+        overlapping_windows: 0,
+        covered_targets: 0,
+        first: None,
+    };
+    let mut request = place.request(false, Sandbox::None);
+    request.judge.plausibility = place.categories.plausibility.as_ref();
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let held = silent(&request).unwrap();
+    assert_eq!(held.outcome, Outcome::Undecided, "{held:#?}");
+    let answer = says(&held, "plausible-loss").unwrap();
+    assert!(answer.words().contains("--data"), "{answer:?}");
+
+    request.work = place.dir.path().join("another");
+    request.options.conditions = request.options.conditions.with_probe();
+    (request.judge.data, request.judge.leak_scan) = (Some(&data), Some(&scan));
+    let believed = silent(&request).unwrap();
+    assert_eq!(believed.outcome, Outcome::Verified, "{believed:#?}");
+}
+
+/// Makes the challenger's source what lies in the repository now.
+fn take_source(place: &mut Place) {
+    let root = place.repository();
+    verifying::git(&root, &["add", "--intent-to-add", "--all"]);
+    place.challenger.source.patch = Some(blueberry_source::patch(&root).unwrap());
+    place.challenger.source.sha256 = blueberry_source::digest(&root).unwrap();
+    place.challenger.side.source_sha256 = place.challenger.source.sha256.clone();
+    place.challenger.side.patch_sha256 = place
+        .challenger
+        .source
+        .patch
+        .as_deref()
+        .map(blueberry_rules::sha256);
+}
+
+#[test]
+fn dependencies_from_elsewhere_are_refused_before_anything_is_fetched() {
+    let mut place = Place::new();
+    let lock = place.repository().join("Cargo.lock");
+    let text = fs::read_to_string(&lock).unwrap();
+    let elsewhere =
+        "\n[[package]]\nname = \"evil\"\nversion = \"0.0.0\"\nsource = \"git+https://example.org/evil#0\"\n";
+    fs::write(&lock, text + elsewhere).unwrap();
+    take_source(&mut place);
+    let verification = silent(&place.request(false, Sandbox::None)).unwrap();
+    assert_fails(
+        &verification,
+        "verify-builds",
+        "`evil` comes from git+https://example.org/evil#0",
+    );
+    assert!(!place.dir.path().join("work/challenger/fetch.txt").exists());
+}
+
+#[test]
+fn a_strangers_settings_of_cargo_start_nothing() {
+    let mut place = Place::new();
+    let root = place.repository();
+    let program = fs::read_to_string(root.join("crates/main.rs")).unwrap();
+    fs::write(
+        root.join("crates/main.rs"),
+        program.replace("\"record\"", "\"challenger\""),
+    )
+    .unwrap();
+    let mark = place.dir.path().join("mark");
+    let wrapper = place.dir.write(
+        "wrapper.sh",
+        format!("#!/bin/sh\ntouch {}\nexit 1\n", mark.display()).as_bytes(),
+    );
+    assert!(
+        Command::new("chmod")
+            .arg("755")
+            .arg(&wrapper)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let settings = format!("[build]\nrustc = {wrapper:?}\nrustc-wrapper = {wrapper:?}\n");
+    place
+        .dir
+        .write("repository/.cargo/config.toml", settings.as_bytes());
+    take_source(&mut place);
+    let request = place.request(false, Sandbox::None);
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let verification = silent(&request).unwrap();
+    assert_eq!(verification.outcome, Outcome::Verified, "{verification:#?}");
+    assert!(!mark.exists());
 }

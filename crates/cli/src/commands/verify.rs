@@ -6,24 +6,33 @@ use anyhow::{Context, Result};
 use blueberry_data::{Dataset, Overlap, scan};
 use blueberry_records::sign::{PASSPHRASE_VARIABLE, Signer};
 use blueberry_records::verify::{
-    Conditions, Judge, Options, Outcome, Progress, Request, Sandbox, Subject, Verification, VerifyError,
-    verify, write,
+    Conditions, Host, Judge, Options, Outcome, Progress, Request, Sandbox, Subject, Verification,
+    VerifyError, broken_rules, standing, verify, write,
 };
-use blueberry_rules::{Answer, Categories, LeakScan};
+use blueberry_rules::{Answer, Categories, Finding, LeakScan};
+use blueberry_runlog::DataDigests;
 use indicatif::ProgressBar;
 
 use crate::exit::{Done, Usage};
 use crate::format::{duration, one_line};
 
-/// Runs a record again: builds its source and runs it in a sandbox, by turns with the record that it has to beat, and
-/// writes `verification.toml` into its folder. Goes on where it was interrupted.
+/// Runs a record again: builds its source and runs it in a sandbox, by turns with the record that stands in its category,
+/// and writes `verification.toml` into its folder. Refuses a record that breaks a rule as it is. Goes on where it was
+/// interrupted.
 #[derive(Debug, clap::Args)]
 pub struct VerifyRecordArgs {
     /// The record's folder.
     pub record: PathBuf,
-    /// The folder of the record that it has to beat.
+    /// The folder of all records with their ledger, by which the record to beat is found.
+    #[arg(long, value_name = "DIR", default_value = "records")]
+    pub records: PathBuf,
+    /// The folder of the record to beat [default: the one that stands, in --records].
     #[arg(long, value_name = "RECORD")]
     pub against: Option<PathBuf>,
+    /// Run the challenger alone, where the record that stands cannot run on this machine. Where one stands, the outcome is
+    /// at best undecided, and verification.toml says why.
+    #[arg(long, conflicts_with = "against")]
+    pub alone: bool,
     /// A git repository that has the commits of both.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub repository: PathBuf,
@@ -48,6 +57,12 @@ pub struct VerifyRecordArgs {
     /// A rehearsal: run this program and build nothing. The outcome is at best undecided, and verification.toml says why.
     #[arg(long, value_name = "FILE", conflicts_with = "against")]
     pub program: Option<PathBuf>,
+    /// Most seconds that a run may keep off its log's clock, beside the warm-up [default: 300].
+    #[arg(long, value_name = "SECONDS")]
+    pub unclocked_limit: Option<u64>,
+    /// Most seconds of warm-up in a run [default: 300].
+    #[arg(long, value_name = "SECONDS")]
+    pub warm_up_limit: Option<u64>,
     /// Run a stranger's code without a sandbox; verification.toml says so.
     #[arg(long)]
     pub no_sandbox: bool,
@@ -66,7 +81,6 @@ pub struct VerifyRecordArgs {
 pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
     let categories = categories(args)?;
     let challenger = Subject::read(&args.record)?;
-    let record = args.against.as_deref().map(Subject::read).transpose()?;
     let category = categories
         .list
         .iter()
@@ -76,7 +90,22 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
     ))?;
     let signer = args.sign.as_deref().map(signer).transpose()?;
     let options = options(args)?;
-    let leak_scan = args.data.as_deref().map(leak_scan).transpose()?;
+    let data = args.data.as_deref().map(known_data).transpose()?;
+    let (data, leak_scan) = data.unzip();
+    let broken = broken_rules(
+        &args.record,
+        category,
+        &categories,
+        &args.records,
+        leak_scan.as_ref(),
+    )?;
+    if !broken.is_empty() {
+        println!("{}: not run, since it breaks rules as it is", challenger.side.id);
+        say(&broken);
+        return Ok(Done::No);
+    }
+    let standing = standing(&args.records, category, &challenger.side.id)?;
+    let record = to_beat(args, standing.as_deref())?;
     let request = Request {
         challenger: &challenger,
         record: record.as_ref(),
@@ -87,14 +116,21 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
             category,
             plausibility: categories.plausibility.as_ref(),
             leak_scan: leak_scan.as_ref(),
+            data: data.as_ref(),
+            standing: standing.as_deref(),
+            host: &Host::of_this_machine(),
         },
         verifier: args.verifier.clone(),
         signer: signer.as_ref(),
     };
+    carry_out(&request, args)
+}
+
+fn carry_out(request: &Request, args: &VerifyRecordArgs) -> Result<Done> {
     let bar = ProgressBar::new_spinner();
-    let verification = verify(&request, &mut |progress| show(&bar, progress))?;
+    let verification = verify(request, &mut |progress| show(&bar, progress))?;
     bar.finish_and_clear();
-    let written = write(&verification, &args.work, &args.record, signer.as_ref())?;
+    let written = write(&verification, &args.work, &args.record, request.signer)?;
     print(&verification);
     for path in written {
         println!("  wrote {}", path.display());
@@ -104,6 +140,17 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
         Outcome::Rejected => Done::No,
         Outcome::Undecided => Done::CannotTell,
     })
+}
+
+/// The record to run beside the challenger: the one that is named, or that stands. A program that is given is the
+/// challenger's alone.
+fn to_beat(args: &VerifyRecordArgs, standing: Option<&str>) -> Result<Option<Subject>> {
+    let path = match (&args.against, standing) {
+        (Some(path), _) => path.clone(),
+        (None, Some(id)) if !args.alone && args.program.is_none() => args.records.join(id),
+        _ => return Ok(None),
+    };
+    Ok(Some(Subject::read(&path)?))
 }
 
 fn categories(args: &VerifyRecordArgs) -> Result<Categories> {
@@ -129,6 +176,12 @@ fn options(args: &VerifyRecordArgs) -> Result<Options> {
         device: args.device.clone(),
         ..Conditions::new(sandbox)
     };
+    if let Some(limit_s) = args.unclocked_limit {
+        conditions.unclocked_limit_s = limit_s;
+    }
+    if let Some(limit_s) = args.warm_up_limit {
+        conditions.warm_up_limit_s = limit_s;
+    }
     if let Some(dir) = &args.data {
         conditions = conditions.with_data(std::path::absolute(dir).context("no current folder")?);
     }
@@ -145,11 +198,24 @@ fn options(args: &VerifyRecordArgs) -> Result<Options> {
     })
 }
 
-/// The data is the verifier's, and every run is on it.
-fn leak_scan(dir: &Path) -> Result<LeakScan> {
+/// The verifier's data, on which every run is: its digests, once its files were held against them, and what a scan finds.
+fn known_data(dir: &Path) -> Result<(DataDigests, LeakScan)> {
     let dataset = Dataset::open(dir)?;
+    dataset.verify()?;
+    let manifest = dataset.manifest();
+    let digests = DataDigests {
+        manifest_sha256: dataset.manifest_sha256().to_owned(),
+        validation_sha256: manifest.validation.sha256.clone(),
+        tokenizer_sha256: manifest.tokenizer.sha256.clone(),
+        train_tokens: dataset.train_tokens(),
+        extra: Default::default(),
+    };
+    Ok((digests, leak_scan(&dataset)?))
+}
+
+fn leak_scan(dataset: &Dataset) -> Result<LeakScan> {
     let bar = ProgressBar::new(0).with_message("looking for validation data in the training data");
-    let overlap = scan(&dataset, 1, &|done, total| {
+    let overlap = scan(dataset, 1, &|done, total| {
         bar.set_length(total);
         bar.set_position(done);
     })?;
@@ -214,7 +280,16 @@ fn print(verification: &Verification) {
             comparison.pairs
         );
     }
-    for finding in &verification.findings {
+    say(&verification.findings);
+    println!(
+        "  {} rules hold; sandbox: {}",
+        verification.holds.len(),
+        verification.sandbox
+    );
+}
+
+fn say(findings: &[Finding]) {
+    for finding in findings {
         let what = match finding.answer {
             Answer::Fail { .. } => "FAILED",
             _ => "cannot tell",
@@ -229,11 +304,6 @@ fn print(verification: &Verification) {
             one_line(finding.answer.words())
         );
     }
-    println!(
-        "  {} rules hold; sandbox: {}",
-        verification.holds.len(),
-        verification.sandbox
-    );
 }
 
 fn outcome(outcome: Outcome) -> &'static str {

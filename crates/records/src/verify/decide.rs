@@ -6,14 +6,16 @@ use blueberry_rules::{
     Answer, Case, Category, Declared, Facts, Finding, LeakScan, LoggedRun, Pair, Plausibility, Probe,
     RecordToBeat, SubmittedSource, Summary, challenger_is_below, judge, stats,
 };
-use blueberry_runlog::{Event, Extra, Hardware, RunLog};
+use blueberry_runlog::{DataDigests, Extra, Hardware};
 
 use super::document::{BuiltSource, Comparison, FORMAT, Outcome, Verification, VerifiedRun};
 use super::error::{Unbuildable, VerifyError};
 use super::execute::{log, log_sha256};
+use super::host::Host;
 use super::plan::{Plan, Role, Side, Turn};
 use super::state::{Done, State, Work};
 use super::subject::Subject;
+use super::witness::{check_pairs, check_run, unclocked_s};
 use crate::LogLimits;
 use crate::logs::LogReader;
 
@@ -26,30 +28,26 @@ pub struct Judge<'a> {
     pub plausibility: Option<&'a Plausibility>,
     /// What a scan of the data found.
     pub leak_scan: Option<&'a LeakScan>,
+    /// The verifier's data, where it is a data set whose files were held against these digests.
+    pub data: Option<&'a DataDigests>,
+    /// Id of the record that stands, which a challenger has to beat.
+    pub standing: Option<&'a str>,
+    /// The machine by the words of its system.
+    pub host: &'a Host,
 }
 
 /// Rules that only a verifier can ask. Every other is one of [`blueberry_rules::RULES`].
 const BUILDS: &str = "verify-builds";
-const LEAVES_LOG: &str = "verify-leaves-a-log";
-const SAME_SOURCE: &str = "verify-same-source";
-const ENDS_WELL: &str = "verify-ends-well";
-const CLOCK: &str = "verify-clock";
 const PROBES: &str = "verify-probes";
-
-/// The verifier's clock and the program's may differ by rounding, not by more.
-const CLOCK_TOLERANCE_S: f64 = 0.05;
-
-/// What a program may take before its clock starts and after it ends, beside what its log says of its warm-up: opening
-/// files and devices, making the built-in corpus, writing the last checkpoint.
-const UNCLOCKED_S: f64 = 120.0;
-/// What compiling and tuning may take. A program can do anything in that time that its log does not show.
-const WARM_UP_S: f64 = 900.0;
+const STANDING: &str = "verify-standing-record";
+/// A rule whose answer a re-run decides.
+const PLAUSIBLE_LOSS: &str = "plausible-loss";
 
 /// A run that is over, with its log.
-struct Run {
-    turn: Turn,
-    done: Done,
-    log: Option<LoggedRun>,
+pub(super) struct Run {
+    pub(super) turn: Turn,
+    pub(super) done: Done,
+    pub(super) log: Option<LoggedRun>,
 }
 
 /// The verification of a challenger whose source cannot be run.
@@ -82,9 +80,11 @@ pub(super) fn decide(
         .find_map(|run| Some(machine(&run.log.as_ref()?.log.run.hardware)));
     verification.runs = runs.iter().map(|run| verified_run(given.category, run)).collect();
     let mut findings = vec![finding(BUILDS, None, built(plan))];
+    findings.extend(stands(plan, given.standing));
     for run in &runs {
-        findings.extend(check_run(plan, run));
+        findings.extend(check_run(plan, given, run));
     }
+    findings.extend(check_pairs(plan, &runs));
     let pairs = pairs(&verification.runs);
     if plan.conditions.probe.is_some() && probe.is_none() {
         let text = "the challenger's program was asked to probe its model, and did not say what it found";
@@ -102,7 +102,17 @@ pub(super) fn decide(
             runs: &logs,
             facts: &facts,
         });
-        findings.extend(verdict.findings);
+        let re_run = re_run(given, probe);
+        let waits = |found: &Finding| {
+            // Without the curve there is nothing that a re-run could decide.
+            found.rule == PLAUSIBLE_LOSS
+                && given.plausibility.is_some()
+                && matches!(found.answer, Answer::CannotTell { .. })
+        };
+        findings.extend(verdict.findings.into_iter().map(|found| match waits(&found) {
+            true => finding(PLAUSIBLE_LOSS, found.run, re_run.clone()),
+            false => found,
+        }));
         verification.challenger = Some(verdict.summary);
     }
     verification.outcome = outcome(&findings);
@@ -124,6 +134,7 @@ fn blank(plan: &Plan, subject: &Subject, judge: &Judge) -> Verification {
         interruptions: 0,
         holds: Vec::new(),
         machine: None,
+        host: judge.host.clone(),
         source: BuiltSource::of(&plan.challenger),
         comparison: None,
         findings: Vec::new(),
@@ -138,6 +149,39 @@ fn built(plan: &Plan) -> Answer {
         Some(given) => cannot_tell(format!(
             "a build: the program with SHA-256 {} was given, and nothing shows that it is this source's",
             given.sha256
+        )),
+    }
+}
+
+/// Whether the record that stands took part; nothing where none stands.
+fn stands(plan: &Plan, standing: Option<&str>) -> Option<Finding> {
+    let id = standing?;
+    let answer = if plan.record.as_ref().is_some_and(|record| record.id == id) {
+        passed("the record that stands ran beside the challenger")
+    } else {
+        cannot_tell(format!(
+            "runs by turns with {id}: it stands, and falls to a challenger that beat it on one machine alone"
+        ))
+    };
+    Some(finding(STANDING, None, answer))
+}
+
+/// What a re-run says of losses that are too good to be believed: the verifier built the source and ran it on its own
+/// data, so they are believed where that data is known and without leaks, and the model was asked and is sound.
+fn re_run(judge: &Judge, probe: Option<&Probe>) -> Answer {
+    let clean = judge.leak_scan.is_some_and(|scan| scan.overlapping_windows == 0);
+    let missing = [
+        (
+            "data of the verifier's with known digests (--data)",
+            judge.data.is_some(),
+        ),
+        ("a scan of that data that finds no leak", clean),
+        ("a probe of the model (--probe)", probe.is_some()),
+    ];
+    match missing.into_iter().find(|(_, there)| !there) {
+        None => passed("so good a loss again, run here on data without leaks by a model that was probed"),
+        Some((what, _)) => cannot_tell(format!(
+            "a loss that is too good to be believed at once came again in the re-run; it is believed with {what}"
         )),
     }
 }
@@ -180,89 +224,6 @@ fn verified_run(category: &Category, run: &Run) -> VerifiedRun {
         figure: Summary::of(category, &logs).figure.map(|figure| figure.mean),
         log_sha256: run.done.log_sha256.clone(),
     }
-}
-
-/// What the verifier's clock counts and the log does not.
-fn unclocked_s(run: &Run) -> Option<f64> {
-    let log = &run.log.as_ref()?.log;
-    let wall_s = log
-        .lines
-        .iter()
-        .filter_map(|line| line.event.at())
-        .map(|at| at.wall_s)
-        .fold(0.0, f64::max);
-    Some(run.done.seconds - wall_s - warm_up_s(log))
-}
-
-/// What the log says of its warm-ups.
-fn warm_up_s(log: &RunLog) -> f64 {
-    let warmups = log.lines.iter().filter_map(|line| match &line.event {
-        Event::Warmup(warmup) => Some(warmup.seconds),
-        _ => None,
-    });
-    warmups.sum()
-}
-
-/// What only the verifier sees of a run.
-fn check_run(plan: &Plan, run: &Run) -> Vec<Finding> {
-    let name = Some(Work::run_name(run.turn));
-    // A fault of the record's own run does not speak against the challenger, but leaves nothing to compare with.
-    let bad = |text: String| match run.turn.role {
-        Role::Challenger => failed(text),
-        Role::Record => cannot_tell(text),
-    };
-    let Some(logged) = &run.log else {
-        let text = format!(
-            "the run left no log that can be read; its program ended with {}",
-            run.done.ended
-        );
-        return vec![finding(LEAVES_LOG, name, bad(text))];
-    };
-    let mut findings = vec![finding(LEAVES_LOG, name.clone(), passed("a log"))];
-    let expected = plan.side(run.turn.role).map_or("", |side| &side.source_sha256);
-    let found = &logged.log.run.source.sha256;
-    let same = if found == expected {
-        passed("the log names the source that was built")
-    } else {
-        bad(format!(
-            "the log names the source {found}, and {expected} was built"
-        ))
-    };
-    findings.push(finding(SAME_SOURCE, name.clone(), same));
-    let well = if run.done.succeeded {
-        passed("the program ended without an error")
-    } else {
-        bad(format!("the program ended with {}", run.done.ended))
-    };
-    findings.push(finding(ENDS_WELL, name.clone(), well));
-    let (unclocked_s, warm_up_s) = (unclocked_s(run).unwrap_or_default(), warm_up_s(&logged.log));
-    let clock = clock_problem(run.done.seconds, unclocked_s, warm_up_s).map_or_else(
-        || passed("the log's clock and warm-up are the time that the program ran"),
-        bad,
-    );
-    findings.push(finding(CLOCK, name, clock));
-    findings
-}
-
-/// What is wrong with the times of a run that took `seconds`.
-fn clock_problem(seconds: f64, unclocked_s: f64, warm_up_s: f64) -> Option<String> {
-    // Written so that a time that is no number is wrong too.
-    if !(0.0..=WARM_UP_S).contains(&warm_up_s) {
-        return Some(format!(
-            "its log says that it warmed up for {warm_up_s:.1} s, and {WARM_UP_S} s are allowed"
-        ));
-    }
-    if unclocked_s.is_nan() || unclocked_s < -CLOCK_TOLERANCE_S {
-        return Some(format!(
-            "the log's clock and warm-up are {:.2} s more than the {seconds:.2} s that the program ran",
-            -unclocked_s
-        ));
-    }
-    (unclocked_s > UNCLOCKED_S).then(|| {
-        format!(
-            "the program ran for {unclocked_s:.1} s that are neither in its log's clock nor in its warm-up, and {UNCLOCKED_S} s are allowed"
-        )
-    })
 }
 
 /// Neighbours in time, one of each side. A pair with a run without a figure is none.
@@ -373,7 +334,7 @@ fn machine(hardware: &Hardware) -> Hardware {
     }
 }
 
-fn finding(rule: &str, run: Option<String>, answer: Answer) -> Finding {
+pub(super) fn finding(rule: &str, run: Option<String>, answer: Answer) -> Finding {
     Finding {
         rule: rule.to_owned(),
         run,
@@ -381,40 +342,16 @@ fn finding(rule: &str, run: Option<String>, answer: Answer) -> Finding {
     }
 }
 
-fn passed(evidence: &str) -> Answer {
+pub(super) fn passed(evidence: &str) -> Answer {
     Answer::Pass {
         evidence: evidence.to_owned(),
     }
 }
 
-fn failed(evidence: String) -> Answer {
+pub(super) fn failed(evidence: String) -> Answer {
     Answer::Fail { evidence, line: None }
 }
 
-fn cannot_tell(missing: String) -> Answer {
+pub(super) fn cannot_tell(missing: String) -> Answer {
     Answer::CannotTell { missing }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::clock_problem;
-
-    #[test]
-    fn times_that_the_log_hides_or_makes_up_are_found() {
-        assert_eq!(clock_problem(700.0, 3.0, 60.0), None);
-        for (unclocked_s, warm_up_s, words) in [
-            (-0.5, 60.0, "0.50 s more than the 700.00 s"),
-            (500.0, 60.0, "neither in its log's clock nor in its warm-up"),
-            (3.0, 5_000.0, "warmed up for 5000.0 s"),
-            (3.0, -5_000.0, "warmed up for -5000.0 s"),
-            (3.0, f64::NAN, "warmed up for NaN s"),
-            (f64::NAN, 60.0, "more than"),
-        ] {
-            let problem = clock_problem(700.0, unclocked_s, warm_up_s);
-            assert!(
-                problem.as_ref().is_some_and(|text| text.contains(words)),
-                "{problem:?}"
-            );
-        }
-    }
 }

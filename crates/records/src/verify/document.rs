@@ -6,6 +6,7 @@ use blueberry_runlog::Hardware;
 use serde::{Deserialize, Serialize};
 
 use super::error::VerifyError;
+use super::host::Host;
 use super::plan::{Role, Side};
 
 /// Name of the file in a record's folder.
@@ -46,6 +47,9 @@ pub struct Verification {
     /// The machine, as the log of the first run names it; none where nothing ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<Hardware>,
+    /// The machine by the words of the verifier's system.
+    #[serde(default)]
+    pub host: Host,
     /// The source that was built.
     pub source: BuiltSource,
     /// The comparison with the record to beat.

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::plan::Role;
 use crate::folder::FolderError;
+use crate::open::OpenError;
 use crate::record::RecordError;
 use crate::sign::SignError;
 
@@ -49,6 +50,9 @@ pub enum VerifyError {
         /// What is wrong.
         problem: String,
     },
+    /// A record that is not to be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// A source that cannot be run.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -149,21 +153,15 @@ pub enum SourceError {
         /// Of the logs.
         expected: String,
     },
-    /// It would have cargo do more than build it.
-    #[error(
-        "`{file}` of the source sets `{key}`, which can start programs or name hosts while it is fetched: a submitted source sets aliases only"
-    )]
-    Settings {
-        /// The file.
-        file: &'static str,
-        /// What it sets.
-        key: String,
+    /// Its dependencies.
+    #[error("Cargo.lock: {problem}")]
+    Lock {
+        /// What is wrong.
+        problem: String,
     },
-    /// It depends on what is not from crates.io.
-    #[error(
-        "its Cargo.lock names the source `{0}`: packages of a submitted source are from crates.io or its own"
-    )]
-    Foreign(String),
+    /// What it built.
+    #[error("the build left no program: {0}")]
+    Program(String),
     /// It does not build.
     #[error("`cargo {step}` failed or took over {limit_s} s; see `{}`", output.display())]
     Build {

@@ -2,14 +2,16 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use blueberry_rules::{Probe, sha256};
 
 use super::error::{SourceError, Unbuildable, VerifyError, at};
+use super::handover;
 use super::plan::{GivenProgram, Plan, Role, Turn};
-use super::process::{self, Ended};
+use super::process::{self, Bounds, Ended};
 use super::sandbox::{Ceilings, Job, Sandbox};
 use super::source::{check_out, toolchain};
 use super::state::{Done, State, Work};
@@ -72,6 +74,8 @@ const DEVICE_VARIABLES: &[&str] = &[
     "LD_LIBRARY_PATH",
     "VK_DRIVER_FILES",
 ];
+/// Of these the ones that name folders, which a run reads where they lie in `/opt`.
+const FOLDER_VARIABLES: &[&str] = &["CUDA_PATH", "CUDA_HOME", "LD_LIBRARY_PATH"];
 
 /// Carries out a plan in its folder.
 pub(super) struct Execution<'a> {
@@ -113,7 +117,10 @@ impl Execution<'_> {
         fs::write(&recipe, &subject.side.recipe).map_err(|cause| at("write", &recipe, cause))?;
         match &self.plan.conditions.program {
             Some(given) => take(given, &place.program())?,
-            None => self.build(role)?,
+            None => {
+                self.build(role)?;
+                place.take_program()?;
+            }
         }
         fs::write(&ready, "").map_err(|cause| at("write", &ready, cause))
     }
@@ -124,8 +131,8 @@ impl Execution<'_> {
         self.cargo(role, "build", &words, false)
     }
 
-    /// Runs cargo in a side's source. Also a fetch is kept in, with the network, though a source whose settings name
-    /// programs or hosts was refused before.
+    /// Runs cargo for a side's source, from a folder above which there is none of its settings: they name programs that
+    /// cargo starts. What a build runs of a stranger's has no network; also a fetch, which has, is kept in.
     fn cargo(
         &mut self,
         role: Role,
@@ -136,39 +143,31 @@ impl Execution<'_> {
         let (place, toolchain) = (self.place(role), toolchain()?);
         let output = place.dir.join(format!("{step}.txt"));
         let program = toolchain.join("bin/cargo").into_os_string();
-        let path = std::env::join_paths([&toolchain.join("bin"), Path::new("/usr/bin"), Path::new("/bin")]);
-        let mut env = vec![
-            ("PATH".to_owned(), path.unwrap_or_default()),
-            ("CARGO_HOME".to_owned(), place.cargo.clone().into()),
-            ("CARGO_TARGET_DIR".to_owned(), place.target.clone().into()),
-            // Stronger than any setting of the source.
-            ("RUSTC".to_owned(), toolchain.join("bin/rustc").into()),
-            ("RUSTC_WRAPPER".to_owned(), OsString::new()),
-            ("RUSTC_WORKSPACE_WRAPPER".to_owned(), OsString::new()),
-        ];
-        env.extend(variables(if network { NETWORK_VARIABLES } else { &[] }));
+        let manifest = ["--manifest-path".into(), place.source.join("Cargo.toml").into()];
+        let env = place.cargo_variables(&toolchain, network);
         let (read_only, writable) = if network {
             // A fetch may rewrite nothing but the cargo home.
-            (vec![toolchain, place.source.clone()], vec![place.cargo.clone()])
+            (vec![toolchain, place.source], vec![place.cargo.clone()])
         } else {
             (
-                vec![toolchain, place.source.clone(), place.cargo.clone()],
-                vec![place.target.clone()],
+                vec![toolchain, place.source, place.cargo.clone()],
+                vec![place.target],
             )
         };
+        let limit_s = self.plan.conditions.build_limit_s;
         let job = Job {
             command: std::iter::once(program)
                 .chain(words.iter().map(OsString::from))
+                .chain(manifest)
                 .collect(),
-            dir: place.source,
+            dir: place.cargo,
             read_only,
             writable,
             env,
             devices: Vec::new(),
             network,
-            ceilings: Ceilings::of_this_machine(self.plan.conditions.build_limit_s),
+            ceilings: Ceilings::of_this_machine(limit_s),
         };
-        let limit_s = self.plan.conditions.build_limit_s;
         let mut tick = |elapsed| {
             (self.progress)(Progress::Preparing {
                 role,
@@ -177,7 +176,7 @@ impl Execution<'_> {
             });
         };
         let mut command = self.plan.conditions.sandbox.command(&job);
-        let (ended, _) = process::run(&mut command, Duration::from_secs(limit_s), &output, &mut tick)?;
+        let (ended, _) = process::run(&mut command, &bounds(&job, limit_s), &output, &mut tick)?;
         if ended.is_success() {
             return Ok(());
         }
@@ -217,7 +216,12 @@ impl Execution<'_> {
     }
 
     fn run_once(&mut self, turn: Turn, of: usize, dir: &Path) -> Result<Done, VerifyError> {
-        let job = self.job(turn, dir, &self.plan.conditions.arguments);
+        let written = dir.join(WRITTEN);
+        fs::create_dir(&written).map_err(|cause| at("create", &written, cause))?;
+        let job = Job {
+            writable: vec![written],
+            ..self.job(turn, dir, &self.plan.conditions.arguments)
+        };
         let mut tick = |elapsed| {
             (self.progress)(Progress::Running {
                 turn,
@@ -225,35 +229,35 @@ impl Execution<'_> {
                 seconds: Duration::as_secs_f64(&elapsed),
             });
         };
-        let room = room(dir);
-        fs::create_dir(&room).map_err(|cause| at("create", &room, cause))?;
         let mut command = self.plan.conditions.sandbox.command(&job);
-        let limit = Duration::from_secs(self.plan.conditions.run_limit_s);
-        let (ended, took) = process::run(&mut command, limit, &dir.join("output.txt"), &mut tick)?;
-        take_log(dir)?;
+        let bounds = bounds(&job, self.plan.conditions.run_limit_s);
+        let (ended, took) = process::run(&mut command, &bounds, &dir.join("output.txt"), &mut tick)?;
         Ok(Done {
             ended: Ended::text(ended),
             succeeded: ended.is_success(),
             seconds: took.as_secs_f64(),
-            log_sha256: log_sha256(dir),
+            log_sha256: take_log(dir)?,
         })
     }
 
-    /// Probes the last model of the challenger; nothing where its program does not say what it found.
+    /// Probes the last model of the challenger, which can change nothing of its run any more; nothing where its program
+    /// does not say what it found.
     pub(super) fn probe(&mut self) -> Result<Option<Probe>, VerifyError> {
         let (Some(words), Some(turn)) = (&self.plan.conditions.probe, self.plan.probed()) else {
             return Ok(None);
         };
         let dir = self.work.run(turn);
         let output = dir.join("probe.txt");
-        let mut command = self.plan.conditions.sandbox.command(&self.job(turn, &dir, words));
+        let mut job = self.job(turn, &dir, words);
+        job.read_only.push(dir.join(WRITTEN));
+        let mut command = self.plan.conditions.sandbox.command(&job);
         let mut tick = |elapsed| {
             (self.progress)(Progress::Probing {
                 seconds: Duration::as_secs_f64(&elapsed),
             })
         };
-        let limit = Duration::from_secs(self.plan.conditions.run_limit_s);
-        process::run(&mut command, limit, &output, &mut tick)?;
+        let bounds = bounds(&job, self.plan.conditions.run_limit_s);
+        process::run(&mut command, &bounds, &output, &mut tick)?;
         let text = read_text(&output, PROBE_BYTES).unwrap_or_default();
         // Drivers print what they like before it.
         Ok(text
@@ -262,25 +266,18 @@ impl Execution<'_> {
             .find_map(|line| serde_json::from_str(line).ok()))
     }
 
+    /// The program of a turn with these arguments; it writes nothing.
     fn job(&self, turn: Turn, dir: &Path, arguments: &[String]) -> Job {
         let place = self.place(turn.role);
         let recipe = place.dir.join("recipe.toml");
         let attempts = self.work.dir().join("attempts.toml");
-        let out = room(dir).join("out");
+        let conditions = &self.plan.conditions;
         let values = [
             ("{recipe}", recipe.clone().into_os_string()),
             ("{seed}", turn.seed.to_string().into()),
-            ("{out}", out.into_os_string()),
-            (
-                "{data}",
-                self.plan
-                    .conditions
-                    .data
-                    .clone()
-                    .unwrap_or_default()
-                    .into_os_string(),
-            ),
-            ("{device}", self.plan.conditions.device.clone().into()),
+            ("{out}", dir.join(WRITTEN).join(OUT).into_os_string()),
+            ("{data}", conditions.data.clone().unwrap_or_default().into()),
+            ("{device}", conditions.device.clone().into()),
             ("{attempts}", attempts.clone().into_os_string()),
         ];
         let program = place.program();
@@ -297,13 +294,14 @@ impl Execution<'_> {
             dir: "/".into(),
             read_only: [program, recipe, attempts]
                 .into_iter()
-                .chain(self.plan.conditions.data.clone())
+                .chain(conditions.data.clone())
+                .chain(driver_folders())
                 .collect(),
-            writable: vec![room(dir)],
+            writable: Vec::new(),
             env,
-            devices: self.plan.conditions.devices.clone(),
+            devices: conditions.devices.clone(),
             network: false,
-            ceilings: Ceilings::of_this_machine(self.plan.conditions.run_limit_s),
+            ceilings: Ceilings::of_this_machine(conditions.run_limit_s),
         }
     }
 
@@ -326,7 +324,20 @@ impl Execution<'_> {
     }
 }
 
-/// Where a side's files are.
+/// The folder in a run's that its program may write. All else in the run's folder is the verifier's.
+const WRITTEN: &str = "written";
+/// The run's own folder in it, as `blueberry train --out` is given it.
+const OUT: &str = "out";
+
+fn bounds(job: &Job, seconds: u64) -> Bounds<'_> {
+    Bounds {
+        time: Duration::from_secs(seconds),
+        folders: &job.writable,
+        disk_bytes: job.ceilings.disk_bytes,
+    }
+}
+
+/// Where a side's files are. A build writes into `target`, a fetch into `cargo`.
 struct Place {
     dir: PathBuf,
     source: PathBuf,
@@ -335,11 +346,38 @@ struct Place {
 }
 
 impl Place {
-    /// The program that the runs start.
+    /// The program that the runs start: the verifier's copy of what was built.
     fn program(&self) -> PathBuf {
-        self.target.join("release/blueberry")
+        self.dir.join(PROGRAM)
+    }
+
+    /// Takes the program out of the folder in which a stranger's build could have put a link in its place.
+    fn take_program(&self) -> Result<(), VerifyError> {
+        let built = ["release", PROGRAM];
+        handover::copy(&self.target, &built, &self.program(), PROGRAM_BYTES)
+            .map_err(|cause| SourceError::Program(cause.to_string()).into())
+    }
+
+    /// The environment of cargo. What it says of compilers goes before any settings.
+    fn cargo_variables(&self, toolchain: &Path, network: bool) -> Vec<(String, OsString)> {
+        let path = std::env::join_paths([&toolchain.join("bin"), Path::new("/usr/bin"), Path::new("/bin")]);
+        let own = [
+            ("PATH", path.unwrap_or_default()),
+            ("CARGO_HOME", self.cargo.clone().into()),
+            ("CARGO_TARGET_DIR", self.target.clone().into()),
+            ("RUSTC", toolchain.join("bin/rustc").into()),
+            ("RUSTC_WRAPPER", OsString::new()),
+            ("RUSTC_WORKSPACE_WRAPPER", OsString::new()),
+        ];
+        let own = own.map(|(name, value)| (name.to_owned(), value));
+        let network = variables(if network { NETWORK_VARIABLES } else { &[] });
+        own.into_iter().chain(network).collect()
     }
 }
+
+const PROGRAM: &str = "blueberry";
+/// The largest program that is taken.
+const PROGRAM_BYTES: u64 = 4 << 30;
 
 /// Copies a program that is not built here, if it is still the one that the plan names.
 fn take(given: &GivenProgram, to: &Path) -> Result<(), VerifyError> {
@@ -358,41 +396,45 @@ fn take(given: &GivenProgram, to: &Path) -> Result<(), VerifyError> {
     Ok(())
 }
 
-/// What a run's program can write, inside the run's folder: what the verifier writes lies outside, since a link or a pipe
-/// that a stranger's program leaves would be written through.
-fn room(run: &Path) -> PathBuf {
-    run.join("room")
-}
-
-/// The log of a run, taken out of the program's reach.
+/// The verifier's copy of a run's log.
 pub(super) fn log(run: &Path) -> PathBuf {
     run.join(LOG_FILE)
 }
 
 /// The longest answer of a probe that is read.
 const PROBE_BYTES: u64 = 1 << 20;
-/// The largest log that is hashed.
+/// The largest log that is read.
 const LOG_BYTES: u64 = 256 << 20;
 
-/// Copies the log that a stranger's program left; nothing for a pipe, a link that leads out, or more than is read. No
-/// process of the program is left that could change it meanwhile.
-fn take_log(run: &Path) -> Result<(), VerifyError> {
-    let found = || {
-        let room = fs::canonicalize(room(run)).ok()?;
-        let path = fs::canonicalize(room.join("out").join(LOG_FILE)).ok()?;
-        let inside = path.starts_with(&room) && path.is_file();
-        inside.then(|| read_at_most(&path, LOG_BYTES).ok()).flatten()
-    };
-    let Some(bytes) = found() else {
-        return Ok(());
+/// Copies the log that a stranger's program left out of its reach, and gives its digest; nothing where there is none, or
+/// a link or pipe in its place.
+fn take_log(run: &Path) -> Result<Option<String>, VerifyError> {
+    let Ok(bytes) = handover::read(&run.join(WRITTEN), &[OUT, LOG_FILE], LOG_BYTES) else {
+        return Ok(None);
     };
     let path = log(run);
-    fs::write(&path, bytes).map_err(|cause| at("write", &path, cause))
+    handover::create(&path)
+        .and_then(|mut file| file.write_all(&bytes))
+        .map_err(|cause| at("write", &path, cause))?;
+    Ok(Some(sha256(&bytes)))
 }
 
-/// Digest of a run's log, where it left one.
+/// Digest of the copy of a run's log.
 pub(super) fn log_sha256(run: &Path) -> Option<String> {
-    Some(sha256(&read_at_most(&log(run), LOG_BYTES).ok()?))
+    let bytes = read_at_most(&log(run), LOG_BYTES).ok()?;
+    Some(sha256(&bytes))
+}
+
+/// Folders in `/opt` that the driver's variables name.
+fn driver_folders() -> impl Iterator<Item = PathBuf> {
+    let values = variables(FOLDER_VARIABLES);
+    let folders = values
+        .iter()
+        .flat_map(|(_, value)| std::env::split_paths(value).collect::<Vec<_>>());
+    let folders: Vec<_> = folders
+        .filter(|path| path.starts_with("/opt") && path.is_dir() && path != Path::new("/opt"))
+        .collect();
+    folders.into_iter()
 }
 
 fn variables(names: &[&str]) -> Vec<(String, OsString)> {

@@ -5,10 +5,10 @@
 //! in it stands, whatever was claimed.
 //!
 //! What is run is a stranger's program. It has no network, reads its inputs and the system's programs, and writes its
-//! run's folder and its build; each process is held to the machine's memory and to files of 64 GiB, but not how many of
-//! these it writes, so give it a disk of its own. Its log is what it
-//! chooses to write: the verifier's own clock bounds the log's, and every rule holds for it, but a program that makes a
-//! log up within its time is found by reading its source, and its weights by a probe.
+//! run's folder and its build; each process is held to the machine's memory and to files of 64 GiB, and all that it
+//! writes to 256 GiB. Its log is what it chooses to write: the verifier's own clock bounds the log's on both sides, its
+//! system names the machine, its data set the data, and every rule holds for it, but a program that makes a log up within
+//! its time is found by reading its source, and its weights by a probe.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,12 +20,16 @@ mod decide;
 mod document;
 mod error;
 mod execute;
+mod handover;
+mod host;
 mod plan;
 mod process;
 mod sandbox;
 mod source;
+mod standing;
 mod state;
 mod subject;
+mod witness;
 mod write;
 
 pub use decide::Judge;
@@ -35,9 +39,11 @@ pub use document::{
 };
 pub use error::{SourceError, Unbuildable, VerifyError};
 pub use execute::Progress;
+pub use host::Host;
 pub use plan::{Conditions, GivenProgram, Options, Plan, Role, Side, Turn};
 pub use sandbox::{Ceilings, Job, Sandbox, gpus};
 pub use source::{Source, check_out};
+pub use standing::{broken_rules, standing};
 pub use state::{Done, State, Work};
 pub use subject::Subject;
 pub use write::{LOGS_FOLDER, write};

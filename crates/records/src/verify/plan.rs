@@ -108,6 +108,10 @@ pub struct Conditions {
     pub build_limit_s: u64,
     /// The longest that a run may take, in seconds.
     pub run_limit_s: u64,
+    /// The longest that a run may keep off its log's clock, beside the warm-up, in seconds.
+    pub unclocked_limit_s: u64,
+    /// The longest warm-up, in seconds.
+    pub warm_up_limit_s: u64,
 }
 
 /// A program that was not built for the verification.
@@ -137,6 +141,9 @@ impl Conditions {
             build_limit_s: 2 * 3600,
             // Three times the longest limit of a category.
             run_limit_s: 12 * 3600,
+            // Opening the data, checking the device, saving the model; and compiling kernels.
+            unclocked_limit_s: 300,
+            warm_up_limit_s: 300,
         }
     }
 
@@ -177,6 +184,11 @@ impl Conditions {
             ("devices", self.devices == other.devices),
             ("probe", self.probe == other.probe),
             ("program", self.program == other.program),
+            (
+                "a limit of time off the clock",
+                self.unclocked_limit_s == other.unclocked_limit_s
+                    && self.warm_up_limit_s == other.warm_up_limit_s,
+            ),
         ];
         first_different(same)
     }

@@ -33,14 +33,14 @@ pub struct Job {
     pub env: Vec<(String, OsString)>,
     /// Device files and folders of them.
     pub devices: Vec<PathBuf>,
-    /// Whether it may use the network: to fetch sources.
+    /// Whether it may use the network: to fetch sources, which starts no program that they name.
     pub network: bool,
-    /// What it may use up; in a sandbox only.
+    /// What it may use up; those of single processes in a sandbox only.
     pub ceilings: Ceilings,
 }
 
-/// What each process of a job may use up, by the kernel's resource limits (`setrlimit(2)`); without a number, as much
-/// as there is.
+/// What a job may use up; without a number, as much as there is. But for the disk it is what each of its processes may,
+/// by the kernel's resource limits (`setrlimit(2)`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ceilings {
     /// Seconds of the CPU, all threads together; past it the process is killed.
@@ -52,11 +52,13 @@ pub struct Ceilings {
     pub processes: Option<u64>,
     /// Bytes of any file that it writes, what it prints included; past it the process is killed.
     pub file_bytes: Option<u64>,
+    /// Bytes of all that it writes together; the verifier measures them every second, and past them ends the job.
+    pub disk_bytes: Option<u64>,
 }
 
 impl Ceilings {
-    /// For a program that may run for `seconds`: every core all that time, the memory of this machine, 8,192 threads
-    /// and files of 64 GiB, which is more than any checkpoint.
+    /// For a program that may run for `seconds`: every core all that time, the memory of this machine, 8,192 threads,
+    /// files of 64 GiB, which is more than any checkpoint, and 256 GiB of them together.
     #[must_use]
     pub fn of_this_machine(seconds: u64) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
@@ -67,6 +69,7 @@ impl Ceilings {
                 .and_then(|text| total(&text)),
             processes: Some(8192),
             file_bytes: Some(64 << 30),
+            disk_bytes: Some(256 << 30),
         }
     }
 
@@ -97,19 +100,9 @@ fn total(meminfo: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// What any program needs to start. Nothing of it is secret on a usual system.
-const SYSTEM: &[&str] = &[
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    // Of `/opt` only what drivers and compute kits are in: a machine that runs hosted jobs may keep their keys there.
-    "/opt/cuda",
-    "/opt/rocm",
-    "/nix/store",
-];
+/// What any program needs to start. Nothing of it is secret on a usual system. Not `/opt`, where hosted runners keep
+/// their credentials: of it a job is given what it names.
+const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store"];
 /// Of `/etc` only what finds libraries and drivers: the rest may hold keys.
 const SYSTEM_SETTINGS: &[&str] = &[
     "/etc/alternatives",
@@ -132,8 +125,12 @@ const NETWORK_SETTINGS: &[&str] = &[
 ];
 /// Where programs in the sandbox are at home: a folder in memory that ends with them.
 const HOME: &str = "/home/runner";
-/// What a folder in memory may hold, 4 GiB.
-const MEMORY_FOLDER_BYTES: &str = "4294967296";
+/// The folders in memory that can be written.
+const IN_MEMORY: [&str; 3] = ["/tmp", "/dev/shm", HOME];
+/// Each may take this part of a job's memory, so that all of them leave it most.
+const PART_IN_MEMORY: u64 = 8;
+/// Without a number for the memory.
+const BYTES_IN_MEMORY: u64 = 1 << 30;
 
 impl Sandbox {
     /// The sandbox of this machine; `None` where it has none that works.
@@ -197,11 +194,14 @@ fn bubblewrap(job: &Job) -> Command {
     ]);
     command.args(["--cap-drop", "ALL", "--hostname", "blueberry"]);
     system(&mut command, job.network);
-    command.args(["--proc", "/proc", "--dev", "/dev"]);
-    for folder in ["/tmp", HOME] {
-        command.args(["--size", MEMORY_FOLDER_BYTES, "--tmpfs", folder]);
+    command.args(["--proc", "/proc", "--dev", "/dev", "--setenv", "HOME", HOME]);
+    let memory = job.ceilings.memory_bytes;
+    let size = memory
+        .map_or(BYTES_IN_MEMORY, |bytes| bytes / PART_IN_MEMORY)
+        .max(1);
+    for folder in IN_MEMORY {
+        command.args(["--size", &size.to_string(), "--tmpfs", folder]);
     }
-    command.args(["--setenv", "HOME", HOME]);
     if !job.devices.is_empty() {
         // Drivers find their device by its place on the bus.
         bind(&mut command, "--ro-bind-try", Path::new("/sys"));
@@ -217,6 +217,8 @@ fn bubblewrap(job: &Job) -> Command {
     {
         bind(&mut command, how, path);
     }
+    // These hold the places of all others, and are folders in memory themselves.
+    command.args(["--remount-ro", "/dev", "--remount-ro", "/"]);
     for (name, value) in &job.env {
         command.arg("--setenv").arg(name).arg(value);
     }
@@ -321,6 +323,12 @@ mod tests {
             ("! touch /usr/a 2>/dev/null".into(), "the system is read-only"),
             ("test -z \"$SECRET\"".into(), "the environment"),
             ("test ! -e /dev/vda && test ! -e /dev/sda".into(), "disks"),
+            ("! test -e /opt".into(), "what is installed beside the system"),
+            (
+                "! touch /a 2>/dev/null && ! touch /dev/a 2>/dev/null && touch /dev/shm/a && echo >/dev/null"
+                    .into(),
+                "no memory that nobody measures",
+            ),
         ] {
             let mut command = sandbox.command(&shell(&script, Job::default()));
             let status = command.env("SECRET", "1").status().unwrap();
@@ -393,6 +401,23 @@ mod tests {
             (file, "dd if=/dev/zero of=/tmp/a bs=64k count=8"),
         ] {
             assert!(limited(&sandbox, ceilings, script).status.success(), "{script}");
+        }
+    }
+
+    #[test]
+    fn folders_in_memory_hold_a_part_of_the_memory() {
+        let Some(sandbox) = sandbox() else { return };
+        let ceilings = Ceilings {
+            memory_bytes: Some(64 << 20),
+            ..Ceilings::default()
+        };
+        for folder in ["/tmp", "/dev/shm", "$HOME"] {
+            let write = |count| {
+                format!("dd if=/dev/zero of={folder}/a bs=1M count={count} 2>/dev/null && echo whole")
+            };
+            let whole = limited(&sandbox, ceilings, &write(7)).stdout;
+            assert_eq!(whole, b"whole\n", "{folder}");
+            assert_eq!(limited(&sandbox, ceilings, &write(9)).stdout, b"", "{folder}");
         }
     }
 

@@ -6,10 +6,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::folder::read_text;
-use crate::record::is_commit;
+use serde::Deserialize;
 
 use super::error::{SourceError, VerifyError, at};
+use super::handover;
+use crate::record::is_commit;
 
 /// The source that a record names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +29,8 @@ pub struct Source {
 /// git for the commit, and must not see the verifier's settings, in which there may be a token.
 ///
 /// # Errors
-/// [`SourceError`]: the repository does not have the commit, the patch does not fit, or the tree is not the one that
-/// the record's logs name.
+/// [`SourceError`]: the repository does not have the commit, the patch does not fit, the tree is not the one that the
+/// record's logs name, or it has dependencies that are not of crates.io.
 pub fn check_out(source: &Source, repository: &Path, to: &Path) -> Result<(), VerifyError> {
     if !is_commit(&source.commit) {
         return Err(SourceError::Commit(source.commit.clone()).into());
@@ -57,38 +58,49 @@ pub fn check_out(source: &Source, repository: &Path, to: &Path) -> Result<(), Ve
         git(to, &["add", "--intent-to-add", "--all"], None)?;
     }
     check_digest(source, to)?;
-    Ok(check_settings(to)?)
+    check_sources(to)
 }
 
-/// Where packages may come from.
-const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
-/// The longest of cargo's files that is read.
-const CARGO_FILE_BYTES: u64 = 16 << 20;
+/// Where a locked dependency may come from: the two names of crates.io.
+const CRATES_IO: [&str; 2] = [
+    "registry+https://github.com/rust-lang/crates.io-index",
+    "sparse+https://index.crates.io/",
+];
+const LOCK_FILE: &str = "Cargo.lock";
+const LOCK_BYTES: u64 = 16 << 20;
 
-/// A fetch runs with the network, and cargo's settings could name a compiler, a wrapper, a proxy or another registry.
-fn check_settings(tree: &Path) -> Result<(), SourceError> {
-    for file in [".cargo/config.toml", ".cargo/config"] {
-        let path = tree.join(file);
-        // A link that leads nowhere is there too.
-        if path.symlink_metadata().is_err() {
-            continue;
-        }
-        let text = read_text(&path, CARGO_FILE_BYTES).unwrap_or_else(|_| "unreadable = true".to_owned());
-        let table: toml::Table = toml::from_str(&text).unwrap_or_else(|_| {
-            let unreadable = ("unreadable".to_owned(), toml::Value::Boolean(true));
-            std::iter::once(unreadable).collect()
-        });
-        if let Some(key) = table.keys().find(|key| *key != "alias") {
-            let key = key.clone();
-            return Err(SourceError::Settings { file, key });
-        }
-    }
-    let lock = read_text(&tree.join("Cargo.lock"), CARGO_FILE_BYTES).unwrap_or_default();
-    let sources = lock.lines().filter_map(|line| line.trim().strip_prefix("source"));
-    let mut sources = sources.map(|rest| rest.trim_start_matches([' ', '=']).trim_matches('"'));
-    match sources.find(|source| *source != REGISTRY) {
-        Some(source) => Err(SourceError::Foreign(source.to_owned())),
+/// What is read of a `Cargo.lock`.
+#[derive(Deserialize)]
+struct Lock {
+    #[serde(default)]
+    package: Vec<Locked>,
+}
+
+#[derive(Deserialize)]
+struct Locked {
+    name: String,
+    #[serde(default)]
+    source: Option<String>,
+}
+
+/// Holds every dependency to crates.io or the tree itself: others are fetched by means that a stranger chooses.
+fn check_sources(tree: &Path) -> Result<(), VerifyError> {
+    let lock = |problem: String| SourceError::Lock { problem };
+    let text = handover::read(tree, &[LOCK_FILE], LOCK_BYTES).map_err(|cause| lock(cause.to_string()))?;
+    let text = String::from_utf8(text).map_err(|cause| lock(cause.to_string()))?;
+    let found: Lock = toml::from_str(&text).map_err(|cause| lock(cause.to_string()))?;
+    let elsewhere = |package: &&Locked| {
+        let source = package.source.as_deref();
+        source.is_some_and(|source| !CRATES_IO.contains(&source))
+    };
+    match found.package.iter().find(elsewhere) {
         None => Ok(()),
+        Some(package) => Err(lock(format!(
+            "`{}` comes from {}: dependencies are of crates.io or in the source itself",
+            package.name,
+            package.source.as_deref().unwrap_or_default()
+        ))
+        .into()),
     }
 }
 
@@ -101,7 +113,8 @@ fn check_digest(source: &Source, tree: &Path) -> Result<(), VerifyError> {
     Ok(())
 }
 
-/// Runs git in `dir` without the hooks and settings of this machine's user.
+/// Runs git in `dir` without the hooks and settings of this machine and its user: a filter among them would run on a
+/// stranger's files.
 fn git<S: AsRef<OsStr>>(dir: &Path, arguments: &[S], input: Option<&[u8]>) -> Result<(), VerifyError> {
     let mut command = Command::new("git");
     command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.symlinks=true"]);
@@ -111,7 +124,15 @@ fn git<S: AsRef<OsStr>>(dir: &Path, arguments: &[S], input: Option<&[u8]>) -> Re
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_TERMINAL_PROMPT", "0");
-    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+    for variable in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_CONFIG",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_PARAMETERS",
+        "GIT_TEMPLATE_DIR",
+    ] {
         command.env_remove(variable);
     }
     let mut child = command
@@ -155,54 +176,4 @@ pub fn toolchain() -> Result<PathBuf, VerifyError> {
         .output();
     let output = output.map_err(|cause| at("start", Path::new("rustc"), cause))?;
     Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)] // helpers of tests, where a panic is the answer
-mod tests {
-    use super::*;
-
-    fn says(files: &[(&str, &str)]) -> String {
-        let tree = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = tree.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        check_settings(tree.path()).map_or_else(|error| error.to_string(), |()| "fine".to_owned())
-    }
-
-    #[test]
-    fn a_source_that_steers_cargo_is_refused() {
-        let lock =
-            "[[package]]\nname = \"a\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\n";
-        let alias = "[alias]\nxtask = \"run\"\n";
-        assert_eq!(
-            says(&[("Cargo.lock", lock), (".cargo/config.toml", alias)]),
-            "fine"
-        );
-        for (file, text, word) in [
-            (
-                ".cargo/config.toml",
-                "[build]\nrustc-wrapper = \"./a\"\n",
-                "build",
-            ),
-            (
-                ".cargo/config",
-                "[source.crates-io]\nreplace-with = \"b\"\n",
-                "source",
-            ),
-            (".cargo/config.toml", "[http]\nproxy = \"b\"\n", "http"),
-            (".cargo/config.toml", "no toml", "unreadable"),
-            (
-                "Cargo.lock",
-                "source = \"git+https://example.org/a#1\"\n",
-                "git+https",
-            ),
-            ("Cargo.lock", "source=\"sparse+http://10.0.0.1/\"\n", "10.0.0.1"),
-        ] {
-            let said = says(&[(file, text)]);
-            assert!(said.contains(word) && said != "fine", "{file}: {said}");
-        }
-    }
 }

@@ -32,7 +32,7 @@ pub struct State {
 pub struct Done {
     /// How the program ended: `exit status: 0`, a signal, or that its time was over.
     pub ended: String,
-    /// Whether it ended by itself and without an error.
+    /// Whether it ended by itself, with exit code 0.
     pub succeeded: bool,
     /// How long it took, from the start of the program to its end, in seconds.
     pub seconds: f64,
@@ -44,8 +44,14 @@ pub struct Done {
 #[derive(Debug)]
 pub struct Work {
     dir: PathBuf,
-    /// Keeps the lock.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Work {
+    /// By itself the lock would last as long as a copy of the file in a child that was forked and not yet begun.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Work {
@@ -60,7 +66,7 @@ impl Work {
         let path = dir.join(".lock");
         let lock = File::create(&path).map_err(|cause| at("create", &path, cause))?;
         lock.try_lock().map_err(|_| VerifyError::Busy(dir.clone()))?;
-        Ok(Self { dir, _lock: lock })
+        Ok(Self { dir, lock })
     }
 
     /// The folder.

@@ -1,11 +1,13 @@
 //! Putting a verification into the record's folder.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::document::{VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification};
 use super::error::{VerifyError, at};
 use super::execute::log;
+use super::handover;
 use super::state::Work;
 use crate::sign::Signer;
 
@@ -61,6 +63,8 @@ fn put(path: &Path, bytes: &[u8]) -> Result<(), VerifyError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);
-    fs::write(&beside, bytes).map_err(|cause| at("write", &beside, cause))?;
+    handover::create(&beside)
+        .and_then(|mut file| file.write_all(bytes))
+        .map_err(|cause| at("write", &beside, cause))?;
     fs::rename(&beside, path).map_err(|cause| at("rename to", path, cause))
 }

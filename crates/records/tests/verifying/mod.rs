@@ -19,7 +19,8 @@ pub const SEEDS: [u64; 4] = [101, 102, 103, 104];
 /// The made-up logs take a ten-thousandth of what they say, so that the program that copies them takes longer.
 pub const QUICK: f64 = 1e-4;
 
-/// Copies the log of its side and seed out of the data; without one it fails.
+/// Copies the log of its side and seed out of the data; without one it fails. A file `SIDE-acts` in the data says what
+/// else it does, in words.
 const PROGRAM: &str = r#"
 use std::{env, fs, path::Path, process, thread, time::Duration};
 
@@ -32,20 +33,47 @@ fn value(name: &str) -> String {
 
 fn main() {
     if env::args().nth(1).as_deref() == Some("probe") {
+        // The log of the run that it is asked about.
+        let log = env::args().nth(2).unwrap();
+        let _ = fs::write(Path::new(&log).join("run.jsonl"), "forged");
         println!("a driver's remark");
         println!("{{\"worst_probability_sum\": 1.0, \"worst_future_influence\": 0.0}}");
         return;
     }
     let data = value("--data");
     let data = Path::new(&data);
-    if let Ok(text) = fs::read_to_string(data.join("sleep_ms")) {
+    let acts = fs::read_to_string(data.join(format!("{SIDE}-acts"))).unwrap_or_default();
+    let act = |name: &str| {
+        let mut words = acts.split_whitespace().skip_while(|word| *word != name);
+        words.nth(1).map(str::to_owned)
+    };
+    if let Some(text) = act("sleep_ms") {
         thread::sleep(Duration::from_millis(text.parse().unwrap()));
     }
     let log = data.join(format!("{SIDE}-{}.jsonl", value("--seed")));
     let out = value("--out");
-    fs::create_dir_all(&out).unwrap();
-    if fs::copy(log, Path::new(&out).join("run.jsonl")).is_err() {
-        process::exit(3);
+    let out = Path::new(&out);
+    fs::create_dir_all(out).unwrap();
+    if let Some(victim) = act("links") {
+        // In every place in which the verifier could write, or read its log.
+        for folder in out.ancestors().take(4) {
+            for name in ["probe.txt", "output.txt", "run.jsonl", "attempts.toml", "state.json.new"] {
+                let _ = fs::remove_file(folder.join(name));
+                let _ = std::os::unix::fs::symlink(&victim, folder.join(name));
+            }
+        }
+    }
+    if act("log").as_deref() == Some("link") {
+        let _ = fs::remove_file(out.join("run.jsonl"));
+        std::os::unix::fs::symlink(&log, out.join("run.jsonl")).unwrap();
+    } else {
+        let _ = fs::remove_file(out.join("run.jsonl"));
+        if fs::copy(log, out.join("run.jsonl")).is_err() {
+            process::exit(3);
+        }
+    }
+    if let Some(code) = act("exit") {
+        process::exit(code.parse().unwrap());
     }
 }
 "#;
@@ -56,6 +84,8 @@ pub struct Place {
     pub challenger: Subject,
     pub record: Subject,
     pub categories: Categories,
+    /// The machine of the made-up logs.
+    pub host: Host,
 }
 
 impl Place {
@@ -93,6 +123,10 @@ impl Place {
             challenger,
             record,
             categories: common::categories(),
+            host: Host {
+                gpus: ["Example GPU".to_owned()].into(),
+                ..Host::default()
+            },
             dir,
         }
     }
@@ -124,10 +158,19 @@ impl Place {
                 category: &self.categories.list[0],
                 plausibility: None,
                 leak_scan: None,
+                data: None,
+                standing: None,
+                host: &self.host,
             },
             verifier: "alice".to_owned(),
             signer: None,
         }
+    }
+
+    /// Has the trainer of a side do more.
+    pub fn act(&self, role: Role, words: &str) {
+        self.dir
+            .write(&format!("data/{}-acts", role.name()), words.as_bytes());
     }
 
     /// The plan that `request` makes.
