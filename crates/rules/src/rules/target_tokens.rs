@@ -39,14 +39,17 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
         (None, _) => {
             return Answer::not_applicable(format!("the category takes any number; here {consumed}"));
         }
-        (Some(Tokens::Count(asked)), _) => (asked, asked.saturating_add(rounding(asked, step_tokens))),
+        (Some(Tokens::Count(asked)), _) => {
+            let over = step_tokens.saturating_sub(1).min(asked / SHARE);
+            (asked, asked.saturating_add(over))
+        }
         (Some(Tokens::WholeDataset(_)), PinnedCount::Open(_)) => {
             return Answer::cannot_tell("how many targets the category's data set has: it is not fixed yet");
         }
-        // What does not fill a last step is left over.
+        // What does not fill a last step is left over, and the first token, which is no target.
         (Some(Tokens::WholeDataset(_)), PinnedCount::Count(all)) => {
-            let rounding = rounding(all, step_tokens);
-            (all.saturating_sub(rounding), all.saturating_add(rounding))
+            let over = step_tokens.min(all / SHARE);
+            (all.saturating_sub(over), all.saturating_add(over))
         }
     };
     if consumed < least || consumed > most {
@@ -58,11 +61,9 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
     Answer::pass(format!("{consumed} targets"))
 }
 
-/// Targets by which whole steps may miss what is asked: less than a step, and at most a hundredth, or one step as
-/// large as half the run would leave half of the data out, or consume half as much again.
-fn rounding(asked: u64, step_tokens: u64) -> u64 {
-    step_tokens.saturating_sub(1).min(asked / 100)
-}
+/// Whole steps miss what is asked by a hundredth at most: else one step as large as half the run would leave half of the
+/// data out, or consume half as much again.
+const SHARE: u64 = 100;
 
 #[cfg(test)]
 mod tests {
@@ -117,7 +118,8 @@ mod tests {
 
     #[test]
     fn the_whole_data_set_leaves_little_over() {
-        asking(WHOLE, 1_030).passes("target-tokens");
+        asking(WHOLE, 1_024).passes("target-tokens");
+        asking(WHOLE, 1_034).passes("target-tokens");
         asking(WHOLE, 5_000).fails("target-tokens", "allowed are 4950 to 5050");
         let mut submission = Submission::valid();
         submission.category().tokens = Some(WHOLE);
