@@ -1,4 +1,5 @@
 //! Verification from source to `verification.toml`, with a trainer that copies logs.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 #[path = "common/claim.rs"]
 mod claim;
