@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 fn main() -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Asked for now: a build folder that checkouts share may hold this script as another one compiled it.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?;
+    let root = Path::new(&package).join("../..");
     println!(
         "cargo::rustc-env=BLUEBERRY_COMMIT={}",
         git(&root, &["rev-parse", "HEAD"]).unwrap_or_default()

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::thread::sleep;
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use blueberry_runlog::{Event, RunLog};
 use common::checks::{assert_clocks_rise, assert_same_course, assert_same_end, end, whole_checkpoints};
-use common::{Running, finish, place, read_log, resume, train};
+use common::{Running, blueberry, finish, place, read_log, resume, train};
+use serde_json::Value;
 
 const KILLS: u32 = 20;
 
@@ -55,6 +57,35 @@ fn twenty_kills_change_nothing() {
     finish(start_or_resume(&dir)).expect_code(0);
     check(&dir, &calm);
     assert_same_end(&read_log(&dir), &calm);
+
+    // The judge holds nothing against it but what speaks against so small a run.
+    let (broken, calm) = (answers(&dir), answers(&calm_dir));
+    for (rule, (answer, why)) in &broken {
+        let same = answer != "fail" || calm[rule].0 == *answer;
+        assert!(same, "{rule}: {why}; for the calm run {:?}", calm[rule]);
+    }
+    for rule in ["end-summary", "resumes", "clocks", "seals-whole", "token-ledger"] {
+        assert_eq!(broken[rule].0, "pass", "{rule}: {}", broken[rule].1);
+    }
+}
+
+/// What each rule says of a run, and why.
+fn answers(dir: &Path) -> BTreeMap<String, (String, String)> {
+    let mut command = blueberry(["check", "--category", "dash", "--json"]);
+    command.arg(dir);
+    let judged: Value = serde_json::from_str(&finish(command).stdout).expect("JSON");
+    let findings = judged[0]["verdict"]["findings"].as_array().expect("findings");
+    let answer = |finding: &Value| {
+        let rule = finding["rule"].as_str().expect("an id").to_owned();
+        (
+            rule,
+            (
+                finding["answer"].as_str().expect("an answer").to_owned(),
+                finding.to_string(),
+            ),
+        )
+    };
+    findings.iter().map(answer).collect()
 }
 
 fn start_or_resume(dir: &Path) -> std::process::Command {

@@ -1,7 +1,7 @@
 //! The launches of a computation on a GPU, recorded once and replayed as one (a graph, in CUDA's words). The host then has
 //! nothing to do for them: a step of a large model is thousands of launches, each of which costs it tens of microseconds.
 
-use burn::backend::{Backend, BackendGraph, Dispatch};
+use burn::backend::{Backend, BackendGraph, Dispatch, ExecutionError};
 use burn::tensor::{Device, Int, Tensor};
 
 /// Runs before the recorded one: nothing may be compiled, tuned or allocated while a device records, and only from its
@@ -30,26 +30,17 @@ impl<T> Recording<T> {
     /// # Errors
     /// Why the device recorded nothing. What `compute` reads is as it was.
     pub fn new(device: &Device, mut compute: impl FnMut() -> T) -> Result<Self, String> {
-        let words = |error: burn::backend::ExecutionError| error.to_string();
-        let on = device.as_dispatch();
-        Dispatch::graph_prepare(on).map_err(words)?;
+        let mut preparation = Preparation::begin(device)?;
         for _ in 0..RUNS_BEFORE {
             let output = compute();
             let synced = device.sync();
             // Only now: what is dropped before it was needed is not computed at all.
             drop(output);
-            if let Err(error) = synced {
-                // It ends the preparation; that there was nothing to stop is no news.
-                drop(Dispatch::graph_stop_capture(on));
-                return Err(error.to_string());
-            }
+            synced.map_err(|error| error.to_string())?;
         }
-        if let Err(error) = Dispatch::graph_start_capture(on) {
-            drop(Dispatch::graph_stop_capture(on));
-            return Err(words(error));
-        }
+        Dispatch::graph_start_capture(device.as_dispatch()).map_err(words)?;
         let output = compute();
-        let graph = Dispatch::graph_stop_capture(on).map_err(words)?;
+        let graph = preparation.stop().map_err(words)?;
         Ok(Self {
             device: device.clone(),
             graph,
@@ -74,6 +65,40 @@ impl<T> Recording<T> {
         unsafe { Dispatch::graph_replay(self.device.as_dispatch(), &self.graph) }
             .map_err(|error| error.to_string())
     }
+}
+
+/// What a device does for a recording until it is told to stop, whatever happens before.
+struct Preparation<'a> {
+    device: &'a Device,
+    stopped: bool,
+}
+
+impl<'a> Preparation<'a> {
+    fn begin(device: &'a Device) -> Result<Self, String> {
+        Dispatch::graph_prepare(device.as_dispatch()).map_err(words)?;
+        Ok(Self {
+            device,
+            stopped: false,
+        })
+    }
+
+    fn stop(&mut self) -> Result<BackendGraph<Dispatch>, ExecutionError> {
+        self.stopped = true;
+        Dispatch::graph_stop_capture(self.device.as_dispatch())
+    }
+}
+
+impl Drop for Preparation<'_> {
+    fn drop(&mut self) {
+        if !self.stopped {
+            // That there was nothing to record is no news.
+            drop(self.stop());
+        }
+    }
+}
+
+fn words(error: ExecutionError) -> String {
+    error.to_string()
 }
 
 /// `target`, where it lies, with the values of `source`, which is on the same device and of the same shape: a recording

@@ -7,27 +7,22 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use blueberry_rules::{
-    Categories, Entry, Figures, Happening, Kind, Leaderboard, Ledger, LedgerError, RecordStatus, Summary,
-    leaderboard_json, leaderboard_markdown, sha256,
+    Categories, Category, Entry, Happening, Kind, Leaderboard, Ledger, LedgerError, RecordStatus,
+    leaderboard_json, leaderboard_markdown, record,
 };
 use thiserror::Error;
 
-use crate::Limits;
 use crate::commands::{CommandError, Outcome, load_categories};
 use crate::curve::{CurveError, progression_picture, svg};
 use crate::folder::{FolderError, read_text};
-use crate::judge::record_folders;
-use crate::open::open_record;
-use crate::record::Record;
-use crate::verdict::{VERIFIERS_FILE, Verdict, VerdictError, verdict};
-use crate::verify::{VERIFICATION_FILE, Verification};
+use crate::known::{Known, read_all};
+use crate::verdict::VerdictError;
+use crate::verify::VERIFICATION_FILE;
 use crate::write::{WriteError, write_file};
 
 /// Name of the ledger in the folder of records.
 pub const LEDGER_FILE: &str = "ledger.jsonl";
 const MAX_LEDGER_BYTES: u64 = 64 << 20;
-/// A list of keys is a few kilobytes.
-const MAX_VERIFIERS_BYTES: u64 = 1 << 20;
 
 /// What `blueberry leaderboard` is told.
 #[derive(Debug, Clone, Default)]
@@ -110,18 +105,6 @@ pub enum LeaderboardError {
     Write(#[from] WriteError),
 }
 
-/// A record with what a verifier said; without its logs, of which there are many.
-struct Known {
-    record: Record,
-    /// Digest of its `record.toml`.
-    sha256: String,
-    /// `None` for a category that there is not.
-    claimed: Option<Figures>,
-    verification: Option<(Verification, String)>,
-    /// Why a verification that is there does not count.
-    unheard: Option<String>,
-}
-
 /// Makes the leaderboard, or says whether it is up to date.
 ///
 /// # Errors
@@ -168,7 +151,7 @@ fn made(
     known: &BTreeMap<String, Known>,
 ) -> Result<BTreeMap<PathBuf, Vec<u8>>, CommandError> {
     let (ledger, text) = go_on(args, known)?;
-    let entries: Vec<Entry> = known.values().map(|known| entry(known, &ledger)).collect();
+    let entries: Vec<Entry> = known.values().map(|known| known.entry(&ledger)).collect();
     let board = Leaderboard {
         categories,
         entries: &entries,
@@ -198,44 +181,45 @@ fn made(
     Ok(files)
 }
 
-/// All records by id.
-fn read_all(records: &Path, categories: &Categories) -> Result<BTreeMap<String, Known>, CommandError> {
-    let mut known = BTreeMap::new();
-    let verifiers = text_or_empty(&records.join(VERIFIERS_FILE), MAX_VERIFIERS_BYTES)?;
-    for path in record_folders(records) {
-        let opened = open_record(&path, &Limits::default())?;
-        let id = opened.record.id();
-        if !path.ends_with(&id) {
-            return Err(LeaderboardError::Place { path, id }.into());
-        }
-        let category = categories.get(&opened.record.category);
-        let verdict = verdict(&opened, category, &verifiers);
-        let verdict = verdict.map_err(|cause| LeaderboardError::Verification {
-            path,
-            cause: Box::new(cause),
-        })?;
-        let (verification, unheard) = match verdict {
-            Verdict::None => (None, None),
-            Verdict::Unheard(why) => (None, Some(why)),
-            Verdict::Counts(verification, digest) => (Some((*verification, digest)), None),
-        };
-        let known_record = Known {
-            sha256: sha256(opened.text.as_bytes()),
-            claimed: category.map(|category| Figures::of(&Summary::of(category, &opened.runs))),
-            verification,
-            unheard,
-            record: opened.record,
-        };
-        known.insert(id, known_record);
-    }
-    Ok(known)
-}
-
-fn text_or_empty(path: &Path, limit: u64) -> Result<String, LeaderboardError> {
+pub(crate) fn text_or_empty(path: &Path, limit: u64) -> Result<String, LeaderboardError> {
     match read_text(path, limit) {
         Err(FolderError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         other => Ok(other?),
     }
+}
+
+/// The ledger as it is, and its text.
+fn read_ledger(
+    records: &Path,
+    known: &BTreeMap<String, Known>,
+) -> Result<(Ledger, String), LeaderboardError> {
+    let path = records.join(LEDGER_FILE);
+    let text = text_or_empty(&path, MAX_LEDGER_BYTES)?;
+    let ledger = Ledger::parse(&text).map_err(|cause| LeaderboardError::Ledger { path, cause })?;
+    unchanged(&ledger, known)?;
+    Ok((ledger, text))
+}
+
+/// Id of the record of a category that stands in the folder `records`, `except` one: what a challenger has to beat.
+///
+/// # Errors
+/// [`CommandError`]: a record or the ledger cannot be read or believed.
+pub fn standing(
+    records: &Path,
+    categories: &Categories,
+    category: &Category,
+    except: &str,
+) -> Result<Option<String>, CommandError> {
+    // An empty folder has no record, but one that is not there may be a slip.
+    fs::read_dir(records).map_err(|cause| FolderError::Io {
+        path: records.to_owned(),
+        cause,
+    })?;
+    let known = read_all(records, categories)?;
+    let (ledger, _) = read_ledger(records, &known)?;
+    let others = known.iter().filter(|(id, _)| *id != except);
+    let entries: Vec<Entry> = others.map(|(_, known)| known.entry(&ledger)).collect();
+    Ok(record(category, &entries).map(|entry| entry.id.clone()))
 }
 
 /// The ledger with what is new, and its text.
@@ -243,14 +227,11 @@ fn go_on(
     args: &LeaderboardArgs,
     known: &BTreeMap<String, Known>,
 ) -> Result<(Ledger, String), LeaderboardError> {
-    let path = args.records.join(LEDGER_FILE);
-    let mut text = text_or_empty(&path, MAX_LEDGER_BYTES)?;
+    let (mut ledger, mut text) = read_ledger(&args.records, known)?;
     let bad = |cause| LeaderboardError::Ledger {
-        path: path.clone(),
+        path: args.records.join(LEDGER_FILE),
         cause,
     };
-    let mut ledger = Ledger::parse(&text).map_err(bad)?;
-    unchanged(&ledger, known)?;
     for happening in news(&ledger, known)
         .into_iter()
         .chain(args.happening.iter().map(Decision::happening))
@@ -320,42 +301,6 @@ fn news(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Vec<Happening> {
     news
 }
 
-impl Known {
-    fn submission(&self, id: &str) -> Happening {
-        Happening {
-            date: self.record.date.clone(),
-            record: id.to_owned(),
-            by: self.record.author.clone(),
-            kind: Kind::Submission,
-            document_sha256: Some(self.sha256.clone()),
-            reason: String::new(),
-        }
-    }
-
-    /// Digest of the verifier's document.
-    fn decision(&self) -> Option<&str> {
-        self.verification.as_ref().map(|(_, digest)| digest.as_str())
-    }
-
-    /// `None` without a verifier's document, or with one that decides nothing.
-    fn verdict(&self, id: &str) -> Option<Happening> {
-        let (verification, digest) = self.verification.as_ref()?;
-        let kind = match verification.outcome {
-            crate::verify::Outcome::Verified => Kind::Verified,
-            crate::verify::Outcome::Rejected => Kind::Rejected,
-            crate::verify::Outcome::Undecided => return None,
-        };
-        Some(Happening {
-            date: verification.date.clone(),
-            record: id.to_owned(),
-            by: verification.verifier.clone(),
-            kind,
-            document_sha256: Some(digest.clone()),
-            reason: String::new(),
-        })
-    }
-}
-
 impl Decision {
     fn happening(&self) -> Happening {
         Happening {
@@ -366,39 +311,5 @@ impl Decision {
             document_sha256: None,
             reason: self.reason.clone(),
         }
-    }
-}
-
-/// A record as the leaderboard knows it. One of a category that there is not has no figure.
-fn entry(known: &Known, ledger: &Ledger) -> Entry {
-    let record = &known.record;
-    let id = record.id();
-    let verified = known
-        .verification
-        .as_ref()
-        .and_then(|(verification, _)| verification.challenger.as_ref());
-    let none = || Figures {
-        figure: None,
-        hardware: String::new(),
-        means: BTreeMap::new(),
-        benchmarks: BTreeMap::new(),
-    };
-    Entry {
-        category: record.category.clone(),
-        author: record.author.clone(),
-        title: record.title.clone(),
-        date: record.date.clone(),
-        status: ledger
-            .statuses()
-            .get(&id)
-            .copied()
-            .unwrap_or(RecordStatus::Pending),
-        claimed: known.claimed.clone().unwrap_or_else(none),
-        verified: verified.map(Figures::of),
-        seeds: record.runs.iter().map(|run| run.seed).collect(),
-        logs: record.runs.iter().map(|run| run.sha256.clone()).collect(),
-        parent: record.parent.clone(),
-        link: Some(format!("records/{id}")),
-        id,
     }
 }

@@ -12,6 +12,7 @@ pub mod date;
 mod figures;
 pub mod folder;
 pub mod judge;
+mod known;
 pub mod leaderboard;
 mod limits;
 pub mod logs;

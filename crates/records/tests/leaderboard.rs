@@ -8,7 +8,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use blueberry_records::leaderboard::{Decision, LeaderboardArgs, leaderboard};
+use blueberry_records::leaderboard::{Decision, LeaderboardArgs, leaderboard, standing};
 use blueberry_records::logs::LogReader;
 use blueberry_records::sign::Signer;
 use blueberry_records::submit::SubmitArgs;
@@ -105,6 +105,41 @@ fn verify(dir: &Dir, args: &SubmitArgs, record: &Path, outcome: &str) {
     let list = format!("# who may verify\nsponsor {}\n", signer.public_key().unwrap());
     dir.write("records/verifiers", list.as_bytes());
     put(&unsigned(args, record, outcome), record, &signer);
+}
+
+#[test]
+fn the_record_that_stands_is_what_has_to_be_beaten() {
+    let dir = Dir::new();
+    let (submitted, record) = submitted(&dir);
+    let categories = categories();
+    let find = |records: &str, except: &str| {
+        standing(
+            &dir.path().join(records),
+            &categories,
+            &categories.list[0],
+            except,
+        )
+    };
+    let id = format!("small/{}", record.file_name().unwrap().to_string_lossy());
+    assert_eq!(
+        find("records", "small/other").unwrap(),
+        None,
+        "submitted, not verified"
+    );
+    verify(&dir, &submitted, &record, "verified");
+    assert_eq!(find("records", "small/other").unwrap(), None, "not in the ledger");
+    make(&args(&dir)).unwrap();
+    assert_eq!(find("records", "small/other").unwrap().as_ref(), Some(&id));
+    assert_eq!(
+        find("records", &id).unwrap(),
+        None,
+        "a record has not to beat itself"
+    );
+    assert!(find("none", &id).is_err(), "a slip is no empty folder");
+    // A key that is taken off the list takes its verdicts with it, and the ledger does not hide that.
+    dir.write("records/verifiers", b"");
+    let error = find("records", "small/other").unwrap_err().to_string();
+    assert!(error.contains("verification.toml"), "{error}");
 }
 
 #[test]

@@ -189,6 +189,8 @@ impl Trainer {
         factor: f64,
     ) -> Result<StepReport, StepError> {
         let (loss, gradients) = self.loss_and_gradients(micro_batches, window)?;
+        #[cfg(feature = "native")]
+        self.forget_if_parameters_move();
         // Given away, so that the optimiser may update them where they lie.
         let parameters = std::mem::take(&mut self.parameters);
         let update = self.optimizer.step(parameters, gradients, factor);

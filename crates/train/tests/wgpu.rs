@@ -91,6 +91,12 @@ fn replayed_steps(device: &Device) {
         if records {
             pollster::block_on(trainer.check_recording(&micro_batches(1), &micro_batches(2), None))
                 .expect("a good recording passes its check");
+            // A parameter that somebody holds is updated elsewhere.
+            let held = trainer.parameters().next().map(|(_, tensor)| tensor.clone());
+            pollster::block_on(trainer.step(&micro_batches(3), None, 1.0)).expect("steps");
+            assert!(!trainer.has_recording());
+            drop(held);
+            trainer.record(&micro_batches(0), None).expect("records again");
             // What was put in from outside is read, too.
             let parameters = trainer.parameters().map(|(_, tensor)| tensor.clone()).collect();
             trainer.set_parameters(parameters);

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use blueberry_data::{Dataset, Overlap, scan};
+use blueberry_records::leaderboard::standing;
 use blueberry_records::sign::{PASSPHRASE_VARIABLE, Signer};
 use blueberry_records::verify::{
     Conditions, Host, Judge, Options, Outcome, Progress, Request, Sandbox, Subject, Verification,
-    VerifyError, broken_rules, standing, verify, write,
+    VerifyError, broken_rules, verify, write,
 };
 use blueberry_rules::{Answer, Categories, Finding, LeakScan};
 use blueberry_runlog::DataDigests;
@@ -51,7 +52,8 @@ pub struct VerifyRecordArgs {
     /// Their seeds [default: drawn now, so that nobody knew them before].
     #[arg(long, value_name = "N,N,..", value_delimiter = ',')]
     pub seeds: Vec<u64>,
-    /// Ask the challenger's last model, too, whether it sees the future and whether its probabilities sum to 1.
+    /// Have the challenger's program ask its last model, too, whether it sees the future and whether its probabilities sum
+    /// to 1. The answer is the program's own word.
     #[arg(long)]
     pub probe: bool,
     /// A rehearsal: run this program and build nothing. The outcome is at best undecided, and verification.toml says why.
@@ -104,7 +106,7 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
         say(&broken);
         return Ok(Done::No);
     }
-    let standing = standing(&args.records, category, &challenger.side.id)?;
+    let standing = standing(&args.records, &categories, category, &challenger.side.id)?;
     let record = to_beat(args, standing.as_deref())?;
     let request = Request {
         challenger: &challenger,

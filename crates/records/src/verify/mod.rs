@@ -8,7 +8,8 @@
 //! run's folder and its build; each process is held to the machine's memory and to files of 64 GiB, and all that it
 //! writes to 256 GiB. Its log is what it chooses to write: the verifier's own clock bounds the log's on both sides, its
 //! system names the machine, its data set the data, and every rule holds for it, but a program that makes a log up within
-//! its time is found by reading its source, and its weights by a probe.
+//! its time is found by reading its source. A probe is answered by that program, too: it finds a model that is at fault
+//! without its author's knowing, and not one whose author forges the answer.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,6 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::date::day_of;
 use crate::sign::Signer;
 
+mod before;
 mod decide;
 mod document;
 mod error;
@@ -26,12 +28,12 @@ mod plan;
 mod process;
 mod sandbox;
 mod source;
-mod standing;
 mod state;
 mod subject;
 mod witness;
 mod write;
 
+pub use before::broken_rules;
 pub use decide::Judge;
 pub use document::{
     BuiltSource, Comparison, FORMAT, Outcome, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification,
@@ -43,7 +45,6 @@ pub use host::Host;
 pub use plan::{Conditions, GivenProgram, Options, Plan, Role, Side, Turn};
 pub use sandbox::{Ceilings, Job, Sandbox, gpus};
 pub use source::{Source, check_out};
-pub use standing::{broken_rules, standing};
 pub use state::{Done, State, Work};
 pub use subject::Subject;
 pub use write::{LOGS_FOLDER, write};

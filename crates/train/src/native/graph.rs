@@ -65,7 +65,8 @@ impl Recorder {
         trainer: &mut Trainer,
         shape: StepShape,
     ) -> Result<(), RunError> {
-        if !self.records() || self.recorded == Some(shape) {
+        let recorded = trainer.has_recording() && self.recorded == Some(shape);
+        if recorded || !self.records() {
             return Ok(());
         }
         let made_up = batches(plan, shape, 0);

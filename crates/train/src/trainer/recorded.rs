@@ -60,6 +60,19 @@ impl Trainer {
         self.recorded = None;
     }
 
+    /// An update leaves a parameter that somebody else holds where it lies and writes the new one elsewhere, where the
+    /// recording does not look.
+    pub(super) fn forget_if_parameters_move(&mut self) {
+        if self.recorded.is_some() && !self.parameters.iter().all(Tensor::can_mut) {
+            self.forget_recording();
+        }
+    }
+
+    /// Whether there is a recording.
+    pub fn has_recording(&self) -> bool {
+        self.recorded.is_some()
+    }
+
     /// Whether steps of this shape are replayed.
     pub fn is_recorded(&self, micro_batches: &[Batch], window: Option<usize>) -> bool {
         self.recorded
@@ -114,8 +127,8 @@ impl Trainer {
             targets: refill(old.targets, fresh.targets),
         });
         recorded.inputs = refilled.collect();
-        // SAFETY: the inputs are held above, and the weights by the trainer, which steps them where they lie and forgets
-        // the recording when it is given others. All work on them is on this thread's stream.
+        // SAFETY: the inputs are held above, and the weights by the trainer, which steps them where they lie, and forgets
+        // the recording when it is given others or somebody holds one. All work on them is on this thread's stream.
         unsafe { recorded.recording.replay() }.map_err(StepError::Device)?;
         match recorded.recording.output() {
             Ok((loss, gradients)) => Ok((loss.clone(), gradients.clone())),

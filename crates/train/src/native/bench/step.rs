@@ -59,15 +59,21 @@ impl StepBench {
     }
 
     fn record(&mut self) {
-        let batches = self.batches();
-        // What a run's warm-up does: nothing may be compiled while steps are recorded.
-        let first = pollster::block_on(self.trainer.step(&batches, self.shape.window, 0.0));
-        let recorded = first
-            .map_err(|error| error.to_string())
-            .and_then(|_| self.trainer.record(&batches, self.shape.window));
+        let (first, second, window) = (self.batches(), self.batches(), self.shape.window);
+        let trainer = &mut self.trainer;
+        // What a run's warm-up does: nothing may be compiled while steps are recorded, and no recording is believed.
+        let recorded = pollster::block_on(async {
+            let step = trainer.step(&first, window, 0.0).await;
+            step.map_err(|error| error.to_string())?;
+            trainer.record(&first, window)?;
+            trainer.check_recording(&first, &second, window).await
+        });
         self.steps_are = match recorded {
             Ok(()) => "replayed".into(),
-            Err(reason) => format!("launched, since they could not be recorded: {reason}"),
+            Err(reason) => {
+                self.trainer.forget_recording();
+                format!("launched, since they could not be recorded: {reason}")
+            }
         };
     }
 

@@ -1,0 +1,177 @@
+//! Operations in 16-bit floats.
+
+use blueberry_kernels::{
+    AttentionMask, Orthogonalize, RopeTable, attention, attention_plain, orthogonalize, product,
+    qk_norm_rope, qk_norm_rope_plain, relu_squared, relu_squared_plain, swiglu, swiglu_plain,
+};
+use burn::tensor::{Device, FloatDType, Tensor};
+
+use crate::common::{Random, values};
+use crate::device::{Gpu, check, gradient, is_own, leaf, on};
+
+/// Half types against f32 on the CPU with the same, rounded, inputs. Where the device has tensor cores, heads of whole
+/// fragments are theirs.
+#[test]
+fn half_types_are_near_the_reference() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    for half in [FloatDType::F16, FloatDType::BF16] {
+        if !gpu.device.supports_dtype(half) {
+            println!("{half:?}: not on this device, so not checked");
+            continue;
+        }
+        for (batch, seq, heads, head_dim, window, softcap) in [
+            (1, 127, [2, 1], 48, Some(50), None),
+            (2, 200, [4, 2], 64, None, None),
+            (1, 192, [3, 3], 64, Some(65), Some(3.0)),
+            (2, 65, [2, 1], 128, None, None),
+            (1, 33, [4, 1], 16, Some(7), None),
+            (1, 70, [2, 1], 20, None, None),
+        ] {
+            let x = |n, random: &mut Random| random.tensor([batch, seq, n, head_dim], 1.0);
+            let [q, k, v, weight] =
+                [heads[0], heads[1], heads[1], heads[0]].map(|heads| x(heads, &mut random));
+            let run = |device: &Device| {
+                let own = is_own(device);
+                let rounded = |x: &Tensor<4>| values(on(x, &gpu.device).cast(half));
+                let tensor = |x: &Tensor<4>| {
+                    let data = burn::tensor::TensorData::new(rounded(x), x.dims());
+                    leaf(&Tensor::from_data(data, device), device, own.then_some(half))
+                };
+                let mask = AttentionMask::new(seq, window, device).with_softcap(softcap);
+                let leaves = [tensor(&q), tensor(&k), tensor(&v)];
+                let [q, k, v] = leaves.clone();
+                let f = if own { attention } else { attention_plain };
+                let out = f(q, k, v, &mask);
+                let tape = (out.clone() * tensor(&weight)).sum().backward();
+                let gradients = leaves.map(|leaf| gradient(&leaf, &tape));
+                [values(out.inner())].into_iter().chain(gradients).collect()
+            };
+            let both = (run(&gpu.device), run(&Device::flex()));
+            let bound = if half == FloatDType::F16 { 2e-3 } else { 1.5e-2 };
+            let what = format!("attention in {half:?}, {batch} x {seq} x {heads:?} x {head_dim}, {window:?}");
+            check(&what, &["values", "q", "k", "v"], both, bound);
+        }
+    }
+}
+
+/// Products of bf16, where the device has it, against those of f32 on the CPU with the same, rounded, factors; for Muon's
+/// iteration too, which is made of them and multiplies what they round: 6 % on an H200.
+#[test]
+fn half_products_are_near_the_reference() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    let half = FloatDType::BF16;
+    if !gpu.device.supports_dtype(half) {
+        println!("bf16: not on this device, so not checked");
+        return;
+    }
+    let rounded = |x: Tensor<2>| {
+        on(
+            &on(&x, &gpu.device).cast(half).cast(FloatDType::F32),
+            &Device::flex(),
+        )
+    };
+    for [rows, width, columns] in [
+        [128, 64, 192],
+        [256, 512, 512],
+        [33, 16, 24],
+        [7, 5, 3],
+        [130, 72, 48],
+    ] {
+        let [x, w, weight] = [[rows, width], [width, columns], [rows, columns]]
+            .map(|shape| rounded(random.tensor(shape, 1.0)));
+        let run = |device: &Device| {
+            let leaves = [leaf(&x, device, None), leaf(&w, device, None)];
+            let [x, w] = leaves.clone();
+            let out = product(x, w, is_own(device).then_some(half), true);
+            let tape = (out.clone() * leaf(&weight, device, None)).sum().backward();
+            let gradients = leaves.map(|leaf| gradient(&leaf, &tape));
+            [values(out.inner())].into_iter().chain(gradients).collect()
+        };
+        let both = (run(&gpu.device), run(&Device::flex()));
+        check(
+            &format!("{rows} x {width} x {columns}"),
+            &["product", "x", "w"],
+            both,
+            1e-2,
+        );
+    }
+    for shape in [[2, 48, 64], [3, 64, 16]] {
+        let x = random.tensor(shape, 1.0);
+        let run = |device: &Device| {
+            let x = on(&x, device);
+            let x = if is_own(device) { x.cast(half) } else { x };
+            vec![values(orthogonalize(x, Orthogonalize::NewtonSchulz))]
+        };
+        let both = (run(&gpu.device), run(&Device::flex()));
+        check(&format!("{shape:?}"), &["orthogonal"], both, 0.15);
+    }
+}
+
+/// The passes between products, in the 16-bit floats that the device has, against f32 on the CPU with the same, rounded,
+/// inputs; what is f32 in a model (gains, angles) is so here.
+#[test]
+fn half_passes_are_near_the_reference() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    for half in [FloatDType::F16, FloatDType::BF16] {
+        if !gpu.device.supports_dtype(half) {
+            println!("{half:?}: not on this device, so not checked");
+            continue;
+        }
+        let rounded = |x: &Tensor<4>| {
+            on(
+                &on(x, &gpu.device).cast(half).cast(FloatDType::F32),
+                &Device::flex(),
+            )
+        };
+        let bound = if half == FloatDType::F16 { 2e-3 } else { 1.5e-2 };
+        let shape = [2, 35, 3, 20];
+        let [x, other, weight] = [0; 3].map(|_| rounded(&random.tensor(shape, 2.0)));
+        let gain = random.tensor([1, 20], 1.5);
+        for normed in [false, true] {
+            let run = |device: &Device| {
+                let own = is_own(device);
+                let (x, gain) = (leaf(&x, device, own.then_some(half)), leaf(&gain, device, None));
+                let table = RopeTable::new(35, 20, 10_000.0, device);
+                let f = if own { qk_norm_rope } else { qk_norm_rope_plain };
+                let out = f(x.clone(), normed.then(|| gain.clone()), &table, 1e-6);
+                let weight = leaf(&weight, device, own.then_some(half));
+                let tape = (out.clone() * weight).sum().backward();
+                let mut all = vec![values(out.inner()), gradient(&x, &tape)];
+                all.extend(normed.then(|| gradient(&gain, &tape)));
+                all
+            };
+            let names = &["values", "x", "gain"][..if normed { 3 } else { 2 }];
+            let both = (run(&gpu.device), run(&Device::flex()));
+            check(
+                &format!("qk_norm_rope in {half:?}, normed: {normed}"),
+                names,
+                both,
+                bound,
+            );
+        }
+        let run = |device: &Device| {
+            let own = is_own(device);
+            let leaves = [&x, &other].map(|x| leaf(x, device, own.then_some(half)));
+            let [gate, up] = leaves.clone();
+            let (gated, squared) = if own {
+                (swiglu(gate, up.clone()), relu_squared(up))
+            } else {
+                (swiglu_plain(gate, up.clone()), relu_squared_plain(up))
+            };
+            let weight = leaf(&weight, device, own.then_some(half));
+            let tape = (gated.clone() * weight.clone() + squared.clone() * weight)
+                .sum()
+                .backward();
+            let gradients = leaves.map(|leaf| gradient(&leaf, &tape));
+            let results = [gated, squared].map(|out| values(out.inner()));
+            results.into_iter().chain(gradients).collect()
+        };
+        let both = (run(&gpu.device), run(&Device::flex()));
+        check(
+            &format!("activations in {half:?}"),
+            &["swiglu", "relu2", "gate", "up"],
+            both,
+            bound,
+        );
+    }
+}

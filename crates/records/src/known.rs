@@ -1,0 +1,136 @@
+//! Records and what verifiers said of them, as the leaderboard and the next verification know them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use blueberry_rules::{Categories, Entry, Figures, Happening, Kind, Ledger, RecordStatus, Summary, sha256};
+
+use crate::Limits;
+use crate::commands::CommandError;
+use crate::judge::record_folders;
+use crate::leaderboard::{LeaderboardError, text_or_empty};
+use crate::open::open_record;
+use crate::record::Record;
+use crate::verdict::{VERIFIERS_FILE, Verdict, verdict};
+use crate::verify::{Outcome, Verification};
+
+/// A list of keys is a few kilobytes.
+const MAX_VERIFIERS_BYTES: u64 = 1 << 20;
+
+/// A record with what a verifier said; without its logs, of which there are many.
+pub(crate) struct Known {
+    pub record: Record,
+    /// Digest of its `record.toml`.
+    pub sha256: String,
+    /// `None` for a category that there is not.
+    claimed: Option<Figures>,
+    pub verification: Option<(Verification, String)>,
+    /// Why a verification that is there does not count.
+    pub unheard: Option<String>,
+}
+
+/// All records by id.
+pub(crate) fn read_all(
+    records: &Path,
+    categories: &Categories,
+) -> Result<BTreeMap<String, Known>, CommandError> {
+    let mut known = BTreeMap::new();
+    let verifiers = text_or_empty(&records.join(VERIFIERS_FILE), MAX_VERIFIERS_BYTES)?;
+    for path in record_folders(records) {
+        let opened = open_record(&path, &Limits::default())?;
+        let id = opened.record.id();
+        if !path.ends_with(&id) {
+            return Err(LeaderboardError::Place { path, id }.into());
+        }
+        let category = categories.get(&opened.record.category);
+        let verdict = verdict(&opened, category, &verifiers);
+        let verdict = verdict.map_err(|cause| LeaderboardError::Verification {
+            path,
+            cause: Box::new(cause),
+        })?;
+        let (verification, unheard) = match verdict {
+            Verdict::None => (None, None),
+            Verdict::Unheard(why) => (None, Some(why)),
+            Verdict::Counts(verification, digest) => (Some((*verification, digest)), None),
+        };
+        let known_record = Known {
+            sha256: sha256(opened.text.as_bytes()),
+            claimed: category.map(|category| Figures::of(&Summary::of(category, &opened.runs))),
+            verification,
+            unheard,
+            record: opened.record,
+        };
+        known.insert(id, known_record);
+    }
+    Ok(known)
+}
+
+impl Known {
+    pub fn submission(&self, id: &str) -> Happening {
+        Happening {
+            date: self.record.date.clone(),
+            record: id.to_owned(),
+            by: self.record.author.clone(),
+            kind: Kind::Submission,
+            document_sha256: Some(self.sha256.clone()),
+            reason: String::new(),
+        }
+    }
+
+    /// Digest of the verifier's document.
+    pub fn decision(&self) -> Option<&str> {
+        self.verification.as_ref().map(|(_, digest)| digest.as_str())
+    }
+
+    /// `None` without a verifier's document, or with one that decides nothing.
+    pub fn verdict(&self, id: &str) -> Option<Happening> {
+        let (verification, digest) = self.verification.as_ref()?;
+        let kind = match verification.outcome {
+            Outcome::Verified => Kind::Verified,
+            Outcome::Rejected => Kind::Rejected,
+            Outcome::Undecided => return None,
+        };
+        Some(Happening {
+            date: verification.date.clone(),
+            record: id.to_owned(),
+            by: verification.verifier.clone(),
+            kind,
+            document_sha256: Some(digest.clone()),
+            reason: String::new(),
+        })
+    }
+
+    /// A record as the leaderboard knows it. One of a category that there is not has no figure.
+    pub fn entry(&self, ledger: &Ledger) -> Entry {
+        let record = &self.record;
+        let id = record.id();
+        let verified = self
+            .verification
+            .as_ref()
+            .and_then(|(verification, _)| verification.challenger.as_ref());
+        let none = || Figures {
+            figure: None,
+            hardware: String::new(),
+            means: BTreeMap::new(),
+            benchmarks: BTreeMap::new(),
+        };
+        Entry {
+            category: record.category.clone(),
+            author: record.author.clone(),
+            title: record.title.clone(),
+            date: record.date.clone(),
+            status: ledger
+                .statuses()
+                .get(&id)
+                .copied()
+                .unwrap_or(RecordStatus::Pending),
+            claimed: self.claimed.clone().unwrap_or_else(none),
+            verified: verified.map(Figures::of),
+            seeds: record.runs.iter().map(|run| run.seed).collect(),
+            logs: record.runs.iter().map(|run| run.sha256.clone()).collect(),
+            parent: record.parent.clone(),
+            link: Some(format!("records/{id}")),
+            id,
+        }
+    }
+}
