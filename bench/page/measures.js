@@ -64,7 +64,7 @@ async function coldOurs(page) {
     const { connect } = await import(`${app}core/client.js`);
     const { compose } = await import(`${app}draw/items.js`);
     const { choose } = await import(`${app}draw/renderer.js`);
-    const [call, { renderer }] = [connect(), await choose(/** @type {any} */ (window).blueberry.renderer() === "WebGPU" ? null : "2d")];
+    const [call, { renderer }] = [connect(), await choose(null)];
     const runs = [];
     for (const text of logs) runs.push((await call("open", "log", new Blob([text]))).runs[0].id);
     const canvas = document.body.appendChild(document.createElement("canvas"));

@@ -8,6 +8,7 @@ import { closeBrowsers, launch, runsOpen, settled, shown, withPage } from "./lib
 import { log } from "./lib/logs.js";
 import { output } from "./lib/paths.js";
 import { serve } from "./lib/site.js";
+import { nearest } from "./lib/vision.js";
 import { until, within } from "./lib/waiting.js";
 
 after(closeBrowsers);
@@ -130,7 +131,18 @@ describe("everybody's page", () => {
     assert.match(words[0], /first: Training loss \d\.\d+ at 105M, (falling|rising|level)\./);
     assert.match(words[0], /second: Validation loss/);
     assert.equal(words.length, 6);
+    await page.keyboard.press("Home");
+    await settled(page);
+    for (const text of await page.locator(".chart .unseen").allTextContents()) assert.doesNotMatch(text, /at 105M/, "the end is not given away");
   }));
+
+  for (const theme of ["dark", "light"]) {
+    test(`the colours of runs are told apart without full colour vision, ${theme}`, () => withAxe(`?theme=${theme}`, {}, async (page) => {
+      const colors = await page.evaluate(() => [0, 1, 2, 3, 4, 5, 6, 7].map((run) => getComputedStyle(document.documentElement).getPropertyValue(`--run-${run}`).trim()));
+      const { sight, pair, distance } = nearest(colors);
+      assert.ok(distance > 15, `${pair.join(" and ")} are ${distance.toFixed(1)} apart, ${sight}`);
+    }));
+  }
 
   test("runs differ in more than colour", () => withAxe("?runs=a.jsonl,b.jsonl", {}, async (page) => {
     const dashes = await page.locator(".runs .swatch line").evaluateAll((lines) => lines.map((line) => line.getAttribute("stroke-dasharray")));

@@ -3,6 +3,7 @@
 
 import "./access.test.js";
 import "./drive.test.js";
+import "./first.test.js";
 import "./follow.test.js";
 import "./hostile.test.js";
 import "./loads.test.js";

@@ -31,13 +31,24 @@ const status = /** @type {HTMLElement} */ (document.getElementById("status"));
 
 const call = connect(() => void opener.reopen());
 /** @type {Opener} */
-const opener = new Opener(call, say);
-const { renderer: chosen, why } = await choose(query.get("renderer"));
-let renderer = chosen;
-let drawnBy = why;
+const opener = new Opener(call, say, drawer);
+/** @type {import("./draw/renderer.js").Renderer} there as soon as a run is */
+let renderer;
+let drawnBy = "";
+/** @type {Promise<void> | null} */
+let looked = null;
 /** @type {Chart[]} */
 const charts = [];
 const picker = h("input", { type: "file", multiple: true, hidden: true, id: "picker", "aria-label": "Logs", onchange: () => void opened() });
+
+/** Who draws is looked for with the first log: until then nothing is drawn, and WebGPU's module is not loaded. */
+function drawer() {
+  looked ??= choose(query.get("renderer")).then(({ renderer: found, why }) => {
+    [renderer, drawnBy] = [found, why];
+    watchDevice();
+  });
+  return looked;
+}
 
 /** @param {string} text @param {boolean} [bad] */
 function say(text, bad = false) {
@@ -55,8 +66,15 @@ function toast(text) {
 
 async function opened() {
   status.classList.remove("bad");
-  await opener.files(picker.files);
+  await bring(() => opener.files(picker.files ?? []));
   picker.value = "";
+}
+
+/** A link's playhead is within reach once all of its runs are open, those that a person has to bring included. @param {() => Promise<void>} open */
+async function bring(open) {
+  const wanted = opener.wanted.length > 0;
+  await open();
+  if (wanted && opener.wanted.length === 0) applyView(query);
 }
 
 const acts = {
@@ -91,7 +109,7 @@ function tools() {
   fill(
     /** @type {HTMLElement} */ (document.getElementById("tools")),
     button("Open…", acts.open),
-    button("Take away", acts.take, { class: "wide", "data-needs": "runs" }),
+    button("Take away", acts.take),
     button("◐", acts.theme, { "aria-label": "Dark or light", title: "Dark or light (t)" }),
     button("?", () => help(acts), { "aria-label": "Keys", title: "Keys (?)" }),
     picker,
@@ -218,7 +236,8 @@ function listenToDrops() {
     event.preventDefault();
     document.body.classList.remove("over");
     status.classList.remove("bad");
-    if (event.dataTransfer) void opener.dropped(event.dataTransfer).catch(complain);
+    const { dataTransfer } = event;
+    if (dataTransfer) void bring(() => opener.dropped(dataTransfer)).catch(complain);
   });
 }
 
@@ -242,7 +261,6 @@ function boot() {
     fill(main, work());
     set({ ...shown });
   });
-  watchDevice();
   const { runs, refused } = linkedRuns(query, document.baseURI);
   for (const { name, why } of refused) opener.trouble(name, null, why);
   if (runs.length > 0) for (const { digest, name } of opener.wanted) opener.trouble(name, null, `this link shows it too, but it is not on this host: drop it here (digest ${digest})`);
@@ -254,4 +272,4 @@ function boot() {
 
 const ready = boot();
 // For tests and benchmarks: the page says when everything shown is up to date.
-Object.assign(window, { blueberry: { ready, settled, shown, set, costs, renderer: () => renderer.name } });
+Object.assign(window, { blueberry: { ready, settled, shown, set, costs, renderer: () => renderer?.name ?? null } });

@@ -106,6 +106,15 @@ impl Observer for Progress {
                 )
             }
             Phase::PreparingData => "opening the data (the built-in corpus is made on first use)".to_owned(),
+            Phase::CheckingData(done, all) => {
+                let text = format!(
+                    "reading the data, to hold it against its digests: {} of {}",
+                    bytes(done),
+                    bytes(all)
+                );
+                self.bar.set_message(text);
+                return;
+            }
             Phase::WarmingUp => "warming up: compiling and tuning, outside the clock".to_owned(),
             Phase::Evaluating(done, all) => {
                 self.bar.set_message(format!("validating {done}/{all}"));

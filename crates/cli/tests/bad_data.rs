@@ -176,6 +176,7 @@ fn shards_that_are_damaged() {
     let attempt = Attempt::new();
     attempt.edit(shard, |bytes| bytes[1024] ^= 1);
     attempt.verify().expect_code(2).expect_error(&[shard, "SHA-256"]);
+    attempt.assert_refused(&[FEW], &[shard, "SHA-256"]);
     let attempt = Attempt::new();
     attempt.edit("validation.bin", |bytes| bytes[1024] ^= 1);
     attempt.assert_refused(&[FEW], &["validation.bin", "SHA-256"]);

@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::fs;
+
+use common::text::prepared;
 use common::{blueberry, finish, place, read_log, train};
 use serde_json::Value;
 
@@ -74,6 +77,59 @@ fn a_family_without_a_device_has_a_reason() {
             assert!(device["unusable"].is_string(), "{device}");
         }
     }
+}
+
+#[test]
+fn software_vulkan_has_the_memory_of_the_machine() {
+    let devices = devices();
+    let of = |wanted: &dyn Fn(&Value) -> bool| devices.iter().find(|device| wanted(device)).cloned();
+    let cpu = of(&|device| device["id"] == "cpu").expect("a CPU");
+    let Some(software) = of(&|device| device["software"] == true) else {
+        eprintln!("skipped: no software adapter on this machine");
+        return;
+    };
+    assert_eq!(software["memory_bytes"], cpu["memory_bytes"], "{software}");
+}
+
+/// A device whose check failed, as the cache remembers it: nothing but the check makes this processor compute wrongly.
+#[test]
+fn a_device_that_failed_its_check_is_refused_unless_it_is_wanted_unchecked() {
+    let place = place();
+    let (cache, data) = (place.path().join("cache"), place.path().join("data"));
+    prepared(&data, 100);
+    let run = |name: &str, flags: &[&str]| {
+        let mut command = train(&place.path().join(name), &["train.tokens=640"]);
+        command.env("XDG_CACHE_HOME", &cache).args(flags);
+        command.arg("--data").arg(&data);
+        finish(command)
+    };
+    run("first", &[]).expect_code(0);
+    let file = cache.join("blueberry/device-checks.json");
+    let text = fs::read_to_string(&file).expect("the cache");
+    let mut checks: Value = serde_json::from_str(&text).expect("JSON");
+    let check = checks.as_object_mut().and_then(|all| all.values_mut().next());
+    let check = check.expect("the check of the first run");
+    check["passed"] = false.into();
+    check["worst_parameter"] = "gradient of layers.0.k".into();
+    check["worst_error"] = 9.6.into();
+    fs::write(&file, checks.to_string()).expect("is written");
+
+    let refused = run("refused", &[]).expect_code(1);
+    refused.expect_error(&[
+        "wrong values",
+        "gradient of layers.0.k is off by 9.6",
+        "--unchecked-device",
+    ]);
+    assert!(!place.path().join("refused").exists());
+    run("unchecked", &["--unchecked-device"])
+        .expect_code(0)
+        .expect_error(&["failed its check"]);
+    let log = read_log(&place.path().join("unchecked"));
+    assert_eq!(log.run.config["unchecked_device"], true);
+    assert_eq!(
+        log.run.device_check.worst_parameter.as_deref(),
+        Some("gradient of layers.0.k")
+    );
 }
 
 #[test]

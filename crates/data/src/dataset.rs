@@ -30,7 +30,7 @@ impl Dataset {
     /// Opens the dataset in `dir`.
     ///
     /// The manifest, each shard's header and length, and the validation set's digest are checked; the training
-    /// tokens are not read (see [`Dataset::verify`]).
+    /// tokens are not read (see [`Dataset::check_train`] and [`Dataset::verify`]).
     ///
     /// # Errors
     /// A file is missing, truncated, foreign, or contradicts the manifest.
@@ -46,7 +46,7 @@ impl Dataset {
         });
         let starts = starts.collect();
         let validation = open_shard(dir, &manifest.validation.file, manifest.validation.tokens)?;
-        check_digest(&validation, &manifest.validation.sha256)?;
+        check_digest(&validation, &manifest.validation.sha256, &mut |_| ())?;
         Ok(Self {
             dir: dir.to_owned(),
             manifest,
@@ -231,13 +231,31 @@ impl Dataset {
         }
     }
 
+    /// Reads all training tokens and compares them with the digests of the manifest; `seen` is told the bytes of each part
+    /// that was read, [`Dataset::train_bytes`] in all.
+    ///
+    /// # Errors
+    /// The first shard that differs.
+    pub fn check_train(&self, seen: &mut dyn FnMut(u64)) -> Result<(), DataError> {
+        for (shard, info) in self.shards.iter().zip(&self.manifest.train) {
+            check_digest(shard, &info.sha256, seen)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of the training tokens.
+    #[must_use]
+    pub fn train_bytes(&self) -> u64 {
+        2 * self.train_tokens()
+    }
+
     /// Reads everything and compares it with the digests of the manifest, and every token with the vocabulary.
     ///
     /// # Errors
     /// The first file that differs, or the first token that is not in the vocabulary.
     pub fn verify(&self) -> Result<(), DataError> {
         for ((shard, info), &start) in self.shards.iter().zip(&self.manifest.train).zip(&self.starts) {
-            check_digest(shard, &info.sha256)?;
+            check_digest(shard, &info.sha256, &mut |_| ())?;
             self.verify_vocabulary(info, start)?;
         }
         self.tokenizer()?;
@@ -272,8 +290,8 @@ fn open_shard(dir: &Path, file: &str, expected: u64) -> Result<Shard, DataError>
     Ok(shard)
 }
 
-fn check_digest(shard: &Shard, expected: &str) -> Result<(), DataError> {
-    let found = shard.sha256();
+fn check_digest(shard: &Shard, expected: &str, seen: &mut dyn FnMut(u64)) -> Result<(), DataError> {
+    let found = shard.sha256(seen);
     if found != expected {
         let (path, expected) = (shard.path().to_owned(), expected.to_owned());
         return Err(DataError::Digest {
@@ -394,11 +412,15 @@ mod tests {
     }
 
     #[test]
-    fn only_verify_reads_the_training_tokens() {
+    fn opening_reads_no_training_tokens_and_a_check_reads_all() {
         let (dir, data) = dataset(100);
         drop(data);
         edit(&dir.path().join("train_000000.bin"), |bytes| bytes[1030] ^= 1);
         let data = Dataset::open(dir.path()).unwrap();
         assert!(matches!(data.verify(), Err(DataError::Digest { .. })));
+        let mut read = 0;
+        let checked = data.check_train(&mut |bytes| read += bytes);
+        assert!(matches!(checked, Err(DataError::Digest { .. })));
+        assert_eq!(read, data.train_bytes());
     }
 }

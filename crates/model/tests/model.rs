@@ -118,6 +118,42 @@ fn flops_count_only_what_a_window_shows() {
     );
 }
 
+/// The built tensors that every token is multiplied with, and the pairs of positions that see one another, counted one by
+/// one: a product of `n` parameters is `2 n` operations a token forward and twice that backward, a pair of positions
+/// `2 n_heads head_dim` for the score and as many for the value.
+#[test]
+fn flops_are_those_of_the_built_model() {
+    for config in variants() {
+        let built = init_weights(&config, 0, &Device::flex()).into_vec();
+        let specs = Weights::specs(&config).into_vec();
+        let is_product = |name: &str| match name {
+            "embed" => config.tied,
+            name => !name.ends_with("norm") && !name.ends_with("value_embed"),
+        };
+        let products: usize = specs
+            .iter()
+            .zip(&built)
+            .filter(|(spec, _)| is_product(&spec.name))
+            .map(|(_, tensor)| tensor.dims().iter().product::<usize>())
+            .sum();
+        let seq = 512;
+        let seen = |layer: usize| -> usize {
+            let window = config.layer_window(layer).unwrap_or(seq);
+            (0..seq).map(|i| (0..=i).filter(|j| i - j < window).count()).sum()
+        };
+        let pairs: usize = (0..config.n_layers).map(seen).sum();
+        let attention = 3 * 4 * config.n_heads * config.head_dim * pairs / seq;
+        let counted = (6 * products + attention) as f64;
+        let by_formula = config.flops_per_token(seq);
+        // The formula takes half a position less a layer.
+        let half = (config.n_layers * 6 * config.n_heads * config.head_dim) as f64;
+        assert!(
+            (counted - by_formula).abs() <= half + 1.0,
+            "{counted} counted, {by_formula} by the formula, {config:?}"
+        );
+    }
+}
+
 #[test]
 fn a_later_token_changes_no_earlier_logit() {
     let tokens = [3, 14, 15, 9, 26, 5, 35, 8, 9, 7];

@@ -181,7 +181,7 @@ fn standing(run: &RunData, axis: Axis, at: f64) -> Standing {
 }
 
 /// The furthest position that any table has at or before the playhead.
-fn position(run: &RunData, axis: Axis, at: f64) -> Position {
+pub(crate) fn position(run: &RunData, axis: Axis, at: f64) -> Position {
     let tables = run.tables.iter().filter_map(|table| {
         let row = row_at(table.axis(axis)?, at)?;
         Some(table.position(row))

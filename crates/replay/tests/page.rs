@@ -98,12 +98,31 @@ fn a_chart_without_curves_says_why() {
 }
 
 #[test]
-fn a_chart_is_said_in_words() {
+fn charts_are_said_in_words_as_far_as_the_playhead_has_come() {
     let (mut library, runs) = library(&[FALLING]);
-    let about = about(&mut library, &request(&runs, json!({})));
-    let words = about["words"].as_str().unwrap();
-    assert!(words.contains("Training loss 4.0000 at 4, falling."), "{words}");
-    assert!(words.contains("Validation loss 3.5000 at 5, falling."), "{words}");
+    let mut words = |t: f64, to: Option<f64>| -> Vec<String> {
+        let charts = [["train_loss", "val_loss"].as_slice(), &["mfu"]];
+        let request =
+            json!({ "runs": runs, "charts": charts, "axis": "step", "to": to, "clock": "step", "t": t });
+        serde_json::from_value(ask(&mut library, "words", &request.to_string())).unwrap()
+    };
+    let all = words(5.0, None);
+    assert!(all[0].contains("Training loss 4.0000 at 4, falling."), "{all:?}");
+    assert!(
+        all[0].contains("Validation loss 3.5000 at 5, falling."),
+        "{all:?}"
+    );
+    assert_eq!(all[1], "");
+    for seen in [words(2.0, None), words(5.0, Some(2.0))] {
+        assert!(
+            seen[0].contains("Training loss") && seen[0].contains(" at 2, "),
+            "{seen:?}"
+        );
+        assert!(
+            !seen[0].contains("3.5000") && !seen[0].contains("4.0000"),
+            "{seen:?}"
+        );
+    }
 }
 
 #[test]

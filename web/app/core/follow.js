@@ -13,7 +13,9 @@ export async function follow(opener, run, begin) {
   const first = new Uint8Array(await begin.arrayBuffer());
   const whole = first.subarray(0, first.lastIndexOf(NEWLINE) + 1);
   const opened = await opener.call("push", id, whole.slice().buffer);
-  opener.add({ ...opened, digest: await opener.call("digest", begin) }, { name: run.name, blob: begin, url: run.url });
+  const digest = await opener.call("digest", begin);
+  await opener.drawer();
+  opener.add({ ...opened, digest }, { name: run.name, blob: begin, url: run.url, grows: true });
   update(id, {});
   void poll(opener, run, id, whole.length);
 }

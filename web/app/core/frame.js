@@ -5,7 +5,7 @@
 import { costs } from "./client.js";
 import { on, set, shown, visible } from "./store.js";
 
-/** @typedef {{ request: () => (object | null), accept: (drawn: any) => void, draw: () => void }} Drawn */
+/** @typedef {{ metrics: string[], request: () => (object | null), accept: (drawn: any) => void, draw: () => void, tell: (words: string) => void }} Drawn */
 
 /** @type {Drawn[]} */
 const charts = [];
@@ -24,7 +24,7 @@ export function startFrames(call, onError) {
   ask = call;
   complain = onError;
   on(["runs", "axis", "xlog", "ylog", "smooth", "zoom", "targets"], () => invalidate("curves", "state"));
-  on(["t", "clock", "against", "chosen"], () => invalidate("state"));
+  on(["t", "clock", "against", "chosen", "playing"], () => invalidate("state"));
   on(["cross", "theme"], () => invalidate("picture"));
 }
 
@@ -97,8 +97,18 @@ export function raceRequest() {
 }
 
 async function askState() {
-  const state = visible().length > 0 ? await ask("state", raceRequest()) : null;
+  if (visible().length === 0) return;
+  // While a replay plays, nobody could follow the words.
+  const [state] = await Promise.all([ask("state", raceRequest()), shown.playing ? null : askWords()]);
   if (state) set({ state });
+}
+
+/** The charts for who cannot see them, as far as the playhead has come. */
+async function askWords() {
+  const { runs, clock, t } = raceRequest();
+  const { axis, zoom } = shown;
+  const words = await ask("words", { runs, charts: charts.map((chart) => chart.metrics), axis, to: zoom?.[1], clock, t });
+  timed(() => charts.forEach((chart, index) => chart.tell(words[index] ?? "")));
 }
 
 /**

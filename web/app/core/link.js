@@ -69,7 +69,7 @@ export function linkOf() {
   const { runs, axis, clock, xlog, ylog, smooth, zoom, t, targets, against } = shown;
   const base = document.baseURI.split(/[?#]/)[0];
   /** @type {Map<string, string>} a log may hold several runs */
-  const urls = new Map(runs.flatMap((run) => (run.url ? [[relative(run.url, base), run.live ? "" : run.digest]] : [])));
+  const urls = new Map(runs.flatMap((run) => (run.url ? [[relative(run.url, base), run.grows ? "" : run.digest]] : [])));
   const local = [...new Set(runs.flatMap((run) => (run.url ? [] : [`${run.digest}~${encodeURIComponent(run.name)}`])))];
   const parts = [
     ["runs", [...urls.keys()].join(",")],

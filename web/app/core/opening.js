@@ -10,13 +10,14 @@ const MOST_RUNS = 150;
 /** What a folder may hold beside logs is passed over without a word. */
 const LOG = /\.(jsonl|log|txt|json|csv|tfevents)(\.(zst|gz))?$|tfevents/i;
 
-/** @typedef {{ name: string, blob: Blob, url: string | null }} Source */
+/** @typedef {{ name: string, blob: Blob, url: string | null, grows?: boolean }} Source `blob` is only the begin of what grows */
 
 export class Opener {
-  /** @param {import("./client.js").Call} call @param {(text: string, bad?: boolean) => void} say */
-  constructor(call, say) {
+  /** @param {import("./client.js").Call} call @param {(text: string, bad?: boolean) => void} say @param {() => Promise<void>} drawer finds who draws */
+  constructor(call, say, drawer) {
     this.call = call;
     this.say = say;
+    this.drawer = drawer;
     /** @type {Map<number, Source>} */
     this.sources = new Map();
     /** @type {{ digest: string, name: string }[]} files that a link wants */
@@ -76,7 +77,7 @@ export class Opener {
     try {
       if (source.blob.size > MOST_BYTES) throw new Error(`${(source.blob.size / 2 ** 30).toFixed(1)} GiB is more than this page reads (1.5 GiB); cut the log or compress it`);
       if (shown.runs.length >= MOST_RUNS) throw new Error(`${MOST_RUNS} runs are open, which is the most; close some first`);
-      const opened = await this.call("open", source.name, source.blob);
+      const [opened] = await Promise.all([this.call("open", source.name, source.blob), this.drawer()]);
       this.add(opened, source);
     } catch (error) {
       this.trouble(source.name, null, message(error));
@@ -88,7 +89,7 @@ export class Opener {
     const colors = freeColors();
     const room = MOST_RUNS - shown.runs.length;
     const runs = opened.runs.slice(0, room).map((/** @type {any} */ facts) => ({
-      ...facts, digest: opened.digest, url: source.url, hidden: false, live: false, color: colors.next().value,
+      ...facts, digest: opened.digest, url: source.url, grows: source.grows ?? false, hidden: false, live: false, color: colors.next().value,
     }));
     for (const run of runs) this.sources.set(run.id, source);
     this.wanted = this.wanted.filter(({ digest }) => digest !== opened.digest);
@@ -113,14 +114,13 @@ export class Opener {
   async reopen() {
     const sources = [...new Set(this.sources.values())];
     const { t } = shown;
-    const live = new Set(shown.runs.flatMap((run) => (run.live ? [run.url] : [])));
     this.age += 1;
     this.sources.clear();
     // The new worker counts runs from 0 again, so nothing may name an old one.
     set({ runs: [], state: null, chosen: null, against: "best" });
     for (const source of sources) {
       const { name, url } = source;
-      if (url && live.has(url)) await this.links([{ name, url }]);
+      if (url && source.grows) await this.links([{ name, url }]);
       else await this.open(source);
     }
     set({ t: Math.min(t, furthest()) });

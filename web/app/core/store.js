@@ -14,6 +14,7 @@ import { costs } from "./client.js";
  * @property {string | null} url where it can be had again, relative to the page
  * @property {boolean} hidden
  * @property {boolean} live
+ * @property {boolean} grows whether it was followed: neither its digest nor what was first read of it is of the whole log
  * @property {number} color
  * @property {string[]} axes
  * @property {Record<string, number>} ends furthest position on each axis

@@ -78,7 +78,11 @@ export class Chart {
     drawAxes(this.axes, this.size.width, this.size.height, drawn.x_ticks, drawn.y_ticks, drawn.bars);
     this.absent.hidden = !drawn.absent;
     fill(this.absent, drawn.absent);
-    fill(this.words, drawn.words);
+  }
+
+  /** For who cannot see it. @param {string} words */
+  tell(words) {
+    fill(this.words, words);
   }
 
   draw() {

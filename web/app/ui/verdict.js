@@ -27,7 +27,7 @@ export async function verdictView(opener) {
   if (!run.judged) return h("p", { class: "note body" }, `${run.name} is no run.jsonl: the judge reads only those.`);
   if (categories.length === 0) categories = await opener.call("categories");
   category = category || categories[0].id;
-  const blob = run.live && source.url ? await (await fetch(source.url)).blob() : source.blob;
+  const blob = source.grows && source.url ? await (await fetch(source.url)).blob() : source.blob;
   const verdict = await opener.call("verdict", run.name, blob, category);
   const [words, shade] = STATUS[verdict.status] ?? [verdict.status, ""];
   return [

@@ -84,8 +84,6 @@ pub struct About {
     xlog: bool,
     /// Why there is nothing to see.
     absent: Option<String>,
-    /// The chart in words.
-    words: String,
 }
 
 /// What is shown of both axes.
@@ -129,7 +127,6 @@ pub fn chart(library: &mut Library, request: &ChartRequest) -> Drawn {
             add(&mut points, library, (id, metric), &view, place, request.smooth);
         }
     }
-    let words = words(library, &runs, &metrics, axis, x.to);
     let about = About {
         absent: absent(library, &runs, &metrics, axis, &points),
         spans: std::mem::take(&mut points.spans),
@@ -142,7 +139,6 @@ pub fn chart(library: &mut Library, request: &ChartRequest) -> Drawn {
         },
         whole,
         xlog: request.xlog,
-        words,
     };
     Drawn { points, about }
 }
@@ -326,34 +322,4 @@ fn absent(
     } else {
         format!("Not in these logs: {}.", names.join(", ").to_lowercase())
     })
-}
-
-/// The chart for who cannot see it: each run's value at the end of the view, and where it is going.
-fn words(library: &Library, runs: &[u32], metrics: &[Metric], axis: Axis, to: f64) -> String {
-    let mut sentences = Vec::new();
-    for run in runs.iter().filter_map(|&id| library.run(id)) {
-        for metric in metrics {
-            sentences.extend(sentence(run, metric, axis, to));
-        }
-    }
-    sentences.join(" ")
-}
-
-fn sentence(run: &crate::RunData, metric: &Metric, axis: Axis, to: f64) -> Option<String> {
-    let (at, now) = crate::value_at(run, metric, axis, to)?;
-    let (positions, _) = run.series(metric, axis)?;
-    let at = positions.get(at).copied()?;
-    let before = crate::value_at(run, metric, axis, 0.9 * at).map(|(_, value)| value);
-    let trend = match before {
-        Some(before) if now < before => "falling",
-        Some(before) if now > before => "rising",
-        Some(_) => "level",
-        None => "the first value",
-    };
-    let (name, value) = (format::name(metric), format::value(metric, now));
-    Some(format!(
-        "{}: {name} {value} at {}, {trend}.",
-        run.name,
-        format::position(axis, at)
-    ))
 }

@@ -6,6 +6,7 @@ mod chart;
 mod csv;
 mod library;
 mod points;
+mod words;
 
 pub use answers::{RaceRequest, ValuesRequest, ask};
 pub use chart::{About, ChartRequest, Drawn, Margin, chart};

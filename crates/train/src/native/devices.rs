@@ -356,9 +356,10 @@ mod adapters {
     //! WGPU adapters, in the order in which Burn counts them.
 
     use burn::tensor::DeviceKind as Selector;
-    use wgpu::{AdapterInfo, Backend, DeviceType, Instance, InstanceDescriptor};
+    use wgpu::{Adapter, AdapterInfo, Backend, DeviceType, Instance, InstanceDescriptor};
 
     use super::{DeviceInfo, DeviceKind};
+    use crate::native::hardware::host_memory_bytes;
 
     /// The graphics APIs in the order in which Burn tries them; it takes the first with a hardware adapter.
     const APIS: &[Backend] = if cfg!(target_os = "macos") {
@@ -371,7 +372,10 @@ mod adapters {
         let mut software_only = Vec::new();
         for &api in APIS {
             let found = probe(api);
-            if found.iter().any(|adapter| adapter.device_type != DeviceType::Cpu) {
+            if found
+                .iter()
+                .any(|(adapter, _)| adapter.device_type != DeviceType::Cpu)
+            {
                 return describe_all(found);
             }
             if software_only.is_empty() {
@@ -385,16 +389,51 @@ mod adapters {
         }
     }
 
-    fn probe(api: Backend) -> Vec<AdapterInfo> {
+    /// Adapters with their memory in bytes.
+    fn probe(api: Backend) -> Vec<(AdapterInfo, Option<u64>)> {
         let descriptor = InstanceDescriptor {
             backends: api.into(),
             ..InstanceDescriptor::new_without_display_handle()
         };
         let adapters = pollster::block_on(Instance::new(descriptor).enumerate_adapters(api.into()));
-        adapters.iter().map(wgpu::Adapter::get_info).collect()
+        adapters
+            .iter()
+            .map(|adapter| (adapter.get_info(), memory_bytes(adapter)))
+            .collect()
     }
 
-    fn describe_all(found: Vec<AdapterInfo>) -> Vec<DeviceInfo> {
+    /// WGPU itself does not say it. A processor's graphics have the machine's memory; of others the driver is asked, where
+    /// it is Vulkan's.
+    fn memory_bytes(adapter: &Adapter) -> Option<u64> {
+        match adapter.get_info().device_type {
+            DeviceType::IntegratedGpu | DeviceType::Cpu => host_memory_bytes(),
+            _ => vulkan_memory_bytes(adapter),
+        }
+    }
+
+    /// The largest heap that is the device's own.
+    #[cfg(any(windows, target_os = "linux"))]
+    fn vulkan_memory_bytes(adapter: &Adapter) -> Option<u64> {
+        /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT` of the Vulkan specification.
+        const DEVICE_LOCAL: u32 = 1;
+        // SAFETY: nothing of it is destroyed or kept.
+        let adapter = unsafe { adapter.as_hal::<wgpu::hal::api::Vulkan>() }?;
+        let instance = adapter.shared_instance().raw_instance();
+        // SAFETY: the physical device is this instance's, and both are held by `adapter`.
+        let memory = unsafe { instance.get_physical_device_memory_properties(adapter.raw_physical_device()) };
+        let heaps = memory.memory_heaps.iter().take(memory.memory_heap_count as usize);
+        heaps
+            .filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0)
+            .map(|heap| heap.size)
+            .max()
+    }
+
+    #[cfg(not(any(windows, target_os = "linux")))]
+    fn vulkan_memory_bytes(_: &Adapter) -> Option<u64> {
+        None
+    }
+
+    fn describe_all(found: Vec<(AdapterInfo, Option<u64>)>) -> Vec<DeviceInfo> {
         let mut counts = [0; 3];
         let mut next = |kind: usize| {
             counts[kind] += 1;
@@ -403,7 +442,7 @@ mod adapters {
         found
             .into_iter()
             .enumerate()
-            .map(|(index, adapter)| {
+            .map(|(index, (adapter, memory_bytes))| {
                 // Burn counts each type of device from zero, and knows one CPU.
                 let selector = match adapter.device_type {
                     DeviceType::DiscreteGpu => Some(Selector::DiscreteGpu(next(0))),
@@ -412,7 +451,10 @@ mod adapters {
                     DeviceType::Cpu => Some(Selector::Cpu),
                     DeviceType::Other => None,
                 };
-                describe(index, adapter, selector)
+                DeviceInfo {
+                    memory_bytes,
+                    ..describe(index, adapter, selector)
+                }
             })
             .collect()
     }

@@ -13,6 +13,8 @@ pub enum Phase<'a> {
     CheckingDevice(&'a DeviceInfo),
     /// Making or opening the data.
     PreparingData,
+    /// Holding the data against its digests; done and all bytes.
+    CheckingData(u64, u64),
     /// Compiling and tuning.
     WarmingUp,
     /// Measuring the validation loss; done and all sequences.

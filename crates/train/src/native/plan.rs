@@ -80,6 +80,7 @@ impl Plan {
             )));
         }
         dataset.check_budget(total, curriculum.block_len(), preset.train.epochs)?;
+        check_data(&dataset, observer)?;
         let halves = device.halves(&settings.resolved)?;
         let tokenizer = dataset.tokenizer()?;
         let validation = validation_batches(&settings, &dataset)?;
@@ -130,6 +131,16 @@ impl Plan {
         let requests = steps.map(move |tokens| blocks_of(curriculum.shape(tokens), block_len));
         Ok(Prefetch::new(loader, requests, READ_AHEAD)?)
     }
+}
+
+/// The log names the data by its manifest alone, so the tokens must be those of the manifest.
+fn check_data(dataset: &Dataset, observer: &mut dyn Observer) -> Result<(), RunError> {
+    let (mut read, all) = (0, dataset.train_bytes());
+    dataset.check_train(&mut |bytes| {
+        read += bytes;
+        observer.phase(Phase::CheckingData(read, all));
+    })?;
+    Ok(())
 }
 
 /// Blocks that a step takes.

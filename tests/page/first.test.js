@@ -1,0 +1,52 @@
+// @ts-check
+// The first view: what a browser loads before a log is open, compressed as a host would.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { closeBrowsers, drop, launch, MODES, runsOpen, withPage } from "./lib/browser.js";
+import { log } from "./lib/logs.js";
+import { serve } from "./lib/site.js";
+
+after(closeBrowsers);
+
+/** What the first view may weigh. */
+const MOST_BYTES = 300 * 1024;
+/** What is loaded when it is used. */
+const LATER = /(curves|judge|unpack)(_bg\.wasm|\.js)$|webgpu\.js$/;
+
+for (const mode of MODES) {
+  describe(`the first view, ${mode}`, () => {
+    /** @type {import("playwright-core").Browser} */
+    let browser;
+    /** @type {Awaited<ReturnType<typeof serve>>} */
+    let site;
+    before(async () => {
+      browser = await launch(mode);
+      site = await serve();
+    });
+    after(() => site?.close());
+
+    test("weighs little, and what is heavy is loaded when it is used", () => withPage(browser, site.url, async (page) => {
+      /** @type {Map<string, number>} */
+      const loaded = new Map();
+      // Workers are part of it, so the context is listened to.
+      page.context().on("response", async (response) => {
+        const { pathname } = new URL(response.url());
+        loaded.set(pathname, 0);
+        loaded.set(pathname, gzipSync(await response.body(), { level: 9 }).length);
+      });
+      await page.reload();
+      await page.waitForSelector("#board > *");
+      await page.waitForLoadState("networkidle");
+      const bytes = [...loaded.values()].reduce((sum, one) => sum + one, 0);
+      const names = [...loaded.keys()];
+      assert.ok(names.some((name) => name.endsWith("replay_bg.wasm")), `the reader is part of it: ${names}`);
+      assert.deepEqual(names.filter((name) => LATER.test(name)), []);
+      assert.ok(bytes <= MOST_BYTES, `${bytes} bytes: ${JSON.stringify([...loaded])}`);
+      await drop(page, [{ name: "a.jsonl", text: log({ name: "first" }) }]);
+      await runsOpen(page, 1);
+      assert.equal([...loaded.keys()].some((name) => name.endsWith("curves_bg.wasm")), mode === "webgpu");
+    }));
+  });
+}
