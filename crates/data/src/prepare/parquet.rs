@@ -17,8 +17,10 @@ use crate::manifest::Unit;
 
 /// Looked for where no field is named, best first.
 const USUAL_FIELDS: [&str; 2] = ["text", "input_ids"];
-/// Rows that are decoded at a time.
+/// Rows that are decoded at a time at most.
 const ROWS: usize = 64;
+/// Bytes of decoded rows that are held at a time, but for one row that is larger.
+const DECODED_BYTES: usize = 8 << 20;
 
 /// What the rows of the file are.
 pub(super) fn unit(source: &Source, field: Option<&str>) -> Result<Unit, PrepareError> {
@@ -160,6 +162,23 @@ fn no_column(source: &Source, field: Option<&str>, schema: &SchemaDescriptor) ->
     }
 }
 
+/// How many rows to decode at a time: a file's first row is decoded alone, since nobody knows how large it is.
+struct Portion {
+    rows: usize,
+}
+
+impl Portion {
+    fn new() -> Self {
+        Self { rows: 1 }
+    }
+
+    /// After `rows` rows took so many bytes: as many as should fit, but twice as many at most.
+    fn decoded(&mut self, rows: usize, bytes: usize) {
+        let fit = DECODED_BYTES / (bytes / rows.max(1)).max(1);
+        self.rows = fit.clamp(1, (2 * self.rows).min(ROWS));
+    }
+}
+
 /// Hands rows on.
 struct Rows<'a> {
     source: &'a Source,
@@ -173,14 +192,16 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn texts(&mut self, mut column: ColumnReaderImpl<ByteArrayType>) -> Result<(), PrepareError> {
         let (mut values, mut levels): (Vec<ByteArray>, Vec<i16>) = (Vec::new(), Vec::new());
+        let mut portion = Portion::new();
         loop {
             values.clear();
             levels.clear();
-            let read = column.read_records(ROWS, Some(&mut levels), None, &mut values);
+            let read = column.read_records(portion.rows, Some(&mut levels), None, &mut values);
             let (rows, ..) = read.map_err(|cause| parquet_error(self.source, cause))?;
             if rows == 0 {
                 return Ok(());
             }
+            portion.decoded(rows, values.iter().map(ByteArray::len).sum());
             // A column that cannot be null has no levels; one that can has level 1 where there is a value.
             let mut texts = values.iter();
             let is_null = |row: usize| levels.get(row) == Some(&0);
@@ -211,15 +232,18 @@ impl Rows<'_> {
         T::T: Copy,
     {
         let (mut values, mut defined, mut repeated) = (Vec::new(), Vec::new(), Vec::new());
+        let mut portion = Portion::new();
         loop {
             values.clear();
             defined.clear();
             repeated.clear();
-            let read = column.read_records(ROWS, Some(&mut defined), Some(&mut repeated), &mut values);
+            let read =
+                column.read_records(portion.rows, Some(&mut defined), Some(&mut repeated), &mut values);
             let (rows, ..) = read.map_err(|cause| parquet_error(self.source, cause))?;
             if rows == 0 {
                 return Ok(());
             }
+            portion.decoded(rows, values.len() * size_of::<T::T>() + defined.len() * 4);
             self.rows(
                 levels,
                 &defined,
@@ -316,6 +340,20 @@ mod tests {
 
     fn text(row: u64, text: &str) -> (Place, Content) {
         (Place::Row(row), Content::Text(text.to_owned()))
+    }
+
+    #[test]
+    fn large_rows_are_decoded_one_by_one_and_small_ones_together() {
+        let mut portion = Portion::new();
+        let mut sizes = Vec::new();
+        for bytes in [100, 100, 100, 100, 100, 100, 100, 64 << 20, 100, 3 << 20] {
+            sizes.push(portion.rows);
+            portion.decoded(portion.rows, portion.rows * bytes);
+        }
+        assert_eq!(sizes, [1, 2, 4, 8, 16, 32, 64, 64, 1, 2]);
+        assert_eq!(portion.rows, 2);
+        portion.decoded(0, 0);
+        assert_eq!(portion.rows, 4);
     }
 
     #[test]
