@@ -12,6 +12,9 @@ use super::sources::Source;
 use super::text::BYTE_ORDER_MARK;
 use crate::error::AtPath;
 
+/// Room that is kept from line to line.
+const LINE_BYTES: usize = 1 << 20;
+
 /// Lines with nothing but space are passed over; a `null` counts as a document without text.
 pub(super) fn read(source: &Source, field: &str, sink: &mut dyn Sink) -> Result<(), PrepareError> {
     let path = &source.path;
@@ -39,6 +42,9 @@ pub(super) fn read(source: &Source, field: &str, sink: &mut dyn Sink) -> Result<
         let json = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line).trim_ascii();
         if !json.is_empty() {
             let text = parse(json, field).map_err(|cause| source.problem(place, problem(field, &cause)))?;
+            // The room of a long line is not held while its document is worked on.
+            line.clear();
+            line.shrink_to(LINE_BYTES);
             sink.document(place, Content::Text(text))?;
         }
     }
