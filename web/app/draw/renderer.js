@@ -19,6 +19,8 @@ export async function choose(wanted) {
     return { renderer: new Canvas2D(), why: "Drawn by Canvas 2D: this browser has no WebGPU here." };
   }
   try {
+    // Asked first: many browsers know WebGPU on machines that have nothing for it, and the module is large.
+    if (!(await /** @type {any} */ (navigator).gpu.requestAdapter())) throw new Error("no adapter");
     const { WebGpu } = await import("./webgpu.js");
     const renderer = await WebGpu.open();
     return { renderer, why: `Drawn by WebGPU${renderer.adapter ? ` (${renderer.adapter})` : ""}.` };
