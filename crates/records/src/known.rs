@@ -1,9 +1,11 @@
 //! Records and what verifiers said of them, as the leaderboard and the next verification know them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use blueberry_rules::{Categories, Entry, Figures, Happening, Kind, Ledger, RecordStatus, Summary, sha256};
+use blueberry_rules::{
+    Answer, Categories, Entry, Figures, Happening, Kind, Ledger, RecordStatus, Summary, sha256,
+};
 
 use crate::Limits;
 use crate::commands::CommandError;
@@ -96,7 +98,7 @@ impl Known {
             by: verification.verifier.clone(),
             kind,
             document_sha256: Some(digest.clone()),
-            reason: String::new(),
+            reason: broken_rules(verification),
         })
     }
 
@@ -133,4 +135,14 @@ impl Known {
             id,
         }
     }
+}
+
+/// The rules that a verifier found broken, for the ledger.
+fn broken_rules(verification: &Verification) -> String {
+    let broken = verification
+        .findings
+        .iter()
+        .filter(|finding| matches!(finding.answer, Answer::Fail { .. }));
+    let rules: BTreeSet<&str> = broken.map(|finding| finding.rule.as_ref()).collect();
+    rules.into_iter().collect::<Vec<_>>().join(", ")
 }

@@ -14,7 +14,7 @@ use blueberry_records::sign::Signer;
 use blueberry_records::submit::SubmitArgs;
 use blueberry_records::verify::Verification;
 use blueberry_records::{CommandError, LogLimits, Outcome};
-use blueberry_rules::{Kind, Summary};
+use blueberry_rules::{Answer, Finding, Kind, Summary};
 use claim::*;
 use common::*;
 use ssh_key::private::Ed25519Keypair;
@@ -140,6 +140,40 @@ fn the_record_that_stands_is_what_has_to_be_beaten() {
     dir.write("records/verifiers", b"");
     let error = find("records", "small/other").unwrap_err().to_string();
     assert!(error.contains("verification.toml"), "{error}");
+}
+
+#[test]
+fn the_ledger_says_which_rules_a_rejected_record_broke() {
+    let dir = Dir::new();
+    let (submitted, record) = submitted(&dir);
+    verify(&dir, &submitted, &record, "rejected");
+    let mut verification = unsigned(&submitted, &record, "rejected");
+    let found = |rule: &str, answer: Answer| Finding {
+        rule: rule.into(),
+        run: None,
+        answer,
+    };
+    let fail = || Answer::Fail {
+        evidence: "shown".into(),
+        line: None,
+    };
+    let missing = Answer::CannotTell {
+        missing: "a scan".into(),
+    };
+    verification.findings = vec![
+        found("verify-clock", fail()),
+        found("beats-record", fail()),
+        found("verify-clock", fail()),
+        found("leak-scan", missing),
+    ];
+    put(&verification, &record, &signer(&dir, 7));
+    make(&args(&dir)).unwrap();
+    let ledger = fs::read_to_string(dir.path().join("records/ledger.jsonl")).unwrap();
+    let last = ledger.lines().last().unwrap();
+    assert!(
+        last.contains("\"rejected\"") && last.contains("\"beats-record, verify-clock\""),
+        "{last}"
+    );
 }
 
 #[test]

@@ -1,29 +1,28 @@
 //! The loop.
 
+mod pauses;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use blueberry_data::Prefetch;
 use blueberry_runlog::{
-    At, CheckStatus, Checkpoint as CheckpointEvent, DeviceCheck, End, EndStatus, Eval, Event, Ledger, Note,
-    Resume, RunLog, Sample, Step, Warmup,
+    At, CheckStatus, DeviceCheck, End, EndStatus, Event, Ledger, Note, Resume, RunLog, Step, Warmup,
 };
-
 use serde_json::json;
 
-use crate::native::benchmarks;
-use crate::native::checkpoint::{self, Position};
+use crate::native::checkpoint;
 use crate::native::describe::{describe, unix_s};
 use crate::native::graph::Recorder;
 use crate::native::hardware::{peak_flops, peak_resident_bytes};
 use crate::native::resumed::{CLOCK_STARTED, Times, evaluated_at, logged_checkpoints};
 use crate::native::run_dir::Log;
-use crate::native::warmup::{attempt, explain, explain_evaluation, warm_up};
+use crate::native::warmup::{attempt, explain, warm_up};
 use crate::native::{
     Interrupt, Observer, Phase, Plan, RunDir, RunError, checked, source_tree, user_cache_dir,
 };
-use crate::{Batch, Clock, StepError, StepShape, Trainer, sample};
+use crate::{Batch, Clock, StepError, StepShape, Trainer};
 
 /// Extra field of `warmup` and `resume`: whether steps are launched or replayed, and why.
 const STEPS: &str = "steps_are";
@@ -362,29 +361,6 @@ impl<'a> Session<'a> {
         self.benchmark()
     }
 
-    /// Makes the benchmarks of the preset, off the training clock.
-    fn benchmark(&mut self) -> Result<EndStatus, RunError> {
-        self.pause()?;
-        for index in 0..self.plan.benchmarks.len() {
-            let (plan, observer, interrupt) = (&self.plan, &mut *self.observer, self.interrupt);
-            let benchmark = &plan.benchmarks[index];
-            let go_on = |done, all| {
-                observer.phase(Phase::Benchmarking(&benchmark.name, done, all));
-                !interrupt.requested()
-            };
-            let seq = plan.settings.resolved.train.seq_len;
-            let measured = benchmarks::measure(&mut self.trainer, &plan.tokenizer, benchmark, seq, go_on)
-                .map_err(|error| benchmarks::at_step(error, self.step))?;
-            let Some(result) = measured else {
-                return Ok(EndStatus::Interrupted);
-            };
-            let at = self.at();
-            self.write(&Event::Benchmark(result.event(at)))?;
-            self.log.seal()?;
-        }
-        Ok(EndStatus::Completed)
-    }
-
     /// One optimiser step on the clock.
     fn train_one_step(&mut self) -> Result<(), RunError> {
         let shape = self.plan.curriculum.shape(self.tokens);
@@ -424,31 +400,6 @@ impl<'a> Session<'a> {
         }))
     }
 
-    /// Evaluates, samples and saves where the step passed one of their marks.
-    fn pause_for(&mut self, before: u64) -> Result<(), RunError> {
-        let preset = &self.plan.settings.resolved;
-        let (eval, sample, save) = (
-            preset.eval.every_tokens,
-            preset.sample.every_tokens,
-            preset.checkpoint.every_tokens,
-        );
-        let tokens = self.tokens;
-        if tokens >= self.plan.curriculum.target_tokens() {
-            return Ok(());
-        }
-        let passed = |every: u64| every > 0 && tokens / every != before / every;
-        if passed(eval) {
-            self.evaluate()?;
-        }
-        if passed(sample) {
-            self.sample()?;
-        }
-        if passed(save) {
-            self.checkpoint()?;
-        }
-        Ok(())
-    }
-
     /// Stops the training clock once the device is idle.
     fn pause(&mut self) -> Result<(), RunError> {
         self.sync()?;
@@ -460,46 +411,6 @@ impl<'a> Session<'a> {
         sync(&self.plan, self.step)
     }
 
-    fn evaluate(&mut self) -> Result<(), RunError> {
-        self.pause()?;
-        let began = self.now_s();
-        let targets = self.plan.validation_targets();
-        let count = self.plan.validation.len();
-        let mut sum = 0.0;
-        for index in 0..count {
-            self.observer.phase(Phase::Evaluating(index, count));
-            let batch = &self.plan.validation[index];
-            let loss = attempt(|| pollster::block_on(self.trainer.loss(batch)))
-                .map_err(|cause| explain_evaluation(&self.plan, self.step, cause))?;
-            sum += loss * batch.targets() as f64;
-        }
-        let val_loss = sum / targets as f64;
-        if !val_loss.is_finite() {
-            return Err(self.not_finite("the validation loss", val_loss));
-        }
-        let (at, seconds, ledger) = (self.at(), self.now_s() - began, self.ledger());
-        self.evaluated = Some((self.tokens, val_loss));
-        self.write(&Event::Eval(Eval {
-            at,
-            val_loss,
-            targets,
-            seconds,
-            ledger,
-            extra: Default::default(),
-        }))?;
-        Ok(self.log.seal()?)
-    }
-
-    fn not_finite(&self, what: &str, value: f64) -> RunError {
-        RunError::Step {
-            step: self.step,
-            cause: StepError::NotFinite {
-                what: what.into(),
-                value,
-            },
-        }
-    }
-
     fn ledger(&self) -> Ledger {
         let state = self.data.state();
         Ledger {
@@ -507,62 +418,6 @@ impl<'a> Session<'a> {
             sha256: state.ledger_sha256.clone(),
             extra: Default::default(),
         }
-    }
-
-    fn sample(&mut self) -> Result<(), RunError> {
-        let settings = self.plan.settings.resolved.sample.clone();
-        if settings.every_tokens == 0 {
-            return Ok(());
-        }
-        self.pause()?;
-        self.observer.phase(Phase::Sampling);
-        let mut prompt = Vec::new();
-        self.plan
-            .tokenizer
-            .encode(&settings.prompt, &mut prompt)
-            .map_err(|error| RunError::Mismatch(format!("sample.prompt: {error}")))?;
-        let stop = self.plan.tokenizer.end_of_document();
-        let seed = self.plan.settings.seed ^ self.step;
-        let draw = sample(&mut self.trainer, &settings, &prompt, stop, seed);
-        let drawn = attempt(|| pollster::block_on(draw)).map_err(|cause| RunError::Step {
-            step: self.step,
-            cause,
-        })?;
-        let text = self.plan.tokenizer.decode(&drawn);
-        let at = self.at();
-        self.write(&Event::Sample(Sample {
-            at,
-            prompt: settings.prompt,
-            text,
-            extra: Default::default(),
-        }))
-    }
-
-    fn checkpoint(&mut self) -> Result<(), RunError> {
-        self.pause()?;
-        // A step shows its loss before its update: weights that the update spoilt must not be saved.
-        pollster::block_on(self.trainer.check_parameters()).map_err(|cause| RunError::Step {
-            step: self.step,
-            cause,
-        })?;
-        self.observer.phase(Phase::SavingCheckpoint);
-        let position = Position {
-            step: self.step,
-            tokens: self.tokens,
-            train_s: self.at().train_s,
-            loader: self.data.state().clone(),
-        };
-        let keep = self.plan.settings.resolved.checkpoint.keep;
-        let saved = checkpoint::save(&self.dir.checkpoints(), &position, &self.trainer, keep)?;
-        let path = saved.path.strip_prefix(self.dir.path()).unwrap_or(&saved.path);
-        let event = CheckpointEvent {
-            at: self.at(),
-            path: path.to_string_lossy().replace('\\', "/"),
-            sha256: saved.sha256,
-            extra: Default::default(),
-        };
-        self.write(&Event::Checkpoint(event))?;
-        Ok(self.log.seal()?)
     }
 
     fn end(&mut self, status: EndStatus, reason: Option<String>) -> Result<End, RunError> {
