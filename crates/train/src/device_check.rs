@@ -137,15 +137,20 @@ pub async fn check_operations(
         worst: nothing,
         compared: 0,
     };
-    for activation in [Activation::Swiglu, Activation::Relu2] {
+    // The second model also has a head of its own and a z-loss.
+    for (activation, tied, z_loss) in [(Activation::Swiglu, true, 0.0), (Activation::Relu2, false, 1e-3)] {
         let config = ModelConfig {
             activation,
+            tied,
             ..check_config()
         };
-        let plain = Trainer::new(&config, &check_optim(), 1, cpu, None).with_kernels(Kernels::Plain);
+        let plain = Trainer::new(&config, &check_optim(), 1, cpu, None)
+            .with_kernels(Kernels::Plain)
+            .with_z_loss(z_loss);
         let tested = Trainer::new(&config, &check_optim(), 1, device, None)
             .with_kernels(kernels)
-            .with_operations(operations);
+            .with_operations(operations)
+            .with_z_loss(z_loss);
         let expected = values(&config, plain).await?;
         let found = values(&config, tested).await?;
         report.compare(&expected, &found, allowed, &format!("{activation:?}"));

@@ -144,7 +144,12 @@ struct Peak {
 }
 
 /// From NVIDIA's data sheets and architecture papers. A device that is not listed has no MFU, rather than a guessed one.
-const PEAKS: [Peak; 6] = [
+const PEAKS: [Peak; 8] = [
+    Peak {
+        name: "RTX 5090",
+        f32: 104.8e12,
+        half: 209.5e12,
+    },
     Peak {
         name: "RTX 4090",
         f32: 82.6e12,
@@ -171,6 +176,11 @@ const PEAKS: [Peak; 6] = [
         half: 989.4e12,
     },
     Peak {
+        name: "H200",
+        f32: 66.9e12,
+        half: 989.4e12,
+    },
+    Peak {
         name: "A100",
         f32: 19.5e12,
         half: 312e12,
@@ -192,6 +202,7 @@ mod tests {
         assert_eq!(peak_flops("NVIDIA GeForce RTX 4090", "bf16"), Some(165.2e12));
         assert_eq!(peak_flops("NVIDIA H100 PCIe", "f32"), Some(51.2e12));
         assert_eq!(peak_flops("NVIDIA H100 80GB HBM3", "f32"), Some(66.9e12));
+        assert_eq!(peak_flops("NVIDIA H200", "bf16"), Some(989.4e12));
         assert_eq!(peak_flops("llvmpipe", "f32"), None);
     }
 }

@@ -41,13 +41,15 @@ impl Profile {
         self.step_s - self.operations.iter().map(total_s).sum::<f64>()
     }
 
-    /// The table for a terminal.
+    /// The table for a terminal, what takes longest first.
     pub fn table(&self) -> String {
         let mut lines = vec![format!(
             "{:<34}{:>6}{:>12}{:>8}{:>11}{:>9}{:>9}",
             "operation", "runs", "ms a step", "share", "GFLOP/s", "GB/s", "x floor"
         )];
-        lines.extend(self.operations.iter().map(|op| self.row(op)));
+        let mut operations: Vec<&OperationTime> = self.operations.iter().collect();
+        operations.sort_by(|a, b| total_s(b).total_cmp(&total_s(a)));
+        lines.extend(operations.into_iter().map(|op| self.row(op)));
         lines.push(format!(
             "{:<34}{:>6}{:>12.2}{:>7.1}%",
             "rest of the step",
@@ -97,8 +99,8 @@ mod tests {
 
     #[test]
     fn floor_and_rest_by_hand() {
-        let operation = |flops, bytes, per_step, seconds| OperationTime {
-            name: "x".into(),
+        let operation = |name: &str, flops, bytes, per_step, seconds| OperationTime {
+            name: name.into(),
             per_step,
             seconds,
             flops,
@@ -113,12 +115,17 @@ mod tests {
             tokens: 40,
             flops: 500.0,
             // At the ceiling: 2 x max(1, 0.5) and max(0, 3).
-            operations: vec![operation(100.0, 5.0, 2, 1.5), operation(0.0, 30.0, 1, 4.0)],
+            operations: vec![
+                operation("short", 100.0, 5.0, 2, 1.5),
+                operation("long", 0.0, 30.0, 1, 4.0),
+            ],
         };
         assert_eq!(profile.floor_s(), 5.0);
         assert_eq!(profile.rest_s(), 3.0);
         assert_eq!(profile.tokens_per_s(), 4.0);
         assert_eq!(profile.utilisation(), 0.5);
-        assert!(profile.table().contains("2.00 x the floor"));
+        let table = profile.table();
+        assert!(table.contains("2.00 x the floor"));
+        assert!(table.find("long") < table.find("short"), "{table}");
     }
 }
