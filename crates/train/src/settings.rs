@@ -253,6 +253,9 @@ pub enum SettingsError {
         /// What it must be.
         problem: &'static str,
     },
+    /// Something that `bench/pytorch` cannot do.
+    #[error("{0}: the PyTorch baseline has no such thing, so there is nothing to compare with")]
+    NoBaseline(&'static str),
     /// A step that does not use whole blocks of data.
     #[error("curriculum[{stage}]: {problem}")]
     Stage {

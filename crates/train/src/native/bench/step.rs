@@ -181,10 +181,19 @@ fn median(values: &[f64]) -> f64 {
 /// The first step of a preset as `bench/pytorch/train.py --config` reads it.
 ///
 /// # Errors
-/// The curriculum.
+/// The curriculum, or something that the baseline cannot do.
 pub fn pytorch_config(preset: &Preset) -> Result<Value, crate::SettingsError> {
     let shape = Curriculum::new(preset)?.shape(0);
     let (m, muon, adamw) = (&preset.model, &preset.optim.muon, &preset.optim.adamw);
+    for (lacks, what) in [
+        (!m.qk_norm, "model.qk_norm = false"),
+        (m.attention_softcap.is_some(), "model.attention_softcap"),
+        (preset.train.z_loss != 0.0, "train.z_loss"),
+    ] {
+        if lacks {
+            return Err(crate::SettingsError::NoBaseline(what));
+        }
+    }
     Ok(json!({
         "vocab_size": m.vocab_size, "d_model": m.d_model, "n_layers": m.n_layers,
         "n_heads": m.n_heads, "n_kv_heads": m.n_kv_heads, "head_dim": m.head_dim, "d_ff": m.d_ff,
@@ -209,4 +218,34 @@ pub fn pytorch_config(preset: &Preset) -> Result<Value, crate::SettingsError> {
             "weight_decay": adamw.weight_decay,
         },
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::test_preset;
+
+    #[test]
+    fn what_the_baseline_lacks_is_not_left_out_in_silence() {
+        let mut preset = test_preset();
+        (
+            preset.model.qk_norm,
+            preset.model.attention_softcap,
+            preset.train.z_loss,
+        ) = (true, None, 0.0);
+        assert_eq!(
+            pytorch_config(&preset).expect("is the baseline's")["d_model"],
+            preset.model.d_model
+        );
+        for change in [
+            (|preset: &mut Preset| preset.model.qk_norm = false) as fn(&mut Preset),
+            |preset| preset.model.attention_softcap = Some(20.0),
+            |preset| preset.train.z_loss = 1e-4,
+        ] {
+            let mut changed = preset.clone();
+            change(&mut changed);
+            let error = pytorch_config(&changed).expect_err("is not").to_string();
+            assert!(error.contains("PyTorch baseline"), "{error}");
+        }
+    }
 }
