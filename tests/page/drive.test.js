@@ -207,6 +207,10 @@ for (const mode of MODES) {
       const table = (await take("Numbers")).toString().trim().split("\n");
       assert.equal(table[0], "run,metric,step,tokens,train_s,wall_s,value");
       assert.equal(table.length, 1 + 2 * (400 + 20), "every step and evaluation of both runs");
+      await page.locator("#take select").selectOption({ label: "Tokens/s" });
+      const rates = (await take("Numbers")).toString().trim().split("\n");
+      assert.equal(rates.length, 1 + 2 * 400, "the chosen chart, not the first");
+      assert.ok(rates.slice(1).every((row) => row.includes(",tokens_per_s,")));
     }));
 
     test("a link brings runs, axis, smoothing, zoom and playhead back", () => onRuns(async (page) => {

@@ -79,7 +79,7 @@ async function bring(open) {
 
 const acts = {
   open: () => picker.click(),
-  take: () => charts[0] && takeAway(charts[0], call, say),
+  take: () => charts[0] && takeAway(charts.filter((chart) => chart.drawn && !chart.drawn.absent), call, say),
   theme: () => {
     const next = document.documentElement.dataset.theme === "light" ? "dark" : "light";
     remember("theme", next);

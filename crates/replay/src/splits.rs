@@ -77,7 +77,8 @@ pub struct SplitBook {
     clock: Axis,
     comparison: Comparison,
     runs: Vec<Vec<Option<Crossing>>>,
-    users: Vec<Option<String>>,
+    /// The personal best that each run has to beat.
+    rivals: Vec<Option<usize>>,
     seconds: Segments,
     tokens: Segments,
 }
@@ -100,12 +101,15 @@ impl SplitBook {
         let (users, runs): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
         let seconds = Segments::new(bars.len(), &runs, clock);
         let tokens = Segments::new(bars.len(), &runs, Axis::Tokens);
+        let rivals = (0..runs.len())
+            .map(|run| personal_best(&runs, &users, clock, run))
+            .collect();
         Self {
             bars: bars.to_vec(),
             clock,
             comparison,
             runs,
-            users,
+            rivals,
             seconds,
             tokens,
         }
@@ -201,15 +205,7 @@ impl SplitBook {
     /// The other run of the same user that got furthest, and there first.
     #[must_use]
     pub fn personal_best(&self, run: usize) -> Option<usize> {
-        let rivals =
-            (0..self.runs.len()).filter(|&other| other != run && self.users[other] == self.users[run]);
-        let ranked = rivals.filter_map(|other| {
-            let furthest = self.runs[other].iter().rposition(Option::is_some)?;
-            Some((other, furthest, self.runs[other][furthest]?.at.on(self.clock)?))
-        });
-        ranked
-            .min_by(|a, b| b.1.cmp(&a.1).then(a.2.total_cmp(&b.2)))
-            .map(|(other, ..)| other)
+        *self.rivals.get(run)?
     }
 
     fn best_possible(&self, seen: &[Option<&Crossing>]) -> Option<f64> {
@@ -247,6 +243,22 @@ impl SplitBook {
         let delta = at - against.seconds[next]?;
         (delta > last_delta.unwrap_or(0.0)).then_some(delta)
     }
+}
+
+fn personal_best(
+    runs: &[Vec<Option<Crossing>>],
+    users: &[Option<String>],
+    clock: Axis,
+    run: usize,
+) -> Option<usize> {
+    let rivals = (0..runs.len()).filter(|&other| other != run && users[other] == users[run]);
+    let ranked = rivals.filter_map(|other| {
+        let furthest = runs[other].iter().rposition(Option::is_some)?;
+        Some((other, furthest, runs[other][furthest]?.at.on(clock)?))
+    });
+    ranked
+        .min_by(|a, b| b.1.cmp(&a.1).then(a.2.total_cmp(&b.2)))
+        .map(|(other, ..)| other)
 }
 
 /// Ahead or behind at this split; gaining or losing since the last one.

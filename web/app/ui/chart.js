@@ -27,10 +27,10 @@ export class Chart {
     this.brush = h("div", { class: "brush", hidden: true });
     this.absent = h("p", { class: "absent", hidden: true });
     this.words = h("p", { class: "unseen" });
-    const name = metrics.map((metric) => WORDS[metric]).join(" and ");
+    this.name = metrics.map((metric) => WORDS[metric]).join(" and ");
     this.plot = h(
       "div",
-      { class: "plot", tabindex: "0", role: "application", "aria-roledescription": "chart", "aria-label": `${name}. Arrow keys move the crosshair, plus and minus zoom, 0 shows all.` },
+      { class: "plot", tabindex: "0", role: "application", "aria-roledescription": "chart", "aria-label": `${this.name}. Arrow keys move the crosshair, plus and minus zoom, 0 shows all.` },
       this.axes, this.canvas, this.head, this.cross, this.brush, this.absent,
     );
     this.element = h("div", { class: "chart" }, this.plot, this.words);

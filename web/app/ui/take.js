@@ -10,8 +10,11 @@ import { cssColor, runColorName } from "../draw/theme.js";
 
 const LEGEND_PX = 22;
 
-/** @param {import("./chart.js").Chart} chart @param {import("../core/client.js").Call} call @param {(text: string, bad?: boolean) => void} say */
-export function takeAway(chart, call, say) {
+/** @param {import("./chart.js").Chart[]} charts @param {import("../core/client.js").Call} call @param {(text: string, bad?: boolean) => void} say */
+export function takeAway(charts, call, say) {
+  const which = h("select", { "aria-label": "Chart" }, charts.map((chart, index) => h("option", { value: index }, index === 0 ? "Loss" : chart.name)));
+  const chosen = () => charts[Number(which.value)];
+  const file = (/** @type {string} */ ending) => (which.value === "0" ? `runs.${ending}` : `runs-${chosen().metrics[0]}.${ending}`);
   const copy = async (/** @type {string} */ text, /** @type {string} */ what) => {
     place.value = text;
     place.hidden = false;
@@ -29,9 +32,10 @@ export function takeAway(chart, call, say) {
     h("header", {}, h("h2", { id: "take-title" }, "Take away what is seen"), button("Close", () => dialog.close())),
     h(
       "div", { class: "body menu" },
-      button("Picture (PNG)", () => void png(chart)),
-      button("Drawing (SVG)", () => download("runs.svg", new Blob([svg(chart)], { type: "image/svg+xml" }))),
-      button("Numbers in view (CSV)", async () => download("runs.csv", new Blob([await csv(chart, call)], { type: "text/csv" }))),
+      h("label", { class: "row" }, "Chart", which),
+      button("Picture (PNG)", () => void png(chosen(), file("png"))),
+      button("Drawing (SVG)", () => download(file("svg"), new Blob([svg(chosen())], { type: "image/svg+xml" }))),
+      button("Numbers in view (CSV)", async () => download(file("csv"), new Blob([await csv(chosen(), call)], { type: "text/csv" }))),
       button("Link to this view", () => void copy(linkOf(), "Link")),
       button("HTML for another page", () => (canEmbed() ? void copy(embed(), "HTML") : say("Only logs that were opened by a link can be shown in another page; these are in this browser alone.", true))),
       place,
@@ -55,10 +59,11 @@ async function csv(chart, call) {
   return call("csv", { ...chart.request(), zoom: chart.drawn.domain.x });
 }
 
-/** @param {import("./chart.js").Chart} chart */
-async function png(chart) {
-  const ratio = 2;
+/** @param {import("./chart.js").Chart} chart @param {string} name */
+async function png(chart, name) {
   const { width, height } = chart.size;
+  // A small chart is worth as many pixels as a large one.
+  const ratio = Math.min(6, Math.max(2, Math.round(1200 / width)));
   const canvas = h("canvas", { width: width * ratio, height: (height + LEGEND_PX) * ratio });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.scale(ratio, ratio);
@@ -71,7 +76,7 @@ async function png(chart) {
   }
   drawAxes(context, chart);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-  if (blob) download("runs.png", blob);
+  if (blob) download(name, blob);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {import("./chart.js").Chart} chart */
