@@ -101,6 +101,9 @@ impl Folder {
             return Err(too_much(path, limits.file_bytes, "bytes"));
         }
         self.files.insert(name, bytes);
+        if self.files.values().sum::<u64>() > limits.folder_bytes {
+            return Err(too_much(&self.root, limits.folder_bytes, "bytes"));
+        }
         if self.files.len() > limits.files {
             return Err(too_much(&self.root, limits.files as u64, "files"));
         }
@@ -269,6 +272,14 @@ mod tests {
                     ..limits
                 },
                 "more than 0 bytes",
+            ),
+            // Two files of a byte.
+            (
+                Limits {
+                    folder_bytes: 1,
+                    ..limits
+                },
+                "more than 1 bytes",
             ),
         ] {
             let error = Folder::open(dir.path(), &limits).unwrap_err().to_string();

@@ -12,6 +12,8 @@ pub struct Limits {
     pub depth: usize,
     /// Largest file in bytes, as it is on the disk.
     pub file_bytes: u64,
+    /// All files of a record together, in bytes: each is read to be held against its digest.
+    pub folder_bytes: u64,
     /// Largest text of a record other than a log, in bytes.
     pub text_bytes: u64,
     /// The logs of one claim.
@@ -35,12 +37,13 @@ pub struct LogLimits {
 }
 
 impl Default for Limits {
-    /// 128 files, 2 deep, 256 MiB a file, 1 MiB a text.
+    /// 128 files, 2 deep, 256 MiB a file, 512 MiB in all, 1 MiB a text.
     fn default() -> Self {
         Self {
             files: 128,
             depth: 2,
             file_bytes: 256 << 20,
+            folder_bytes: 512 << 20,
             text_bytes: 1 << 20,
             logs: LogLimits::default(),
         }
