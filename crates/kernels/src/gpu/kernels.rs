@@ -339,6 +339,7 @@ impl GpuKernels for CubeBackend {
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         adamw::adamw([parameter, mean, square], gradient, clip, clipped, step)
     }
+
     fn muon_momentum(
         momentum: CubeTensor,
         batch: CubeTensor,
