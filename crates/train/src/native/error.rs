@@ -109,7 +109,10 @@ impl RunError {
     pub fn is_bad_input(&self) -> bool {
         !matches!(
             self,
-            Self::WrongDevice { .. } | Self::Step { .. } | Self::OutOfMemory { .. }
+            Self::WrongDevice { .. }
+                | Self::Step { .. }
+                | Self::OutOfMemory { .. }
+                | Self::EvaluationOutOfMemory { .. }
         )
     }
 }

@@ -24,7 +24,8 @@ pub(crate) fn warm_up(plan: &Plan) -> Result<Recorder, RunError> {
         try_shape(plan, shape).map_err(|failure| explain_by(plan, 0, shape, failure, measured_advice))?;
         recorder.check(plan, shape)?;
     }
-    attempt(|| evaluate_once(plan)).map_err(|failure| explain_evaluation(plan, 0, failure))?;
+    let (id, batch) = (&plan.device.info.id, plan.settings.resolved.eval.batch);
+    attempt(|| evaluate_once(plan)).map_err(|failure| explain_evaluation(id, batch, 0, failure))?;
     plan.device.device.memory_cleanup();
     Ok(recorder)
 }
@@ -86,12 +87,12 @@ pub(crate) fn explain(plan: &Plan, step: u64, shape: StepShape, failure: StepErr
     explain_by(plan, step, shape, failure, predicted_advice)
 }
 
-/// The failure of an evaluation after step `step`.
-pub(crate) fn explain_evaluation(plan: &Plan, step: u64, failure: StepError) -> RunError {
+/// The failure of an evaluation of `batch` sequences at once, on the device `id` after step `step`.
+pub(crate) fn explain_evaluation(id: &str, batch: usize, step: u64, failure: StepError) -> RunError {
     match &failure {
         StepError::Device(text) if is_memory_failure(text) => RunError::EvaluationOutOfMemory {
-            id: plan.device.info.id.clone(),
-            batch: plan.settings.resolved.eval.batch,
+            id: id.to_owned(),
+            batch,
         },
         _ => RunError::Step { step, cause: failure },
     }
@@ -198,6 +199,19 @@ mod tests {
         );
         assert!(advice_by(shape(16), |_| false).contains("not even micro_batch = 1"));
         assert!(advice_by(shape(1), |_| true).contains("not even micro_batch = 1"));
+    }
+
+    #[test]
+    fn an_evaluation_that_does_not_fit_says_what_may() {
+        let device = |text: &str| StepError::Device(text.to_owned());
+        let error = explain_evaluation("cuda:0", 16, 7, device("CUDA_ERROR_OUT_OF_MEMORY"));
+        assert!(!error.is_bad_input());
+        let words = error.to_string();
+        for part in ["eval.batch = 16", "`cuda:0`", "--set eval.batch=8"] {
+            assert!(words.contains(part), "{words}");
+        }
+        let error = explain_evaluation("cuda:0", 16, 7, device("the device was lost"));
+        assert!(error.to_string().contains("step 7"), "{error}");
     }
 
     #[test]

@@ -39,12 +39,13 @@ impl Session<'_> {
         let began = self.now_s();
         let targets = self.plan.validation_targets();
         let count = self.plan.validation.len();
+        let (id, at_once) = (&self.plan.device.info.id, self.plan.settings.resolved.eval.batch);
         let mut sum = 0.0;
         for index in 0..count {
             self.observer.phase(Phase::Evaluating(index, count));
             let batch = &self.plan.validation[index];
             let loss = attempt(|| pollster::block_on(self.trainer.loss(batch)))
-                .map_err(|cause| explain_evaluation(&self.plan, self.step, cause))?;
+                .map_err(|cause| explain_evaluation(id, at_once, self.step, cause))?;
             sum += loss * batch.targets() as f64;
         }
         let val_loss = sum / targets as f64;
