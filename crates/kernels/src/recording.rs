@@ -97,6 +97,7 @@ impl Drop for Preparation<'_> {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // `map_err` hands it over
 fn words(error: ExecutionError) -> String {
     error.to_string()
 }
