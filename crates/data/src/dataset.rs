@@ -291,7 +291,7 @@ fn open_shard(dir: &Path, file: &str, expected: u64) -> Result<Shard, DataError>
 }
 
 fn check_digest(shard: &Shard, expected: &str, seen: &mut dyn FnMut(u64)) -> Result<(), DataError> {
-    let found = shard.sha256(seen);
+    let found = shard.sha256(seen)?;
     if found != expected {
         let (path, expected) = (shard.path().to_owned(), expected.to_owned());
         return Err(DataError::Digest {

@@ -36,7 +36,15 @@ fn nibble(digit: u8) -> Option<u8> {
 
 /// Size in bytes and SHA-256 of a file; `seen` is told the size of each part that was read.
 pub(crate) fn of_file(path: &Path, seen: &mut dyn FnMut(u64)) -> Result<(u64, String), FileError> {
-    let mut file = File::open(path).at("open", path)?;
+    of_rest(File::open(path).at("open", path)?, path, seen)
+}
+
+/// The same of what is left of an open file; `path` only serves the messages.
+pub(crate) fn of_rest(
+    mut file: File,
+    path: &Path,
+    seen: &mut dyn FnMut(u64),
+) -> Result<(u64, String), FileError> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     let mut bytes = 0;
