@@ -210,7 +210,7 @@ for (const mode of MODES) {
       await page.locator("#take select").selectOption({ label: "Tokens/s" });
       const rates = (await take("Numbers")).toString().trim().split("\n");
       assert.equal(rates.length, 1 + 2 * 400, "the chosen chart, not the first");
-      assert.ok(rates.slice(1).every((row) => row.includes(",tokens_per_s,")));
+      assert.ok(rates.slice(1).every((row) => row.includes(',"tokens_per_s",')));
     }));
 
     test("a link brings runs, axis, smoothing, zoom and playhead back", () => onRuns(async (page) => {

@@ -79,7 +79,10 @@ async function bring(open) {
 
 const acts = {
   open: () => picker.click(),
-  take: () => charts[0] && takeAway(charts.filter((chart) => chart.drawn && !chart.drawn.absent), call, say),
+  take: () => {
+    const drawn = charts.filter((chart) => chart.drawn && !chart.drawn.absent);
+    if (drawn.length > 0) takeAway(drawn, call, say);
+  },
   theme: () => {
     const next = document.documentElement.dataset.theme === "light" ? "dark" : "light";
     remember("theme", next);
