@@ -10,8 +10,8 @@ import { serve } from "./lib/site.js";
 
 after(closeBrowsers);
 
-/** What the first view may weigh. */
-const MOST_BYTES = 300 * 1024;
+/** What the first view may weigh, as for `cargo xtask web`. */
+const MOST_BYTES = 300_000;
 /** What is loaded when it is used. */
 const LATER = /(curves|judge|unpack)(_bg\.wasm|\.js)$|webgpu\.js$/;
 

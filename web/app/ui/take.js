@@ -12,9 +12,9 @@ const LEGEND_PX = 22;
 
 /** @param {import("./chart.js").Chart[]} charts @param {import("../core/client.js").Call} call @param {(text: string, bad?: boolean) => void} say */
 export function takeAway(charts, call, say) {
-  const which = h("select", { "aria-label": "Chart" }, charts.map((chart, index) => h("option", { value: index }, index === 0 ? "Loss" : chart.name)));
+  const which = h("select", { "aria-label": "Chart" }, charts.map((chart, index) => h("option", { value: index }, isLoss(chart) ? "Loss" : chart.name)));
   const chosen = () => charts[Number(which.value)];
-  const file = (/** @type {string} */ ending) => (which.value === "0" ? `runs.${ending}` : `runs-${chosen().metrics[0]}.${ending}`);
+  const file = (/** @type {string} */ ending) => (isLoss(chosen()) ? `runs.${ending}` : `runs-${chosen().metrics[0]}.${ending}`);
   const copy = async (/** @type {string} */ text, /** @type {string} */ what) => {
     place.value = text;
     place.hidden = false;
@@ -43,6 +43,11 @@ export function takeAway(charts, call, say) {
   );
   document.getElementById("layers")?.append(dialog);
   dialog.showModal();
+}
+
+/** @param {import("./chart.js").Chart} chart */
+function isLoss(chart) {
+  return chart.metrics.includes("val_loss");
 }
 
 function canEmbed() {
