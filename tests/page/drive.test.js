@@ -213,12 +213,32 @@ for (const mode of MODES) {
       assert.ok(rates.slice(1).every((row) => row.includes(',"tokens_per_s",')));
     }));
 
+    test("a hand that is quicker than the curves zooms on no axis but the one it sees", () => onRuns(async (page) => {
+      const zoom = await page.evaluate((chart) => {
+        const plot = /** @type {HTMLElement} */ (document.querySelector(chart));
+        const press = (/** @type {string} */ key) => plot.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+        press("ArrowRight");
+        press("x");
+        press("+");
+        press("ArrowRight");
+        return { axis: /** @type {any} */ (window).blueberry.shown.axis, zoom: /** @type {any} */ (window).blueberry.shown.zoom, cross: /** @type {any} */ (window).blueberry.shown.cross };
+      }, CHART);
+      assert.deepEqual(zoom, { axis: "step", zoom: null, cross: null }, "the curves are still those over tokens");
+      await settled(page);
+      await page.locator(CHART).press("+");
+      await settled(page);
+      const [from, to] = (await shown(page)).zoom;
+      assert.ok(from > 0 && to < 400, `steps ${from} to ${to}`);
+      assert.equal(await page.locator(".large .absent").isVisible(), false, "curves are in view");
+    }));
+
     test("a link brings runs, axis, smoothing, zoom and playhead back", () => onRuns(async (page) => {
       await page.keyboard.press("x");
       await page.locator('[aria-label="Playhead"]').fill("5000");
-      await page.locator(CHART).focus();
-      await page.keyboard.press("+");
       await settled(page);
+      await page.locator(CHART).press("+");
+      await settled(page);
+      assert.notEqual((await shown(page)).zoom, null, "there is a part to bring back");
       await page.keyboard.press("e");
       await page.getByRole("button", { name: "Link to this view" }).click();
       const link = await page.locator("#to-copy").inputValue();

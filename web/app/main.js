@@ -7,7 +7,7 @@ import { value, WORDS } from "./core/format.js";
 import { addChart, invalidate, settled, startFrames } from "./core/frame.js";
 import { applyView, linkedRuns, wantedFiles } from "./core/link.js";
 import { message, Opener } from "./core/opening.js";
-import { furthest, on, set, shown, visible } from "./core/store.js";
+import { axesThere, furthest, on, set, showAxis, shown } from "./core/store.js";
 import { Canvas2D } from "./draw/canvas2d.js";
 import { choose } from "./draw/renderer.js";
 import { applyTheme } from "./draw/theme.js";
@@ -22,7 +22,8 @@ import { splitsPanel } from "./ui/splits.js";
 import { takeAway } from "./ui/take.js";
 import { transport } from "./ui/transport.js";
 
-const AXES = /** @type {[string, string][]} */ ([["tokens", "tokens"], ["step", "steps"], ["train_s", "train s"], ["wall_s", "wall s"]]);
+/** @type {Record<string, string>} */
+const AXIS_WORDS = { tokens: "tokens", step: "steps", train_s: "train s", wall_s: "wall s" };
 const WATCH_MS = 500;
 const SMALL = ["lr", "tokens_per_s", "mfu", "grad_norm", "memory_bytes"];
 const query = new URLSearchParams(location.search);
@@ -82,6 +83,8 @@ const acts = {
   take: () => {
     const drawn = charts.filter((chart) => chart.drawn && !chart.drawn.absent);
     if (drawn.length > 0) takeAway(drawn, call, say);
+    else if (charts.length > 0) say("Nothing is in view to take away: show all of the axis (0) or another one (x).", true);
+    else say("Nothing is shown yet: open a log first.", true);
   },
   theme: () => {
     const next = document.documentElement.dataset.theme === "light" ? "dark" : "light";
@@ -170,10 +173,10 @@ function lossHeader() {
     smoothing.value = String(shown.smooth);
   });
   on(["axis", "xlog", "ylog", "runs"], () => {
-    const has = AXES.filter(([axis]) => visible().some((run) => run.axes.includes(axis)));
+    const has = axesThere().map((axis) => /** @type {[string, string]} */ ([axis, AXIS_WORDS[axis]]));
     const isLog = shown.ylog.includes("train_loss");
     refill(place, [has, shown.axis, shown.xlog, isLog], () => [
-      choice("Axis", has, shown.axis, (axis) => set({ axis, zoom: null })),
+      choice("Axis", has, shown.axis, showAxis),
       button("log x", () => set({ xlog: !shown.xlog, zoom: null }), { "aria-pressed": String(shown.xlog), "data-key": "xlog" }),
       button("log y", acts.toggleLog, { "aria-pressed": String(isLog), "data-key": "ylog" }),
     ]);
@@ -217,8 +220,9 @@ function watchDevice() {
 /** The first runs bring the view that suits them. */
 function suit() {
   const run = shown.runs[0];
-  const has = (/** @type {string} */ axis) => shown.runs.some((one) => one.axes.includes(axis));
-  const best = AXES.map(([axis]) => axis).find(has) ?? "tokens";
+  const axes = axesThere();
+  const has = (/** @type {string} */ axis) => axes.includes(axis);
+  const best = axes[0] ?? "tokens";
   if (!has(shown.axis)) set({ axis: best });
   if (!has(shown.clock)) set({ clock: best });
   if (!query.has("smooth")) {

@@ -23,6 +23,7 @@ pub enum LlvmTarget {
 
 /// PTX versions.
 pub mod nvptx {
+    /// The one type that the CUDA runtime names.
     pub mod ptx_version {
         use core::fmt;
 
@@ -47,6 +48,7 @@ pub mod nvptx {
 
 /// Device features that LLVM would narrow.
 pub mod shared {
+    /// What a target cannot do as it is.
     pub mod lowered_features {
         use cubecl_core::ir::DeviceProperties;
 

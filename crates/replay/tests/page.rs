@@ -92,6 +92,10 @@ fn a_chart_without_curves_says_why() {
         reason(&runs, json!({ "axis": "tokens" })),
         "These logs have no axis \"Tokens\"."
     );
+    assert_eq!(
+        reason(&runs, json!({ "zoom": [1e6, 2e6] })),
+        "Nothing of these logs lies in this part of the axis."
+    );
     assert_eq!(reason(&[], json!({})), "No run is shown.");
     assert_eq!(reason(&[99], json!({})), "No run is shown.");
     assert_eq!(reason(&runs, json!({})), Value::Null);

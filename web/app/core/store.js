@@ -100,6 +100,18 @@ export function runOf(id) {
   return shown.runs.find((run) => run.id === id) ?? null;
 }
 
+const AXES = ["tokens", "step", "train_s", "wall_s"];
+
+/** The axes that a visible run has. */
+export function axesThere() {
+  return AXES.filter((axis) => visible().some((run) => run.axes.includes(axis)));
+}
+
+/** Charts over another axis. What was shown or pointed at on the axis before means nothing on it. @param {string} axis */
+export function showAxis(axis) {
+  set({ axis, zoom: null, cross: null });
+}
+
 /** The furthest position of the playhead. */
 export function furthest() {
   return Math.max(0, ...visible().map((run) => run.ends[shown.clock] ?? 0));

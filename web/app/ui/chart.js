@@ -114,7 +114,7 @@ export class Chart {
 
   /** @param {HTMLElement} line @param {number | null} x */
   place(line, x) {
-    const px = x === null ? -1 : this.toPixel(x);
+    const px = x === null || !this.current ? -1 : this.toPixel(x);
     line.hidden = px < MARGIN.left - 0.5 || px > this.size.width - MARGIN.right + 0.5;
     if (!line.hidden) line.style.transform = `translateX(${px}px)`;
   }
@@ -126,6 +126,11 @@ export class Chart {
   /** @param {number} x */
   scale(x) {
     return this.drawn?.xlog ? Math.log(Math.max(x, this.drawn.whole[0] / 1e3)) : x;
+  }
+
+  /** Whether positions on the drawn curves are positions on the axis that is wanted: another one may be on its way. */
+  get current() {
+    return this.drawn !== null && this.drawn.axis === shown.axis;
   }
 
   /** What is to be shown, which may be newer than what is drawn: one move of the hand builds on the other. */
@@ -150,7 +155,7 @@ export class Chart {
 
   /** Shows from pixel to pixel. @param {number} fromPx @param {number} toPx */
   zoomTo(fromPx, toPx) {
-    if (!this.drawn) return;
+    if (!this.current) return;
     const [first, last] = this.drawn.whole;
     const from = Math.max(first, this.toAxis(fromPx));
     const to = Math.min(last, this.toAxis(toPx));
@@ -165,7 +170,7 @@ export class Chart {
 
   /** Moves what is shown, without changing how much. @param {number} px */
   pan(px) {
-    if (!this.drawn || !shown.zoom) return;
+    if (!this.current || !shown.zoom) return;
     const [first, last] = this.drawn.whole;
     const [from, to] = [this.toAxis(MARGIN.left + px), this.toAxis(MARGIN.left + this.inner + px)];
     if (from < first || to > last) return;
@@ -174,6 +179,7 @@ export class Chart {
 
   /** @param {number} px */
   pointAt(px) {
+    if (!this.current) return;
     const inside = px >= MARGIN.left && px <= MARGIN.left + this.inner;
     set({ cross: inside ? this.toAxis(px) : null });
   }

@@ -2,12 +2,10 @@
 // The keys, and the overlay that lists them.
 
 import { button, h } from "../core/dom.js";
-import { furthest, set, shown } from "../core/store.js";
+import { axesThere, furthest, set, showAxis, shown } from "../core/store.js";
 import { changeSpeed, play, seek } from "./player.js";
 
 /** @typedef {[string[], string, () => void]} Key keys, words, what it does */
-
-const AXES = ["tokens", "step", "train_s", "wall_s"];
 
 /** @param {{ open: () => void, take: () => void, theme: () => void, toggleLog: () => void }} acts @returns {Key[]} */
 function keys(acts) {
@@ -21,7 +19,7 @@ function keys(acts) {
     [["End"], "Playhead to the end", () => seek(furthest())],
     [["["], "Slower", () => changeSpeed(-1)],
     [["]"], "Faster", () => changeSpeed(1)],
-    [["x"], "Next axis of the charts", () => set({ axis: AXES[(AXES.indexOf(shown.axis) + 1) % AXES.length], zoom: null })],
+    [["x"], "Next axis of the charts", nextAxis],
     [["y"], "Loss axis linear or logarithmic", acts.toggleLog],
     [["0"], "Show all of the axis", () => set({ zoom: null })],
     [["n"], "Splits of the next run", nextRun],
@@ -30,6 +28,11 @@ function keys(acts) {
     [["t"], "Dark or light", acts.theme],
     [["?"], "These keys", () => help(acts)],
   ];
+}
+
+function nextAxis() {
+  const axes = axesThere();
+  if (axes.length > 0) showAxis(axes[(axes.indexOf(shown.axis) + 1) % axes.length]);
 }
 
 function nextRun() {

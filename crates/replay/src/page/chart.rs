@@ -75,6 +75,8 @@ pub struct Drawn {
 pub struct About {
     /// What the points are.
     pub spans: Vec<PointSpan>,
+    /// Key of the axis that the curves are drawn over.
+    axis: &'static str,
     x_ticks: Vec<Tick>,
     y_ticks: Vec<Tick>,
     bars: Vec<f32>,
@@ -130,6 +132,7 @@ pub fn chart(library: &mut Library, request: &ChartRequest) -> Drawn {
     let about = About {
         absent: absent(library, &runs, &metrics, axis, &points),
         spans: std::mem::take(&mut points.spans),
+        axis: axis.key(),
         x_ticks: x_ticks(&view, place, inner),
         y_ticks: y_ticks(&view, place, &metrics),
         bars: bars(&view, place, &request.bars),
@@ -312,11 +315,15 @@ fn absent(
     }
     let runs: Vec<_> = runs.iter().filter_map(|&id| library.run(id)).collect();
     let names: Vec<&str> = metrics.iter().map(format::name).collect();
-    let has_metric = runs
+    let mut tables = runs
         .iter()
-        .any(|run| metrics.iter().any(|metric| run.table(metric).is_some()));
+        .flat_map(|run| metrics.iter().filter_map(|metric| run.table(metric)));
+    let has_axis = tables.clone().any(|table| table.axis(axis).is_some());
+    let has_metric = tables.next().is_some();
     Some(if runs.is_empty() {
         "No run is shown.".to_owned()
+    } else if has_metric && has_axis {
+        "Nothing of these logs lies in this part of the axis.".to_owned()
     } else if has_metric {
         format!("These logs have no axis \"{}\".", format::axis_name(axis))
     } else {
