@@ -7,7 +7,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { PAGE } from "../../tests/page/lib/paths.js";
 
 /** Loaded only when used. @param {string} name */
-const isLater = (name) => /(^|\/)(curves[^/]*|judge[^/]*|unpack[^/]*|webgpu\.js|sw\.js)$/.test(name);
+const isLater = (name) => /(^|\/)(curves[^/]*|judge[^/]*|unpack[^/]*|steps[^/]*|(webgpu|reader)\.js|sw\.js)$/.test(name);
 
 export function sizes() {
   const files = readdirSync(PAGE, { recursive: true }).map((name) => join(PAGE, String(name))).filter((path) => statSync(path).isFile());

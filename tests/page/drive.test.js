@@ -18,6 +18,18 @@ const LOGS = {
   "fast.jsonl": log({ name: "fast", rate: 130_000, floor: 3.4, seed: 3, lr: 0.03, user: "bob" }),
 };
 const QUERY = "?runs=slow.jsonl,fast.jsonl";
+/** A leaderboard with one record, and the log of it that is published with the page. */
+const RECORDS = {
+  "leaderboard.json": JSON.stringify({
+    categories: [{
+      id: "dash", name: "Any%", metric: "train-s", record: "dash/quick", pending: [], history: [],
+      ranked: [{ rank: 1, id: "dash/quick", title: "Quick", author: "alice", date: "2026-03-01", status: "verified", verified: { figure: { mean: 600 } } }],
+      progression: [["2026-01-01", 900], ["2026-02-01", 700], ["2026-03-01", 600]].map(([date, figure]) => ({ date, figure, record: "dash/x" })),
+    }],
+  }),
+  "records.json": JSON.stringify({ "dash/quick": ["records/quick.jsonl"] }),
+  "records/quick.jsonl": log({ name: "record", rate: 150_000, seed: 4, user: "carol" }),
+};
 const CHART = ".large .plot";
 
 for (const mode of MODES) {
@@ -28,7 +40,7 @@ for (const mode of MODES) {
     let site;
     before(async () => {
       browser = await launch(mode);
-      site = await serve(LOGS);
+      site = await serve({ ...LOGS, ...RECORDS });
     });
     after(() => site?.close());
 
@@ -256,6 +268,34 @@ for (const mode of MODES) {
       assert.match(problems[0].text, /drop it here \(digest 0123456789abcdef\)/);
       assert.match(problems[1].text, /not the one that this link was made from/);
     }, { query: `${QUERY}&digests=0000000000000000,&files=0123456789abcdef~mine.jsonl` }));
+
+    test("a record is raced against without its log being looked for", () => withPage(browser, site.url, async (page) => {
+      await runsOpen(page, 2);
+      await page.getByLabel("Compare with").selectOption({ label: "record: Any%" });
+      await runsOpen(page, 3);
+      const { runs, against, chosen, state } = await shown(page);
+      const record = runs.find((/** @type {any} */ run) => run.name === "record");
+      assert.equal(against, String(record.id));
+      const first = (/** @type {any} */ state, /** @type {number} */ id) => state.runs.find((/** @type {any} */ run) => run.id === id).splits.rows[0];
+      const words = await page.getByLabel("Compare with").locator("option").allInnerTexts();
+      assert.deepEqual(words.filter((one) => one.startsWith("record")), ["record"], "an open record is a run like others");
+      await page.evaluate((id) => /** @type {any} */ (window).blueberry.set({ chosen: id }), record.id);
+      await settled(page);
+      const lead = first(state, chosen).time_s - first((await shown(page)).state, record.id).time_s;
+      assert.ok(lead > 0 && Math.abs(first(state, chosen).delta_s - lead) < 1e-6, `${first(state, chosen).delta_s} s behind the record, ${lead} s`);
+    }, { query: QUERY }));
+
+    test("the leaderboard shows who leads and how the record fell, and a record is watched from it", () => withPage(browser, site.url, async (page) => {
+      const board = page.locator("#board");
+      await board.getByRole("heading", { name: "Any%" }).waitFor();
+      assert.match(await board.locator(".progress").first().innerText(), /The record fell from 15:00.* to 10:00.* in 2 steps\./);
+      assert.equal((await board.locator(".progress path").first().getAttribute("d"))?.match(/[MHV]/g)?.join(""), "MHVHV");
+      const rows = await board.locator("tbody tr").allInnerTexts();
+      assert.match(rows[0], /1\s+Quick\s+alice\s+10:00.*verified/s);
+      await board.getByRole("button", { name: "Watch Quick" }).click();
+      await runsOpen(page, 1);
+      assert.equal((await shown(page)).runs[0].name, "record");
+    }));
 
     test("an embedded view has the chart and the transport only", () => withPage(browser, site.url, async (page) => {
       await runsOpen(page, 2);

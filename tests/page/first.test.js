@@ -13,7 +13,7 @@ after(closeBrowsers);
 /** What the first view may weigh, as for `cargo xtask web`. */
 const MOST_BYTES = 300_000;
 /** What is loaded when it is used. */
-const LATER = /(curves|judge|unpack)(_bg\.wasm|\.js)$|webgpu\.js$/;
+const LATER = /(curves|judge|unpack|steps)(_bg\.wasm|\.js)$|(webgpu|reader)\.js$/;
 
 for (const mode of MODES) {
   describe(`the first view, ${mode}`, () => {

@@ -6,8 +6,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { closeBrowsers, drop, dropPaths, launch, MODES, runsOpen, shown, withPage } from "./lib/browser.js";
 import { log } from "./lib/logs.js";
+import { zstd } from "./lib/zstd.js";
 import { FOREIGN } from "./lib/paths.js";
 import { colors } from "./lib/picture.js";
 import { serve } from "./lib/site.js";
@@ -34,7 +36,7 @@ for (const mode of MODES) {
     let site;
     before(async () => {
       browser = await launch(mode);
-      site = await serve(OWN);
+      site = await serve({ ...OWN, "packed.jsonl.zst": zstd(log({ name: "by link" })), "long.jsonl": log({ name: "long", steps: 60_000, tokens: 16_384, every: 1000 }) });
     });
     after(() => site?.close());
 
@@ -59,6 +61,42 @@ for (const mode of MODES) {
         assert.equal(runs[0].ends.step, 400);
         assert.deepEqual(problems, []);
       });
+    });
+
+    test("a packed log, by drop and by link", async () => {
+      const folder = mkdtempSync(join(tmpdir(), "blueberry-"));
+      try {
+        writeFileSync(join(folder, "a.jsonl.gz"), gzipSync(log({ name: "by gzip", seed: 2 })));
+        writeFileSync(join(folder, "b.jsonl.zst"), zstd(log({ name: "by zstd", seed: 3 })));
+        await withPage(browser, site.url, async (page) => {
+          await runsOpen(page, 1);
+          await dropPaths(page, [join(folder, "a.jsonl.gz"), join(folder, "b.jsonl.zst")]);
+          await runsOpen(page, 3);
+          const { runs, problems } = await shown(page);
+          assert.deepEqual(runs.map((/** @type {any} */ run) => [run.name, run.ends.step]), [["by link", 400], ["by gzip", 400], ["by zstd", 400]]);
+          assert.deepEqual(problems, []);
+          await check(page, "packed");
+        }, { query: "?runs=packed.jsonl.zst" });
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+
+    test("a long log, which several workers read, is the short one made longer", async () => {
+      const made = { name: "long", steps: 60_000, tokens: 16_384, every: 1000 };
+      const text = log(made);
+      assert.ok(text.length > 3 * 4 * 2 ** 20, "longer than three parts");
+      await withPage(browser, site.url, async (page) => {
+        await runsOpen(page, 1);
+        const { runs, problems } = await shown(page);
+        assert.deepEqual([runs[0].name, runs[0].rows, runs[0].status, problems], ["long", made.steps, "completed", []]);
+        const at = 43_210;
+        await page.evaluate((cross) => /** @type {any} */ (window).blueberry.set({ axis: "step", cross }), at);
+        const line = text.split("\n").map((one) => one && JSON.parse(one)).find((one) => one.event === "step" && one.step === at);
+        const words = page.locator("#readout", { hasText: "43,210" });
+        await words.waitFor();
+        assert.match(await words.innerText(), new RegExp(`train ${line.loss.toFixed(4)} .* norm ${line.grad_norm.toPrecision(4)}`));
+      }, { query: "?runs=long.jsonl" });
     });
 
     test("a folder by drop, with folders in it and with what is no log", async () => {

@@ -152,7 +152,7 @@ function work() {
     h("h1", { class: "unseen" }, "Training runs as a race"),
     h(
       "div", { class: "work" },
-      h("div", { class: "side" }, runsPanel({ close: (id) => void opener.close(id), open: acts.open }), splitsPanel()),
+      h("div", { class: "side" }, runsPanel({ close: (id) => void opener.close(id), open: acts.open }), splitsPanel(opener)),
       h(
         "div", { class: "stage" },
         h("section", { class: "panel large", "aria-label": "Loss" }, lossHeader(), loss.element, readout(call, complain), h("p", { class: "note drawn-by", id: "drawn-by" }, drawnBy)),

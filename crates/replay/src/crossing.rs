@@ -2,7 +2,7 @@
 
 use blueberry_runlog::import::{Axis, Metric, Position, RunData};
 
-/// The first evaluation at or under a bar.
+/// The first scheduled evaluation under a bar.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crossing {
     /// Its row among the run's evaluations. Bars with one row were crossed together.
@@ -15,7 +15,8 @@ pub struct Crossing {
 
 /// The crossing of each bar, `None` where the run never got there. `bars` fall.
 ///
-/// An evaluation that is not a number crosses nothing.
+/// As the judge counts it: an evaluation at the bar, one that is not a number, and one that the settings of an own log do
+/// not schedule cross nothing.
 #[must_use]
 pub fn crossings(run: &RunData, bars: &[f64]) -> Vec<Option<Crossing>> {
     let mut found = vec![None; bars.len()];
@@ -25,7 +26,7 @@ pub fn crossings(run: &RunData, bars: &[f64]) -> Vec<Option<Crossing>> {
     let losses = table.column(&Metric::ValLoss).unwrap_or_default();
     let mut next = 0;
     for (row, &val_loss) in losses.iter().enumerate() {
-        while next < bars.len() && val_loss <= bars[next] {
+        while next < bars.len() && val_loss < bars[next] && is_scheduled(run, table.position(row).tokens) {
             found[next] = Some(Crossing {
                 row,
                 val_loss,
@@ -35,6 +36,25 @@ pub fn crossings(run: &RunData, bars: &[f64]) -> Vec<Option<Crossing>> {
         }
     }
     found
+}
+
+/// Whether an evaluation at these targets is on the schedule of the run's settings: behind the step that reaches a multiple
+/// of `eval.every_tokens`, or the end. Anything is where a log says nothing of a schedule.
+fn is_scheduled(run: &RunData, tokens: Option<f64>) -> bool {
+    let setting = |table: &str, key: &str| run.config.get(table)?.get(key)?.as_f64();
+    let (Some(every), Some(total), Some(tokens)) = (
+        setting("eval", "every_tokens"),
+        setting("train", "tokens"),
+        tokens,
+    ) else {
+        return true;
+    };
+    let steps = run.series(&Metric::TrainLoss, Axis::Tokens);
+    let before = steps.map_or(0.0, |(steps, _)| {
+        let earlier = steps.partition_point(|&step| step < tokens);
+        earlier.checked_sub(1).map_or(0.0, |last| steps[last])
+    });
+    every <= 0.0 || tokens >= total || (tokens / every).floor() > (before / every).floor()
 }
 
 /// The row at or before a position on an axis whose positions never fall; the last of several.

@@ -21,6 +21,10 @@ const PACKAGES: &[Package] = &[
         features: "",
     },
     Package {
+        name: "blueberry-steps",
+        features: "",
+    },
+    Package {
         name: "blueberry-replay",
         features: "",
     },

@@ -11,6 +11,8 @@ const session = init({ module_or_path: new URL("../replay_bg.wasm", import.meta.
 /** How the first line of an own log begins. */
 const OWN = '{"event":"run"';
 const PART_BYTES = 4 * 2 ** 20;
+/** Taking parts in costs little, so one reader more than there are free cores is not one too many. */
+const READERS = Math.max(2, Math.min(4, (navigator.hardwareConcurrency || 2) - 1));
 const MOST_JUDGED_BYTES = 256 * 2 ** 20;
 const MOST_PACKED_BYTES = 512 * 2 ** 20;
 /** The first bytes of gzip and of zstd. */
@@ -45,23 +47,29 @@ async function isOwn(blob) {
   return (await blob.slice(0, OWN.length).text()) === OWN;
 }
 
-/** An own log, taken in while it is read. @param {any} session @param {string} name @param {Blob} blob */
+/** An own log; of a long one, workers of their own read parts meanwhile. @param {any} session @param {string} name @param {Blob} blob */
 async function openOwn(session, name, blob) {
   const id = session.begin(name);
+  const count = Math.min(READERS, Math.ceil(blob.size / PART_BYTES) - 1);
+  const readers = Array.from({ length: Math.max(0, count) }, (_, turn) => reader(blob, turn, count));
   try {
-    for await (const part of parts(blob)) session.feed(id, part);
+    session.feed(id, new Uint8Array(await blob.slice(0, PART_BYTES).arrayBuffer()));
+    for (let at = PART_BYTES, turn = 0; at < blob.size; at += PART_BYTES, turn++) {
+      const { pieces, columns, text } = await readers[turn % readers.length].next();
+      session.feed_part(id, pieces, columns, text);
+    }
     return session.finish(id);
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError)) session.close(id);
     throw error;
+  } finally {
+    for (const reader of readers) reader.end();
   }
 }
 
-/** A log in parts; a long one is read by a worker of its own meanwhile. @param {Blob} blob */
-async function* parts(blob) {
-  const begin = blob.slice(0, PART_BYTES);
-  if (begin.size === blob.size) return yield new Uint8Array(await begin.arrayBuffer());
-  const reader = new Worker(new URL("./reader.js", import.meta.url), { type: "module", name: "reader" });
+/** Reads every part of a log whose turn it has, behind the first. @param {Blob} blob @param {number} turn @param {number} turns */
+function reader(blob, turn, turns) {
+  const worker = new Worker(new URL("./reader.js", import.meta.url), { type: "module", name: "reader" });
   /** @type {any[]} */
   const come = [];
   let wake = () => {};
@@ -69,22 +77,19 @@ async function* parts(blob) {
     come.push(data);
     wake();
   };
-  reader.addEventListener("message", ({ data }) => arrive(data));
-  reader.addEventListener("error", ({ message }) => arrive({ error: message || "the reader could not be started" }));
-  reader.postMessage({ blob, from: PART_BYTES });
-  try {
-    yield new Uint8Array(await begin.arrayBuffer());
-    for (let at = PART_BYTES; at < blob.size; ) {
+  worker.addEventListener("message", ({ data }) => arrive(data));
+  worker.addEventListener("error", ({ message }) => arrive({ error: message || "the reader could not be started" }));
+  worker.postMessage({ blob, from: PART_BYTES * (1 + turn), by: PART_BYTES * turns, bytes: PART_BYTES });
+  return {
+    async next() {
       while (come.length === 0) await new Promise((resolve) => { wake = () => resolve(null); });
-      const { part, error } = come.shift();
-      if (error) throw new Error(error);
-      reader.postMessage("taken");
-      at += part.byteLength;
-      yield new Uint8Array(part);
-    }
-  } finally {
-    reader.terminate();
-  }
+      const part = come.shift();
+      if (part.error) throw new Error(part.error);
+      worker.postMessage("taken");
+      return part;
+    },
+    end: () => worker.terminate(),
+  };
 }
 
 /** What is more than one call of the session. @type {Record<string, (session: any, ...args: any[]) => any>} */

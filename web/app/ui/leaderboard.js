@@ -15,6 +15,17 @@ function load() {
   return loaded;
 }
 
+/** The record of each category, where its log is published with the page. @returns {Promise<{ words: string, log: import("../core/link.js").Linked }[]>} */
+export async function records() {
+  const [{ categories = [] }, logs] = await load();
+  return categories.flatMap((/** @type {any} */ { name, record }) => linked(logs[record] ?? []).slice(0, 1).map((log) => ({ words: `record: ${name}`, log })));
+}
+
+/** @param {string[]} logs */
+function linked(logs) {
+  return linkedRuns(new URLSearchParams({ runs: logs.join(",") }), document.baseURI).runs;
+}
+
 /** @param {import("../core/opening.js").Opener} opener */
 export async function leaderboardView(opener) {
   const [{ categories = [] }, logs] = await load();
@@ -37,7 +48,7 @@ function categoryView(category, logs, opener) {
 
 /** @param {any} row @param {string} metric @param {string[]} logs @param {import("../core/opening.js").Opener} opener */
 function line(row, metric, logs, opener) {
-  const watch = () => void opener.links(linkedRuns(new URLSearchParams({ runs: logs.join(",") }), document.baseURI).runs);
+  const watch = () => void opener.links(linked(logs));
   const mean = (row.verified ?? row.claimed)?.figure?.mean;
   const cells = [row.rank ?? "–", row.title, row.author, figure(mean, metric), row.date, row.status];
   return h("tr", {}, cells.map((cell) => h("td", {}, cell ?? "–")), h("td", {}, logs.length > 0 ? button("Watch", watch, { "aria-label": `Watch ${row.title}` }) : "–"));

@@ -4,6 +4,7 @@
 import { button, fill, h, refill } from "../core/dom.js";
 import { short, signed, time } from "../core/format.js";
 import { on, runOf, set, shown } from "../core/store.js";
+import { records } from "./leaderboard.js";
 
 const PACES = /** @type {Record<string, [string, string, string]>} */ ({
   ahead_gaining: ["ahead", "▲", "ahead and gaining"],
@@ -12,8 +13,12 @@ const PACES = /** @type {Record<string, [string, string, string]>} */ ({
   behind_losing: ["behind", "▼", "behind and losing"],
 });
 
-export function splitsPanel() {
-  const against = h("select", { "aria-label": "Compare with", onchange: () => set({ against: against.value }) });
+/** The records that a person can compare with. @type {Awaited<ReturnType<typeof records>>} */
+let published = [];
+
+/** @param {import("../core/opening.js").Opener} opener */
+export function splitsPanel(opener) {
+  const against = h("select", { "aria-label": "Compare with", onchange: () => void compare(against.value, opener) });
   const title = h("h2", {}, "Splits");
   const body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of splits" });
   const totals = h("dl", { class: "totals" });
@@ -23,8 +28,20 @@ export function splitsPanel() {
     body, totals,
   );
   on(["runs", "against", "chosen"], () => fillAgainst(against, title));
+  void records().then((found) => {
+    published = found;
+    fillAgainst(against, title);
+  });
   on(["state", "chosen", "against"], () => redraw(body, totals));
   return panel;
+}
+
+/** A record that is not open is opened first. @param {string} against @param {import("../core/opening.js").Opener} opener */
+async function compare(against, opener) {
+  const record = published.find(({ log }) => log.url === against);
+  if (record) await opener.links([record.log]);
+  const run = shown.runs.find((run) => record && run.url === record.log.url);
+  set({ against: run ? String(run.id) : record ? shown.against : against });
 }
 
 /** @param {any} select @param {Element} title */
@@ -32,7 +49,8 @@ function fillAgainst(select, title) {
   const chosen = runOf(shown.chosen);
   fill(title, chosen ? `Splits of ${chosen.name}` : "Splits");
   const others = shown.runs.filter((run) => run.id !== shown.chosen).map((run) => [String(run.id), run.name]);
-  const options = [["best", "personal best"], ["segments", "best segments"], ...others];
+  const closed = published.filter(({ log }) => !shown.runs.some((run) => run.url === log.url));
+  const options = [["best", "personal best"], ["segments", "best segments"], ...others, ...closed.map(({ words, log }) => [log.url, words])];
   refill(select, options, () => options.map(([value, words]) => h("option", { value }, words)));
   if (!options.some(([value]) => value === shown.against)) set({ against: "best" });
   select.value = shown.against;

@@ -5,6 +5,7 @@ use std::io::BufRead;
 
 use blueberry_runlog::import::{Follow, ImportError, Imported, MarkKind, import_plain};
 use blueberry_runlog::{EndStatus, Limits};
+use blueberry_steps::Part;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -135,6 +136,15 @@ impl Library {
     pub fn feed(&mut self, id: u32, bytes: &[u8]) -> Result<(), OpenError> {
         let arriving = self.arriving.get_mut(&id).ok_or(OpenError::NotFollowed(id))?;
         Ok(arriving.push(bytes)?)
+    }
+
+    /// As [`feed`](Self::feed), of a part that another worker has read.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn feed_part(&mut self, id: u32, part: &Part) -> Result<(), OpenError> {
+        let arriving = self.arriving.get_mut(&id).ok_or(OpenError::NotFollowed(id))?;
+        Ok(arriving.push_part(part)?)
     }
 
     /// Ends a log that came in parts: as [`open`](Self::open) of the whole.

@@ -2,6 +2,7 @@
 
 mod blob;
 
+use blueberry_steps::{Part, Piece};
 use wasm_bindgen::prelude::*;
 use web_sys::Blob;
 
@@ -49,6 +50,27 @@ impl Session {
     /// Where it is no own log.
     pub fn feed(&mut self, id: u32, bytes: &[u8]) -> Result<(), JsError> {
         Ok(self.library.feed(id, bytes)?)
+    }
+
+    /// The next part of it, read by another worker: what the `Part` of `blueberry-steps` holds there.
+    ///
+    /// # Errors
+    /// Where it is no own log.
+    pub fn feed_part(
+        &mut self,
+        id: u32,
+        pieces: &[u32],
+        columns: Vec<f64>,
+        text: Vec<u8>,
+    ) -> Result<(), JsError> {
+        let (pieces, _) = pieces.as_chunks::<{ Piece::NUMBERS }>();
+        let pieces = pieces.iter().copied().map(Piece::decode).collect();
+        let part = Part {
+            pieces,
+            columns,
+            text,
+        };
+        Ok(self.library.feed_part(id, &part)?)
     }
 
     /// Ends it; gives `page::Opened` as JSON.

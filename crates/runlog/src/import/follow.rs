@@ -1,9 +1,10 @@
 //! An own log, read piece by piece while the run writes it.
 
+use blueberry_steps::{COLUMNS, Part, Piece, StepLine};
 use serde_json::Value;
 
 use super::problem::Problems;
-use super::step_line::{self, StepLine};
+use super::step_columns::StepColumns;
 use super::{
     Axis, Format, ImportError, Imported, Mark, MarkKind, Metric, Position, Problem, Reason, RunData, Table,
     TextSample, lines,
@@ -58,6 +59,42 @@ impl Follow {
                 None => self.up_to_newline(bytes)?,
             };
             bytes = &bytes[taken..];
+        }
+        Ok(())
+    }
+
+    /// Takes the next part of the log, read already: as [`push`](Self::push) of its bytes, but that a limit is noticed
+    /// at the end of a piece.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); [`ImportError::Unknown`] where the part's numbers are not those of its pieces.
+    pub fn push_part(&mut self, part: &Part) -> Result<(), ImportError> {
+        let (mut columns, mut text) = (&part.columns[..], &part.text[..]);
+        let damaged = || ImportError::Unknown {
+            why: "a part of it was damaged on its way",
+        };
+        for &piece in &part.pieces {
+            match piece {
+                Piece::Text { bytes } => {
+                    let (piece, rest) = text.split_at_checked(bytes as usize).ok_or_else(damaged)?;
+                    self.push(piece)?;
+                    text = rest;
+                }
+                Piece::Steps {
+                    rows,
+                    bytes,
+                    longest,
+                    has_mfu,
+                    has_memory,
+                } => {
+                    let count = COLUMNS + usize::from(has_mfu) + usize::from(has_memory);
+                    let numbers = (rows as usize).checked_mul(count).ok_or_else(damaged)?;
+                    let (piece, rest) = columns.split_at_checked(numbers).ok_or_else(damaged)?;
+                    let steps = StepColumns::new(piece, rows as usize, has_mfu);
+                    self.steps(&steps, longest as usize, u64::from(bytes))?;
+                    columns = rest;
+                }
+            }
         }
         Ok(())
     }
@@ -119,7 +156,7 @@ impl Follow {
         if self.lines == 0 || !self.partial.is_empty() {
             return None;
         }
-        step_line::parse(bytes)
+        blueberry_steps::parse(bytes)
     }
 
     /// Takes what is left of the current line, or all of `bytes` where the line goes on; says how many that is.
@@ -182,7 +219,7 @@ impl Follow {
 
     fn event(&mut self, line: &[u8]) -> Result<(), Reason> {
         match Event::parse(line)? {
-            Event::Step(step) => return self.step(&step.into()),
+            Event::Step(step) => return self.step(&step_line(&step)),
             Event::Eval(eval) => return self.eval(&eval.at.into(), eval.val_loss),
             Event::Sample(sample) => {
                 let (at, prompt, text) = (sample.at.into(), sample.prompt, sample.text);
@@ -238,8 +275,29 @@ impl Follow {
         let given = values
             .into_iter()
             .filter_map(|(metric, value)| Some((metric, value?)));
-        let again = self.run.tables[STEPS].replace(&step.at, given)?;
-        Reason::again(&step.at, again, 0)
+        let at = position(step);
+        let again = self.run.tables[STEPS].replace(&at, given)?;
+        Reason::again(&at, again, 0)
+    }
+
+    /// Takes whole lines of steps, `bytes` in all.
+    fn steps(&mut self, steps: &StepColumns<'_>, longest: usize, bytes: u64) -> Result<(), ImportError> {
+        if self.lines == 0 || !self.partial.is_empty() {
+            // A line that was cut: it ends here.
+            self.up_to_newline(b"\n")?;
+        }
+        let rows = steps.rows();
+        let (lines, whole_bytes) = (self.lines + rows as u64, self.whole_bytes + bytes);
+        lines::check(lines, longest, whole_bytes, &self.limits)?;
+        if !self.run.tables[STEPS].extend(steps.axes(), &steps.metrics()) {
+            for row in 0..rows {
+                if let Err(reason) = self.step(&steps.line(row)) {
+                    self.problems.add(self.lines + row as u64 + 1, reason);
+                }
+            }
+        }
+        (self.lines, self.whole_bytes) = (lines, whole_bytes);
+        Ok(())
     }
 
     fn eval(&mut self, at: &Position, loss: f64) -> Result<(), Reason> {
@@ -260,16 +318,26 @@ impl Follow {
     }
 }
 
-impl From<Step> for StepLine {
-    fn from(step: Step) -> Self {
-        Self {
-            at: step.at.into(),
-            loss: step.loss,
-            lr: step.lr,
-            grad_norm: step.grad_norm,
-            tokens_per_s: step.tokens_per_s,
-            mfu: step.mfu,
-            memory_bytes: step.memory_bytes.map(|bytes| bytes as f64),
-        }
+fn position(step: &StepLine) -> Position {
+    Position {
+        step: Some(step.step),
+        tokens: Some(step.tokens),
+        train_s: Some(step.train_s),
+        wall_s: Some(step.wall_s),
+    }
+}
+
+fn step_line(step: &Step) -> StepLine {
+    StepLine {
+        step: step.at.step as f64,
+        tokens: step.at.tokens as f64,
+        train_s: step.at.train_s,
+        wall_s: step.at.wall_s,
+        loss: step.loss,
+        lr: step.lr,
+        grad_norm: step.grad_norm,
+        tokens_per_s: step.tokens_per_s,
+        mfu: step.mfu,
+        memory_bytes: step.memory_bytes.map(|bytes| bytes as f64),
     }
 }

@@ -29,7 +29,7 @@ mod problem;
 mod protobuf;
 mod reference;
 mod run_data;
-mod step_line;
+mod step_columns;
 mod table;
 mod tensorboard;
 mod text;

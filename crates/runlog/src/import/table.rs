@@ -114,6 +114,37 @@ impl Table {
         Ok(())
     }
 
+    /// Appends rows that simply follow: each axis finite and never falling, the step rising from row to row. Says whether
+    /// they do; where not, nothing was appended. `axes` are in the order of [`Axis::ALL`], and as long as the columns.
+    pub fn extend(&mut self, axes: [&[f64]; 4], columns: &[(Metric, &[f64])]) -> bool {
+        let follow = Axis::ALL.into_iter().zip(axes).all(|(axis, new)| {
+            let Some(there) = self.axis(axis) else { return true };
+            let last = there.last().copied();
+            match axis {
+                Axis::Step => follows(last, new, |from, to| from < to),
+                _ => follows(last, new, |from, to| from <= to),
+            }
+        });
+        if !follow {
+            return false;
+        }
+        for (there, new) in self.axes.iter_mut().zip(axes) {
+            if let Some(there) = there {
+                there.extend_from_slice(new);
+            }
+        }
+        for (metric, new) in columns {
+            let index = self.column_index(metric);
+            self.columns[index].values.extend_from_slice(new);
+        }
+        self.rows += axes[0].len();
+        let rows = self.rows;
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.values.resize(rows, f64::NAN));
+        true
+    }
+
     /// Appends a row in place of all rows from its step on, and says how many those were.
     ///
     /// # Errors
@@ -205,4 +236,10 @@ impl Table {
             self.columns.len() - 1
         })
     }
+}
+
+/// Whether finite positions go on from `last` as `fits` asks, each to the next.
+fn follows(last: Option<f64>, new: &[f64], fits: impl Fn(f64, f64) -> bool) -> bool {
+    let first = last.is_none_or(|last| new.first().is_none_or(|&first| fits(last, first)));
+    first && new.iter().all(|at| at.is_finite()) && new.windows(2).all(|pair| fits(pair[0], pair[1]))
 }

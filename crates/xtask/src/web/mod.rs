@@ -19,7 +19,7 @@ pub use tests::{browser, has_node, missing_for_tests, test};
 
 use crate::wasm::Route;
 use crate::workspace::Workspace;
-use module::Module;
+use module::{FAST, Module, SMALL};
 
 /// What `cargo xtask web` can be told.
 #[derive(clap::Args, Default)]
@@ -30,23 +30,32 @@ pub struct Flags {
 }
 
 /// The crates that the page runs. The second is only loaded where the browser has WebGPU, the third when somebody
-/// asks for a verdict, the fourth when somebody opens a packed log.
+/// asks for a verdict, the fourth when somebody opens a packed log, the fifth with a long one.
 const MODULES: &[Module] = &[
     Module {
         package: "blueberry-replay",
         name: "replay",
+        opt_level: SMALL,
     },
     Module {
         package: "blueberry-curves",
         name: "curves",
+        opt_level: SMALL,
     },
     Module {
         package: "blueberry-judge",
         name: "judge",
+        opt_level: SMALL,
     },
     Module {
         package: "blueberry-unpack",
         name: "unpack",
+        opt_level: SMALL,
+    },
+    Module {
+        package: "blueberry-steps",
+        name: "steps",
+        opt_level: FAST,
     },
 ];
 

@@ -16,12 +16,19 @@ pub struct Module {
     pub package: &'static str,
     /// What its files are called in the page: `<name>.js` and `<name>_bg.wasm`.
     pub name: &'static str,
+    /// How it is compiled.
+    pub opt_level: &'static str,
 }
 
+/// For what is loaded with the page. A million rows are still read in a second or two (`bench/page`); `z` takes four times
+/// as long.
+pub const SMALL: &str = "s";
+/// For what is small anyway.
+pub const FAST: &str = "3";
+
 /// The profile, by variables: a profile of its own in Cargo.toml would have every crate of the workspace built
-/// twice. `s` is the smallest at which a million rows are still read quickly (`bench/page`); `z` takes four times as long.
+/// twice.
 const PROFILE: &[(&str, &str)] = &[
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
     ("CARGO_PROFILE_RELEASE_LTO", "fat"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
     ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
@@ -65,7 +72,8 @@ impl Module {
         let mut cargo = route.cargo(workspace, "build");
         cargo
             .args(["--package", self.package, "--lib"])
-            .envs(PROFILE.iter().copied());
+            .envs(PROFILE.iter().copied())
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", self.opt_level);
         process::run(&mut cargo).map_err(|source| Error::Compile {
             package: self.package,
             source,

@@ -8,9 +8,9 @@ use flate2::write::GzEncoder;
 
 use super::{Error, assemble};
 
-/// What is loaded only when it is used, by the begin of its name: the WebGPU renderer, the judge, the decompressors, and
-/// what works behind the page.
-const LATER: &[&str] = &["curves", "judge", "unpack", "sw.js"];
+/// What is loaded only when it is used, by the begin of its name: the WebGPU renderer, the judge, the decompressors, the
+/// reader of long logs, and what works behind the page.
+const LATER: &[&str] = &["curves", "judge", "unpack", "steps", "reader.js", "sw.js"];
 
 /// A file of the page.
 pub struct Weight {

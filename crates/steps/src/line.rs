@@ -1,20 +1,48 @@
-//! Steps are nearly all lines of a log, so they have a reader of their own: one pass, no allocation.
+//! One `step` line: one pass, no allocation.
 //!
-//! It takes the lines that [`Writer`](crate::Writer) writes, quickest with their fields in its order and nothing else
+//! It takes the lines that the run log's writer writes, quickest with their fields in its order and nothing else
 //! between, and gives up on everything but plain steps, which then goes the long way with its exact errors.
-
-use super::Position;
 
 /// The numbers of a `step` line.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct StepLine {
-    pub at: Position,
+pub struct StepLine {
+    /// Optimiser steps.
+    pub step: f64,
+    /// Targets consumed.
+    pub tokens: f64,
+    /// Seconds of training.
+    pub train_s: f64,
+    /// Seconds since the first step.
+    pub wall_s: f64,
+    /// Training loss in nats per token.
     pub loss: f64,
+    /// Learning rate.
     pub lr: f64,
+    /// Norm of the whole gradient before clipping.
     pub grad_norm: f64,
+    /// Targets per second.
     pub tokens_per_s: f64,
+    /// Share of the device's peak FLOP/s.
     pub mfu: Option<f64>,
+    /// Device memory in use in bytes.
     pub memory_bytes: Option<f64>,
+}
+
+impl StepLine {
+    /// What every step says, in the order of the fields.
+    #[must_use]
+    pub fn required(&self) -> [f64; 8] {
+        [
+            self.step,
+            self.tokens,
+            self.train_s,
+            self.wall_s,
+            self.loss,
+            self.lr,
+            self.grad_norm,
+            self.tokens_per_s,
+        ]
+    }
 }
 
 const START: &[u8] = b"{\"event\":\"step\",";
@@ -39,7 +67,8 @@ const REQUIRED: u16 = 0x3ff;
 
 /// Reads the line that `bytes` begin with, and says how long it is, its newline included; `None` where it is no
 /// whole and plain `step` line.
-pub(super) fn parse(bytes: &[u8]) -> Option<(StepLine, usize)> {
+#[must_use]
+pub fn parse(bytes: &[u8]) -> Option<(StepLine, usize)> {
     in_order(bytes).or_else(|| in_any_order(bytes))
 }
 
@@ -61,12 +90,10 @@ fn in_order(bytes: &[u8]) -> Option<(StepLine, usize)> {
     let memory_bytes = scan.count(b",\"memory_bytes\":");
     scan.skip(b"}\n")?;
     let line = StepLine {
-        at: Position {
-            step: Some(step),
-            tokens: Some(tokens),
-            train_s: Some(train_s),
-            wall_s: Some(wall_s),
-        },
+        step,
+        tokens,
+        train_s,
+        wall_s,
         loss,
         lr,
         grad_norm,
@@ -161,12 +188,10 @@ fn in_any_order(bytes: &[u8]) -> Option<(StepLine, usize)> {
 fn collect(values: &[f64; FIELDS.len()], seen: u16) -> StepLine {
     let optional = |field: usize| (seen & (1 << field) != 0).then(|| values[field]);
     StepLine {
-        at: Position {
-            step: Some(values[0]),
-            tokens: Some(values[1]),
-            train_s: Some(values[2]),
-            wall_s: Some(values[3]),
-        },
+        step: values[0],
+        tokens: values[1],
+        train_s: values[2],
+        wall_s: values[3],
         loss: values[4],
         lr: values[5],
         grad_norm: values[6],
