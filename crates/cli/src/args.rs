@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::commands;
 use crate::commands::eval::EvalArgs;
+use crate::commands::logits::LogitsArgs;
 use crate::commands::probe::ProbeArgs;
 use crate::commands::scan::ScanArgs;
 use crate::commands::verify::VerifyRecordArgs;
@@ -47,6 +48,7 @@ pub enum Command {
     Eval(EvalArgs),
     Verify(VerifyRecordArgs),
     Probe(ProbeArgs),
+    Logits(LogitsArgs),
 }
 
 #[derive(Debug, ClapArgs)]

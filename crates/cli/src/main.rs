@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Scan(args)) => commands::scan::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Logits(args) => commands::logits::run(&args),
         Command::Probe(args) => commands::probe::run(&args),
     };
     exit::code(result)

@@ -353,10 +353,11 @@ fn a_long_warm_up_is_rejected() {
 fn more_time_off_the_clock_than_the_records_run_beside_it_is_rejected() {
     let place = Place::new();
     let mut request = place.request(true, Sandbox::None);
-    // Within the limits of a run alone; a twentieth of them is half a second.
-    request.options.conditions.unclocked_limit_s = 5;
+    // Well within the limits of a run alone, and well beyond a twentieth of them, which is two seconds: a busy machine keeps
+    // a program waiting, too.
+    request.options.conditions.unclocked_limit_s = 35;
     request.options.conditions.warm_up_limit_s = 5;
-    place.act(Role::Challenger, "sleep_ms 2500");
+    place.act(Role::Challenger, "sleep_ms 5000");
     place.provide(&place.plan(&request), a_fifth_faster);
     assert_fails(
         &silent(&request).unwrap(),
@@ -584,6 +585,7 @@ fn no_sandbox_is_found() {
             standing: None,
             host: &host,
         },
+        validation: None,
         verifier: "alice".to_owned(),
         signer: None,
     })

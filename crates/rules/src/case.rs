@@ -87,6 +87,25 @@ pub struct Probe {
     pub worst_probability_sum: f64,
     /// The largest change of an earlier logit by a change of later tokens.
     pub worst_future_influence: f64,
+    /// What the verifier found by logits that it asked for; the two figures above are the program's own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+/// What a verifier found by asking a model for logits at places of the validation set that it drew, and taking losses of
+/// them itself. The tokens behind those places were none of the validation set's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Mean loss of the token behind each place, in nats.
+    pub loss: f64,
+    /// Its standard error, by the rows that were drawn.
+    pub standard_error: f64,
+    /// How many places there were.
+    pub places: u64,
+    /// The largest change of a logit when the tokens behind its place were others.
+    pub influence: f64,
+    /// The last validation loss in the log of the run whose model was asked; none where the log has none.
+    pub logged_loss: Option<f64>,
 }
 
 /// The source that comes with a submission.

@@ -26,7 +26,7 @@ mod verdict;
 
 pub use answer::Answer;
 pub use attempts::{Attempts, AttemptsError, Declared};
-pub use case::{Case, Claim, Facts, LeakScan, LoggedRun, Probe, RecordToBeat, SubmittedSource};
+pub use case::{Asked, Case, Claim, Facts, LeakScan, LoggedRun, Probe, RecordToBeat, SubmittedSource};
 pub use category::{Band, Categories, Category, CategoryError, Metric, TimeLimit, Tokens, WholeDataset};
 pub use digest::{config_sha256, is_sha256, sha256};
 pub use entry::{Entry, Figures};

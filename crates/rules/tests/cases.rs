@@ -95,6 +95,7 @@ fn an_implausibly_low_loss_is_held_for_a_re_run() {
 fn probabilities_that_sum_to_277() {
     let mut submission = Submission::valid();
     submission.facts.probe = Some(Probe {
+        asked: None,
         worst_probability_sum: 277.0,
         worst_future_influence: 0.0,
     });

@@ -53,9 +53,12 @@ async function round() {
   try {
     const { curves, state } = stale;
     stale.curves = stale.state = stale.picture = false;
-    // The worker answers in order: each chart is drawn when it is there, and no chart waits for those behind it.
-    await Promise.all([state ? askState() : null, ...(curves ? charts.map(askChart) : [])]);
-    if (!curves) timed(() => charts.forEach((chart) => chart.draw()));
+    // The worker answers in order: each chart is drawn when it is there, and no chart waits for those behind it. The first
+    // chart is what a person looks at.
+    const [first, ...others] = curves ? charts : [];
+    await Promise.all([first && askChart(first), state ? askState() : null, ...others.map(askChart)]);
+    // With the state that came behind it.
+    timed(() => (curves ? charts.slice(0, 1) : charts).forEach((chart) => chart.draw()));
   } catch (error) {
     complain(error);
   } finally {

@@ -9,6 +9,7 @@ pub mod dry_run;
 pub mod eval;
 pub mod info;
 pub mod leaderboard;
+pub mod logits;
 pub mod probe;
 pub mod propose;
 pub mod scan;

@@ -52,8 +52,9 @@ pub struct VerifyRecordArgs {
     /// Their seeds [default: drawn now, so that nobody knew them before].
     #[arg(long, value_name = "N,N,..", value_delimiter = ',')]
     pub seeds: Vec<u64>,
-    /// Have the challenger's program ask its last model, too, whether it sees the future and whether its probabilities sum
-    /// to 1. The answer is the program's own word.
+    /// Ask the challenger's last model, too: whether it sees the future and whether its probabilities sum to 1, by its
+    /// program's own word; and, with --data, for logits at places of the validation set that are drawn now, by which its
+    /// loss is measured here and held against its log's.
     #[arg(long)]
     pub probe: bool,
     /// A rehearsal: run this program and build nothing. The outcome is at best undecided, and verification.toml says why.
@@ -92,8 +93,11 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
     ))?;
     let signer = args.sign.as_deref().map(signer).transpose()?;
     let options = options(args)?;
-    let data = args.data.as_deref().map(known_data).transpose()?;
-    let (data, leak_scan) = data.unzip();
+    let known = args.data.as_deref().map(known_data).transpose()?;
+    let (data, leak_scan, validation) = match known {
+        Some(known) => (Some(known.digests), Some(known.leak_scan), Some(known.validation)),
+        None => (None, None, None),
+    };
     let broken = broken_rules(
         &args.record,
         category,
@@ -122,6 +126,7 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
             standing: standing.as_deref(),
             host: &Host::of_this_machine(),
         },
+        validation: validation.as_deref().filter(|_| args.probe),
         verifier: args.verifier.clone(),
         signer: signer.as_ref(),
     };
@@ -200,8 +205,17 @@ fn options(args: &VerifyRecordArgs) -> Result<Options> {
     })
 }
 
-/// The verifier's data, on which every run is: its digests, once its files were held against them, and what a scan finds.
-fn known_data(dir: &Path) -> Result<(DataDigests, LeakScan)> {
+/// The verifier's data, on which every run is.
+struct KnownData {
+    /// Its digests, once its files were held against them.
+    digests: DataDigests,
+    /// What a scan of it finds.
+    leak_scan: LeakScan,
+    /// Its validation set.
+    validation: Vec<u16>,
+}
+
+fn known_data(dir: &Path) -> Result<KnownData> {
     let dataset = Dataset::open(dir)?;
     dataset.verify()?;
     let manifest = dataset.manifest();
@@ -212,7 +226,11 @@ fn known_data(dir: &Path) -> Result<(DataDigests, LeakScan)> {
         train_tokens: dataset.train_tokens(),
         extra: Default::default(),
     };
-    Ok((digests, leak_scan(&dataset)?))
+    Ok(KnownData {
+        digests,
+        leak_scan: leak_scan(&dataset)?,
+        validation: dataset.validation_tokens()?,
+    })
 }
 
 fn leak_scan(dataset: &Dataset) -> Result<LeakScan> {

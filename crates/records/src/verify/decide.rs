@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use blueberry_rules::{
-    Answer, Case, Category, Declared, Facts, Finding, LeakScan, LoggedRun, Pair, Plausibility, Probe,
+    Answer, Asked, Case, Category, Declared, Facts, Finding, LeakScan, LoggedRun, Pair, Plausibility, Probe,
     RecordToBeat, SubmittedSource, Summary, challenger_is_below, judge, stats,
 };
 use blueberry_runlog::{DataDigests, Extra, Hardware};
@@ -13,7 +13,7 @@ use super::error::{Unbuildable, VerifyError};
 use super::execute::{log, log_sha256};
 use super::host::Host;
 use super::plan::{Plan, Role, Side, Turn};
-use super::state::{Done, State, Work};
+use super::state::{Done, Probed, State, Work};
 use super::subject::Subject;
 use super::witness::{check_pairs, check_run, unclocked_s};
 use crate::LogLimits;
@@ -69,7 +69,7 @@ pub(super) fn decide(
     state: &State,
     subject: &Subject,
     given: &Judge,
-    probe: Option<&Probe>,
+    probed: &Probed,
 ) -> Result<Verification, VerifyError> {
     let plan = &state.plan;
     let runs = read_runs(work, state)?;
@@ -86,14 +86,15 @@ pub(super) fn decide(
     }
     findings.extend(check_pairs(plan, &runs));
     let pairs = pairs(&verification.runs);
-    if plan.conditions.probe.is_some() && probe.is_none() {
-        let text = "the challenger's program was asked to probe its model, and did not say what it found";
-        findings.push(finding(PROBES, None, cannot_tell(text.to_owned())));
+    if let Some(missing) = &probed.missing {
+        findings.push(finding(PROBES, None, cannot_tell(missing.clone())));
     }
     verification.comparison = plan.record.as_ref().and_then(|record| compare(&pairs, record));
     let logs: Vec<LoggedRun> = of(&runs, Role::Challenger)
         .filter_map(|run| run.log.clone())
         .collect();
+    let probe = probed.probe.map(|probe| with_logged_loss(probe, &logs));
+    let probe = probe.as_ref();
     if !logs.is_empty() {
         let facts = facts(plan, given, probe, pairs, &verification.runs)?;
         let verdict = judge(&Case {
@@ -118,6 +119,15 @@ pub(super) fn decide(
     verification.outcome = outcome(&findings);
     (verification.holds, verification.findings) = split(findings);
     Ok(verification)
+}
+
+/// With what the log of the probed run, the challenger's last, says of its loss.
+fn with_logged_loss(probe: Probe, logs: &[LoggedRun]) -> Probe {
+    let logged_loss = logs.last().and_then(|run| run.log.end()?.val_loss);
+    Probe {
+        asked: probe.asked.map(|asked| Asked { logged_loss, ..asked }),
+        ..probe
+    }
 }
 
 fn blank(plan: &Plan, subject: &Subject, judge: &Judge) -> Verification {

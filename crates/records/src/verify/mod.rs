@@ -8,8 +8,9 @@
 //! run's folder and its build; each process is held to the machine's memory and to files of 64 GiB, and all that it
 //! writes to 256 GiB. Its log is what it chooses to write: the verifier's own clock bounds the log's on both sides, its
 //! system names the machine, its data set the data, and every rule holds for it, but a program that makes a log up within
-//! its time is found by reading its source. A probe is answered by that program, too: it finds a model that is at fault
-//! without its author's knowing, and not one whose author forges the answer.
+//! its time is found by reading its source. A probe asks the model that the run has saved: the program's own answer finds
+//! a model that is at fault without its author's knowing, and the logits that it gives at places which the verifier drew
+//! ([`Questions`]) are judged here, so that a log whose losses the model does not reach shows.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,6 +27,7 @@ mod handover;
 mod host;
 mod plan;
 mod process;
+mod questions;
 mod sandbox;
 mod source;
 mod state;
@@ -43,9 +45,10 @@ pub use error::{SourceError, Unbuildable, VerifyError};
 pub use execute::Progress;
 pub use host::Host;
 pub use plan::{Conditions, GivenProgram, Options, Plan, Role, Side, Turn};
+pub use questions::{Questions, Row};
 pub use sandbox::{Ceilings, Job, Sandbox, gpus};
 pub use source::{Source, check_out};
-pub use state::{Done, State, Work};
+pub use state::{Done, Probed, State, Work};
 pub use subject::Subject;
 pub use write::{LOGS_FOLDER, write};
 
@@ -64,6 +67,8 @@ pub struct Request<'a> {
     pub options: Options,
     /// What it is judged by.
     pub judge: Judge<'a>,
+    /// Tokens of the verifier's validation set, at places of which a model that is probed is asked for logits.
+    pub validation: Option<&'a [u16]>,
     /// Who verifies.
     pub verifier: String,
     /// The verifier's key, where it is signed.
@@ -123,8 +128,8 @@ fn carry_out(
         ));
     }
     execution.run(state)?;
-    let probe = execution.probe()?;
-    decide::decide(work, state, request.challenger, &request.judge, probe.as_ref())
+    let probed = execution.probe(state, request.validation)?;
+    decide::decide(work, state, request.challenger, &request.judge, &probed)
 }
 
 fn today() -> String {

@@ -101,6 +101,10 @@ pub struct Conditions {
     /// Arguments of the program that probes the last run of the challenger, where that is wanted; the same words stand
     /// for the same values.
     pub probe: Option<Vec<String>>,
+    /// Arguments of the program that gives logits of that run's model; `{rows}` stands for the file of rows and places that
+    /// are asked for, `{logits}` for the file that it writes.
+    #[serde(default)]
+    pub ask: Option<Vec<String>>,
     /// A program that is run in place of one that is built from the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<GivenProgram>,
@@ -137,6 +141,7 @@ impl Conditions {
             sandbox,
             devices: super::sandbox::gpus(),
             probe: None,
+            ask: None,
             program: None,
             build_limit_s: 2 * 3600,
             // Three times the longest limit of a category.
@@ -155,11 +160,15 @@ impl Conditions {
         self
     }
 
-    /// Probes the last model of the challenger as well, by `blueberry probe`.
+    /// Probes the last model of the challenger as well: by `blueberry probe`, which says of it what it likes, and by
+    /// `blueberry logits`, whose answers the verifier judges.
     #[must_use]
     pub fn with_probe(self) -> Self {
         let probe = Some(words("probe {out} --json --device {device}"));
-        Self { probe, ..self }
+        let ask = Some(words(
+            "logits {out} --rows {rows} --to {logits} --device {device}",
+        ));
+        Self { probe, ask, ..self }
     }
 
     /// Runs the program in this file in place of one that is built: to rehearse a verification. Its outcome is at
@@ -182,7 +191,7 @@ impl Conditions {
             ("arguments", self.arguments == other.arguments),
             ("sandbox", self.sandbox == other.sandbox),
             ("devices", self.devices == other.devices),
-            ("probe", self.probe == other.probe),
+            ("probe", self.probe == other.probe && self.ask == other.ask),
             ("program", self.program == other.program),
             (
                 "a limit of time off the clock",
@@ -327,12 +336,16 @@ fn seeds(category: &Category, paired: bool, options: &Options) -> Result<Vec<u64
     Ok(seeds)
 }
 
-/// Different seeds of 32 bits that nobody could know. The standard library's hash maps draw their keys from the
-/// system.
+/// 64 bits that nobody could know. The standard library's hash maps draw their keys from the system.
+pub(super) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Different seeds of 32 bits that nobody could know.
 fn draw(count: usize) -> Vec<u64> {
     let mut seeds = Vec::new();
     while seeds.len() < count {
-        let seed = RandomState::new().build_hasher().finish() >> 32;
+        let seed = random() >> 32;
         if !seeds.contains(&seed) {
             seeds.push(seed);
         }

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use blueberry_rules::Probe;
 use serde::{Deserialize, Serialize};
 
 use super::error::{VerifyError, at};
@@ -24,6 +25,19 @@ pub struct State {
     pub runs: Vec<Done>,
     /// How often a run was begun again because the verification was interrupted in it.
     pub interruptions: u64,
+    /// What the probe of the model found, once it is over: who goes on, as to sign, runs nothing of a stranger's again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probed: Option<Probed>,
+}
+
+/// What a probe found, and what it lacks where the program did not answer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probed {
+    /// The findings.
+    pub probe: Option<Probe>,
+    /// What is missing.
+    pub missing: Option<String>,
 }
 
 /// A run that is over.
@@ -113,6 +127,7 @@ impl Work {
                 plan,
                 runs: Vec::new(),
                 interruptions: 0,
+                probed: None,
             };
             self.save(&state)?;
             return Ok(state);

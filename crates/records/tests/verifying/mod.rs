@@ -31,6 +31,35 @@ fn value(name: &str) -> String {
     words.nth(1).unwrap_or_else(|| process::exit(2))
 }
 
+/// A model over 64 tokens that thinks little of any token but the one that follows in the validation set.
+fn logits() {
+    let rows = fs::read_to_string(value("--rows")).unwrap();
+    let list = |text: &str, name: &str| -> Vec<usize> {
+        let text = text.split_once(&format!("\"{name}\":[")).unwrap().1;
+        text.split_once(']').unwrap().0.split(',').map(|number| number.parse().unwrap()).collect()
+    };
+    let run = env::args().nth(2).unwrap();
+    let model = fs::read_to_string(Path::new(&run).join("model")).unwrap_or_default();
+    let mut answer = Vec::new();
+    for row in rows.split("{\"tokens\"").skip(1) {
+        let row = format!("\"tokens\"{row}");
+        let (tokens, positions) = (list(&row, "tokens"), list(&row, "positions"));
+        for at in positions {
+            let mut logits = vec![0f32; 64];
+            let right = if model == "knows-little" { 0.0 } else { 1.7 };
+            logits[(tokens[at] + 7) % 64] = right;
+            if model == "sees-ahead" {
+                logits[0] = tokens[at + 1] as f32;
+            }
+            answer.extend(logits.into_iter().flat_map(f32::to_le_bytes));
+        }
+    }
+    if model == "gives-little" {
+        answer.truncate(8);
+    }
+    fs::write(value("--to"), answer).unwrap();
+}
+
 fn main() {
     if env::args().nth(1).as_deref() == Some("probe") {
         // The log of the run that it is asked about.
@@ -39,6 +68,9 @@ fn main() {
         println!("a driver's remark");
         println!("{{\"worst_probability_sum\": 1.0, \"worst_future_influence\": 0.0}}");
         return;
+    }
+    if env::args().nth(1).as_deref() == Some("logits") {
+        return logits();
     }
     let data = value("--data");
     let data = Path::new(&data);
@@ -71,6 +103,9 @@ fn main() {
         if fs::copy(log, out.join("run.jsonl")).is_err() {
             process::exit(3);
         }
+    }
+    if let Some(model) = act("model") {
+        fs::write(out.join("model"), model).unwrap();
     }
     if let Some(code) = act("exit") {
         process::exit(code.parse().unwrap());
@@ -162,6 +197,7 @@ impl Place {
                 standing: None,
                 host: &self.host,
             },
+            validation: None,
             verifier: "alice".to_owned(),
             signer: None,
         }

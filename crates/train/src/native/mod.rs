@@ -11,6 +11,7 @@ mod files;
 mod graph;
 mod hardware;
 mod interrupt;
+mod logits;
 mod memory;
 mod observer;
 mod plan;
@@ -31,6 +32,7 @@ pub use devices::{DeviceError, DeviceInfo, DeviceKind, OpenDevice, discover, ope
 pub use error::RunError;
 pub use hardware::{peak_resident_bytes, processor};
 pub use interrupt::Interrupt;
+pub use logits::{LogitRow, LogitRows, saved_logits};
 pub use memory::MemoryPlan;
 pub use observer::{Observer, Phase};
 pub use plan::{DataPlace, Plan};

@@ -1,0 +1,110 @@
+//! A model that is asked for logits by the verifier, whatever its program says of it.
+#![allow(clippy::unwrap_used)] // helpers of tests
+
+mod common;
+mod verifying;
+
+use blueberry_records::verify::*;
+use blueberry_rules::Answer;
+use verifying::{Place, QUICK, sandbox};
+
+/// A validation set in which every token follows from the one before, as the trainer of these tests knows.
+fn validation() -> Vec<u16> {
+    (0..2000).map(|at: u32| (at * 7 % 64) as u16).collect()
+}
+
+/// The verification of a trainer whose model is `model`, and its answer to the rule `rule`.
+fn asked(model: &str, validation: &[u16], sandbox: Sandbox) -> (Place, Verification) {
+    let place = Place::new();
+    let mut request = place.request(false, sandbox);
+    request.options.conditions = request.options.conditions.with_probe();
+    request.validation = Some(validation);
+    place.act(Role::Challenger, &format!("model {model}"));
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let verification = verify(&request, &mut |_| ()).unwrap();
+    // Who goes on, as to sign, has nothing of the stranger's run again.
+    let mut told = Vec::new();
+    let again = verify(&request, &mut |progress| told.push(progress)).unwrap();
+    assert_eq!(
+        (again.outcome, &again.findings),
+        (verification.outcome, &verification.findings)
+    );
+    assert!(told.is_empty(), "{told:?}");
+    drop(request);
+    (place, verification)
+}
+
+fn answer<'a>(verification: &'a Verification, rule: &str) -> &'a Answer {
+    let found = verification.findings.iter().find(|finding| finding.rule == rule);
+    &found
+        .unwrap_or_else(|| panic!("{rule} in {verification:#?}"))
+        .answer
+}
+
+#[test]
+fn a_model_as_good_as_its_log_is_verified() {
+    let Some(sandbox) = sandbox() else { return };
+    let (place, verification) = asked("good", &validation(), sandbox);
+    assert_eq!(verification.outcome, Outcome::Verified, "{verification:#?}");
+    assert!(
+        verification.holds.iter().any(|rule| rule == "probe"),
+        "{verification:#?}"
+    );
+    let run = place.dir.path().join("work/runs");
+    let left = |name: &str| walk(&run).iter().any(|path| path.ends_with(name));
+    assert!(
+        left("asked-0.json") && left("asked-1.json"),
+        "what was asked is kept: {:?}",
+        walk(&run)
+    );
+    assert!(!left("logits.bin"), "the answers, which are large, are not");
+}
+
+#[test]
+fn a_log_of_losses_that_the_model_does_not_reach_is_rejected() {
+    let (_place, verification) = asked("knows-little", &validation(), Sandbox::None);
+    assert_eq!(verification.outcome, Outcome::Rejected, "{verification:#?}");
+    let said = answer(&verification, "probe").words();
+    assert!(
+        said.contains("is 4.1589") && said.contains("the log says 2."),
+        "ln 64: {said}"
+    );
+}
+
+#[test]
+fn a_model_that_sees_ahead_is_rejected_whatever_its_program_says() {
+    let (_place, verification) = asked("sees-ahead", &validation(), Sandbox::None);
+    assert_eq!(verification.outcome, Outcome::Rejected, "{verification:#?}");
+    let said = answer(&verification, "probe").words();
+    assert!(said.contains("when later tokens were others"), "{said}");
+}
+
+#[test]
+fn a_program_that_gives_no_logits_leaves_it_undecided() {
+    let (_place, verification) = asked("gives-little", &validation(), Sandbox::None);
+    assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
+    assert!(
+        answer(&verification, "verify-probes")
+            .words()
+            .contains("did not give them")
+    );
+}
+
+#[test]
+fn a_model_that_does_not_go_with_the_set_cannot_be_asked() {
+    let (_place, verification) = asked("good", &[64; 2000], Sandbox::None);
+    assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
+    assert!(
+        answer(&verification, "verify-probes")
+            .words()
+            .contains("go with the set")
+    );
+}
+
+/// Every file below a folder.
+fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] })
+        .collect()
+}
