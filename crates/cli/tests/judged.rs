@@ -291,6 +291,13 @@ fn from_declared_seeds_to_the_leaderboard_and_a_tampered_copy_is_refused() {
         );
     }
     assert!(verification.contains("sandbox = \"bubblewrap"), "{verification}");
+    // Its model was asked, too, and by two processes.
+    let runs = fs::read_dir(contest.path("verification/runs")).expect("the runs");
+    let asked = runs.filter(|run| {
+        run.as_ref()
+            .is_ok_and(|run| run.path().join("asked-1.json").is_file())
+    });
+    assert_eq!(asked.count(), 1, "the last run's model");
 
     contest.leaderboard(&[]).expect_code(0);
     let leaderboard = fs::read_to_string(contest.path("LEADERBOARD.md")).expect("a leaderboard");

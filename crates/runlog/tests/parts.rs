@@ -1,4 +1,5 @@
 //! A log that is read in parts, by whoever, is the log that is read in one.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod common;
 
@@ -119,6 +120,27 @@ fn rows_that_follow_are_taken_as_columns() {
     let follow = in_parts(&log, &[], &Limits::default()).unwrap();
     assert_eq!(follow.run().tables[0].rows(), 50);
     assert_eq!(said(&follow), said(&in_one(&log, &Limits::default()).unwrap()));
+}
+
+#[test]
+fn what_is_expected_of_a_log_changes_nothing_of_it() {
+    let log = steps(50);
+    for bytes in [0, 1, log.len() as u64, u64::MAX] {
+        let mut follow = in_one(
+            &log,
+            &Limits {
+                lines: 1000,
+                ..Limits::default()
+            },
+        )
+        .unwrap();
+        follow.expect(bytes);
+        assert_eq!(
+            said(&follow),
+            said(&in_one(&log, &Limits::default()).unwrap()),
+            "{bytes}"
+        );
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The checks of `cargo xtask ci`, cheapest first.
 
-use std::path::Path;
-use std::process::Command;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::workspace::{self, Workspace};
@@ -12,6 +13,8 @@ pub struct Step {
     /// What `--only` calls it.
     pub name: &'static str,
     about: &'static str,
+    /// Whether it runs beside the step that follows, which leaves cores idle.
+    beside_next: bool,
     run: fn(&Workspace) -> Result<Outcome, Error>,
 }
 
@@ -37,35 +40,47 @@ pub enum Error {
     Workflows(#[from] workflows::Error),
     #[error(transparent)]
     Web(#[from] web::Error),
+    #[error("the output of a step beside another: {0}")]
+    Output(#[source] std::io::Error),
+    #[error(
+        "step `{step}` failed with {status}; its output is above\nRun it alone with `cargo xtask ci --only {step}`."
+    )]
+    Beside { step: &'static str, status: ExitStatus },
     #[error("step `{step}` failed: {source}\nRun it alone with `cargo xtask ci --only {step}`.")]
     Step { step: &'static str, source: Box<Error> },
 }
 
-/// Every step, in the order in which they run.
+/// Every step, in the order in which they run. The tests of GPU kernels run one after the other, so what compiles for the
+/// browser is checked beside them.
 pub const STEPS: &[Step] = &[
     Step {
         name: "setup",
         about: "what the other steps need from this machine",
+        beside_next: false,
         run: |_| passed(setup::ensure()),
     },
     Step {
         name: "fmt",
         about: "formatting",
+        beside_next: false,
         run: |workspace| cargo(workspace, &["fmt", "--all", "--check"]),
     },
     Step {
         name: "workflows",
         about: "the hosted workflows: rights, pins and scripts; with actionlint where it is installed",
+        beside_next: false,
         run: workflows,
     },
     Step {
         name: "papers",
         about: "ARCHITECTURE.md against the crates",
+        beside_next: false,
         run: |workspace| cargo(workspace, &["test", "--release", "--package", "blueberry-xtask"]),
     },
     Step {
         name: "clippy",
         about: "lints, as errors",
+        beside_next: false,
         run: |workspace| {
             cargo(
                 workspace,
@@ -82,28 +97,39 @@ pub const STEPS: &[Step] = &[
         },
     },
     Step {
-        name: "test",
-        about: "every test, doc tests included",
-        run: test,
+        name: "build",
+        about: "every test, compiled",
+        beside_next: false,
+        run: |workspace| cargo(workspace, &["test", "--release", "--workspace", "--no-run"]),
     },
     Step {
         name: "wasm",
         about: "the web page's crates compile for the browser",
+        beside_next: true,
         run: |workspace| passed(wasm::check(workspace)),
+    },
+    Step {
+        name: "test",
+        about: "every test, doc tests included",
+        beside_next: false,
+        run: test,
     },
     Step {
         name: "page",
         about: "the web page, built and driven in a real browser",
+        beside_next: false,
         run: page,
     },
     Step {
         name: "deny",
         about: "licences, advisories and sources of the dependencies",
+        beside_next: false,
         run: deny,
     },
     Step {
         name: "typos",
         about: "spelling",
+        beside_next: false,
         run: typos,
     },
 ];
@@ -120,15 +146,85 @@ pub fn list() {
 /// # Errors
 /// [`Error::Step`] for the first step that fails; the steps after it do not run.
 pub fn run(workspace: &Workspace, only: &[String]) -> Result<(), Error> {
-    let chosen = STEPS
+    let chosen: Vec<&Step> = STEPS
         .iter()
-        .filter(|step| only.is_empty() || only.iter().any(|name| name == step.name));
+        .filter(|step| only.is_empty() || only.iter().any(|name| name == step.name))
+        .collect();
+    let start = Instant::now();
     let mut summary = Summary::default();
-    let result = chosen
-        .into_iter()
-        .try_for_each(|step| run_step(step, workspace, &mut summary));
-    print!("\n{}", summary.table());
+    let result = run_steps(&chosen, workspace, &mut summary);
+    print!("\n{}", summary.table(start.elapsed()));
     result
+}
+
+fn run_steps(chosen: &[&Step], workspace: &Workspace, summary: &mut Summary) -> Result<(), Error> {
+    let mut steps = chosen.iter().peekable();
+    while let Some(step) = steps.next() {
+        let Some(next) = steps.next_if(|_| step.beside_next) else {
+            run_step(step, workspace, summary)?;
+            continue;
+        };
+        let beside = Beside::start(step, workspace)?;
+        run_step(next, workspace, summary)?;
+        beside.finish(summary)?;
+    }
+    Ok(())
+}
+
+/// A step in a process of its own, whose output is kept until the step beside it is over. Dropping it ends it; a compiler
+/// that it has started comes to its own end.
+struct Beside {
+    step: &'static str,
+    start: Instant,
+    child: Child,
+    output: PathBuf,
+}
+
+impl Beside {
+    fn start(step: &Step, workspace: &Workspace) -> Result<Self, Error> {
+        println!("\n== {}: begins, beside the next step", step.name);
+        let path = workspace.target.join(format!("ci-{}.txt", step.name));
+        let output = File::create(&path).map_err(Error::Output)?;
+        let mut command = Command::new(std::env::current_exe().map_err(Error::Output)?);
+        command.args(["ci", "--only", step.name]);
+        command
+            .stderr(output.try_clone().map_err(Error::Output)?)
+            .stdout(output);
+        Ok(Self {
+            step: step.name,
+            start: Instant::now(),
+            child: command.spawn().map_err(Error::Output)?,
+            output: path,
+        })
+    }
+
+    fn finish(mut self, summary: &mut Summary) -> Result<(), Error> {
+        let status = self.child.wait().map_err(Error::Output)?;
+        let text = std::fs::read(&self.output).map_err(Error::Output)?;
+        print!("{}", String::from_utf8_lossy(&text));
+        let words = if status.success() {
+            "passed, beside the next"
+        } else {
+            "FAILED"
+        };
+        summary
+            .rows
+            .push((self.step, self.start.elapsed(), words.to_owned()));
+        if status.success() {
+            return Ok(());
+        }
+        Err(Error::Beside {
+            step: self.step,
+            status,
+        })
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 fn run_step(step: &Step, workspace: &Workspace, summary: &mut Summary) -> Result<(), Error> {
@@ -159,7 +255,8 @@ struct Summary {
 }
 
 impl Summary {
-    fn table(&self) -> String {
+    /// `total` is less than the sum where a step ran beside another.
+    fn table(&self, total: Duration) -> String {
         let row = |name: &str, took: Duration, words: &str| {
             format!("{name:<10}{:>8.2}  {words}\n", took.as_secs_f64() / 60.0)
         };
@@ -168,7 +265,6 @@ impl Summary {
             .iter()
             .map(|(name, took, words)| row(name, *took, words))
             .collect();
-        let total = self.rows.iter().map(|(_, took, _)| *took).sum();
         format!("step       minutes  result\n{rows}{}", row("total", total, ""))
     }
 }
@@ -280,6 +376,7 @@ mod tests {
         let step = Step {
             name: "broken",
             about: "fails",
+            beside_next: false,
             run: missing_program,
         };
         let mut summary = Summary::default();
@@ -312,6 +409,44 @@ mod tests {
     }
 
     #[test]
+    fn a_step_beside_another_counts_with_it() {
+        let passes = |_: &Workspace| Ok(Outcome::Passed);
+        let step = |name, beside_next, run| Step {
+            name,
+            about: "for tests",
+            beside_next,
+            run,
+        };
+        // The process of the first is this test's program, which knows no such arguments, so it fails.
+        let (first, second) = (step("first", true, passes), step("second", false, passes));
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace {
+            root: folder.path().to_owned(),
+            target: folder.path().to_owned(),
+        };
+        let mut summary = Summary::default();
+        let error = run_steps(&[&first, &second], &workspace, &mut summary).unwrap_err();
+        assert!(
+            error.to_string().contains("step `first` failed with exit status"),
+            "{error}"
+        );
+        let rows: Vec<_> = summary
+            .rows
+            .iter()
+            .map(|(name, _, words)| (*name, &words[..]))
+            .collect();
+        assert_eq!(rows, [("second", "passed"), ("first", "FAILED")]);
+        // Alone, it runs here.
+        let mut summary = Summary::default();
+        run_steps(&[&first], &workspace, &mut summary).unwrap();
+        assert_eq!(summary.rows.len(), 1);
+        // Where the second fails, so does all, and nobody waits for the first.
+        let broken = step("broken", false, missing_program);
+        let error = run_steps(&[&first, &broken], &workspace, &mut Summary::default()).unwrap_err();
+        assert!(error.to_string().contains("step `broken` failed"), "{error}");
+    }
+
+    #[test]
     fn the_summary_adds_up_in_minutes() {
         let row = |name, seconds, words: &str| (name, Duration::from_secs(seconds), words.to_owned());
         let summary = Summary {
@@ -323,6 +458,6 @@ fmt           0.05  passed
 test          1.50  FAILED
 total         1.55  
 ";
-        assert_eq!(summary.table(), expected);
+        assert_eq!(summary.table(Duration::from_secs(93)), expected);
     }
 }

@@ -54,6 +54,7 @@ async function openOwn(session, name, blob) {
   const readers = Array.from({ length: Math.max(0, count) }, (_, turn) => reader(blob, turn, count));
   try {
     session.feed(id, new Uint8Array(await blob.slice(0, PART_BYTES).arrayBuffer()));
+    session.expect(id, blob.size);
     for (let at = PART_BYTES, turn = 0; at < blob.size; at += PART_BYTES, turn++) {
       const { pieces, columns, text } = await readers[turn % readers.length].next();
       session.feed_part(id, pieces, columns, text);

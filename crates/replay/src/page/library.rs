@@ -138,6 +138,16 @@ impl Library {
         Ok(arriving.push(bytes)?)
     }
 
+    /// Says how many bytes it will be in all, once its begin has come; see [`Follow::expect`].
+    ///
+    /// # Errors
+    /// [`OpenError::NotFollowed`].
+    pub fn expect(&mut self, id: u32, bytes: u64) -> Result<(), OpenError> {
+        let arriving = self.arriving.get_mut(&id).ok_or(OpenError::NotFollowed(id))?;
+        arriving.expect(bytes);
+        Ok(())
+    }
+
     /// As [`feed`](Self::feed), of a part that another worker has read.
     ///
     /// # Errors

@@ -52,6 +52,14 @@ impl Session {
         Ok(self.library.feed(id, bytes)?)
     }
 
+    /// Says how many bytes it will be in all, once its begin has come.
+    ///
+    /// # Errors
+    /// Where no such log was begun.
+    pub fn expect(&mut self, id: u32, bytes: f64) -> Result<(), JsError> {
+        Ok(self.library.expect(id, bytes as u64)?)
+    }
+
     /// The next part of it, read by another worker: what the `Part` of `blueberry-steps` holds there.
     ///
     /// # Errors

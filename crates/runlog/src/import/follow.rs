@@ -63,6 +63,14 @@ impl Follow {
         Ok(())
     }
 
+    /// Makes room for a log of so many bytes, by the rows of what has come: a hint that changes nothing but the speed.
+    pub fn expect(&mut self, bytes: u64) {
+        let (steps, most) = (&mut self.run.tables[STEPS], self.limits.lines);
+        let rows = steps.rows() as f64 * bytes as f64 / self.whole_bytes.max(1) as f64;
+        // A little more, so that a last line does not double all of it.
+        steps.reserve((rows * 1.02).min(most as f64) as usize);
+    }
+
     /// Takes the next part of the log, read already: as [`push`](Self::push) of its bytes, but that a limit is noticed
     /// at the end of a piece.
     ///

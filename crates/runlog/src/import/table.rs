@@ -203,6 +203,16 @@ impl Table {
         }
     }
 
+    /// Makes room for so many rows in all, where the memory is there.
+    pub fn reserve(&mut self, rows: usize) {
+        let more = rows.saturating_sub(self.rows);
+        let columns = self.columns.iter_mut().map(|column| &mut column.values);
+        for numbers in self.axes.iter_mut().flatten().chain(columns) {
+            // What cannot be had now may be had when it is needed.
+            let _ = numbers.try_reserve_exact(more);
+        }
+    }
+
     /// Gives unused memory back.
     pub fn shrink(&mut self) {
         self.axes.iter_mut().flatten().for_each(Vec::shrink_to_fit);
