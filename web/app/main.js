@@ -223,7 +223,7 @@ function suit() {
   const axes = axesThere();
   const has = (/** @type {string} */ axis) => axes.includes(axis);
   const best = axes[0] ?? "tokens";
-  if (!has(shown.axis)) set({ axis: best });
+  if (!has(shown.axis)) showAxis(best);
   if (!has(shown.clock)) set({ clock: best });
   if (!query.has("smooth")) {
     const tokens = run.ends.tokens ?? (run.ends.step ?? 0) * 16_384;

@@ -13,6 +13,7 @@ pub mod stories;
 
 mod dataset;
 mod digest;
+mod library;
 mod loader;
 mod prefetch;
 mod shard;

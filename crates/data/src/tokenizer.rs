@@ -8,6 +8,7 @@ use tokenizers::Tokenizer as HuggingFace;
 
 use crate::digest::hex;
 use crate::error::{AtPath, TokenizerError};
+use crate::library::caught;
 use crate::manifest::{TokenizerInfo, TokenizerKind};
 
 /// No tokenizer of at most 65,536 tokens comes near this size.
@@ -78,7 +79,7 @@ impl Tokenizer {
             path: path.to_owned(),
             cause,
         };
-        let mut model = HuggingFace::from_bytes(&json).map_err(malformed)?;
+        let mut model = flat(caught(|| HuggingFace::from_bytes(&json))).map_err(malformed)?;
         model.with_truncation(None).map_err(malformed)?;
         model.with_padding(None);
         let vocab_size = checked_vocabulary(&model, path)?;
@@ -181,10 +182,15 @@ impl Tokenizer {
             Scheme::HuggingFace { model, .. } => {
                 let ids: Vec<u32> = tokens.iter().map(|&token| u32::from(token)).collect();
                 // Decoding fails only in decoders that strip fixed counts from malformed words; such text is lost.
-                model.decode(&ids, false).unwrap_or_default()
+                flat(caught(|| model.decode(&ids, false))).unwrap_or_default()
             }
         }
     }
+}
+
+/// A panic of the library as an error of it.
+fn flat<T>(result: Result<tokenizers::Result<T>, String>) -> tokenizers::Result<T> {
+    result.unwrap_or_else(|panic| Err(panic.into()))
 }
 
 fn checked_vocabulary(model: &HuggingFace, path: &Path) -> Result<u32, TokenizerError> {
@@ -209,7 +215,7 @@ fn encode_piece(model: &HuggingFace, piece: &str, out: &mut Vec<u16>) -> Result<
         bytes: piece.len(),
         cause,
     };
-    let encoding = model.encode_fast(piece, false).map_err(failed)?;
+    let encoding = flat(caught(|| model.encode_fast(piece, false))).map_err(failed)?;
     // The vocabulary was checked to end below 65,536.
     out.extend(encoding.get_ids().iter().map(|&id| id as u16));
     Ok(())
@@ -261,6 +267,14 @@ mod tests {
             (257, Some(256))
         );
         assert_eq!(tokenizer.decode(&[0xff, 65]), "\u{fffd}A");
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_where_the_library_panics() {
+        let json = word_level(3).replace("\"decoder\":null", "\"decoder\":{\"type\"}");
+        let error = Tokenizer::from_json(json.into_bytes(), Path::new("a.json")).unwrap_err();
+        let words = error.to_string();
+        assert!(words.contains("a.json") && words.contains("gave up"), "{words}");
     }
 
     #[test]

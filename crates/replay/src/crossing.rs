@@ -15,7 +15,7 @@ pub struct Crossing {
 
 /// The crossing of each bar, `None` where the run never got there. `bars` fall.
 ///
-/// As the judge counts it: an evaluation at the bar, one that is not a number, and one that the settings of an own log do
+/// As the judge counts it, but for evaluations that a resumed run did again, of which the last is shown: an evaluation at the bar, one that is not a number, and one that the settings of an own log do
 /// not schedule cross nothing.
 #[must_use]
 pub fn crossings(run: &RunData, bars: &[f64]) -> Vec<Option<Crossing>> {

@@ -98,12 +98,14 @@ pub struct Probe {
 pub struct Asked {
     /// Mean loss of the token behind each place, in nats.
     pub loss: f64,
-    /// Its standard error, by the rows that were drawn.
+    /// Its standard error.
     pub standard_error: f64,
     /// How many places there were.
     pub places: u64,
-    /// The largest change of a logit when the tokens behind its place were others.
+    /// The largest change of a logit when another process was asked and the tokens behind its place were others.
     pub influence: f64,
+    /// The same where nothing was changed: the program's own noise.
+    pub noise: f64,
     /// The last validation loss in the log of the run whose model was asked; none where the log has none.
     pub logged_loss: Option<f64>,
 }

@@ -176,7 +176,15 @@ fn a_part_that_is_not_what_it_says_is_refused() {
     short.columns.pop();
     let mut cut = good.clone();
     cut.text.clear();
-    for part in [short, cut] {
+    let mut none = good.clone();
+    none.pieces[1] = Piece::Steps {
+        rows: 0,
+        bytes: 0,
+        longest: 0,
+        has_mfu: true,
+        has_memory: true,
+    };
+    for part in [short, cut, none] {
         let mut follow = Follow::new("x", &Limits::default());
         assert!(matches!(
             follow.push_part(&part),

@@ -357,6 +357,24 @@ impl Trainer {
         self.model(tokens.len(), None).logits(&weights, input)
     }
 
+    /// The log-probabilities of the next token at `positions` of `tokens`, `[positions, vocab]`.
+    pub(crate) fn logits_at(&mut self, tokens: &[u16], positions: &[usize]) -> Tensor<2> {
+        let ints = |values: Vec<i32>, shape: &[usize]| burn::tensor::TensorData::new(values, shape.to_vec());
+        let input = ints(
+            tokens.iter().map(|&token| i32::from(token)).collect(),
+            &[1, tokens.len()],
+        );
+        let places = ints(
+            positions.iter().map(|&at| at as i32).collect(),
+            &[positions.len()],
+        );
+        let (input, places) = (
+            Tensor::from_data(input, &self.device),
+            Tensor::from_data(places, &self.device),
+        );
+        self.log_probabilities(input, places)
+    }
+
     /// The log-probabilities of the token after each of `positions`; see [`Model::log_probabilities`].
     pub(crate) fn log_probabilities(
         &mut self,

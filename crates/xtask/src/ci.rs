@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::workspace::{self, Workspace};
 use crate::{nvrtc, process, setup, wasm, web, workflows};
@@ -152,19 +152,28 @@ pub fn run(workspace: &Workspace, only: &[String]) -> Result<(), Error> {
         .collect();
     let start = Instant::now();
     let mut summary = Summary::default();
-    let result = run_steps(&chosen, workspace, &mut summary);
+    // Before the first step: those that build this program put another file in its place, and a path that is asked for
+    // then is that of a deleted one.
+    let program = std::env::current_exe().map_err(Error::Output)?;
+    let result = run_steps(&chosen, workspace, &program, &mut summary);
     print!("\n{}", summary.table(start.elapsed()));
     result
 }
 
-fn run_steps(chosen: &[&Step], workspace: &Workspace, summary: &mut Summary) -> Result<(), Error> {
+/// `program` is this one, for a step in a process of its own.
+fn run_steps(
+    chosen: &[&Step],
+    workspace: &Workspace,
+    program: &Path,
+    summary: &mut Summary,
+) -> Result<(), Error> {
     let mut steps = chosen.iter().peekable();
     while let Some(step) = steps.next() {
         let Some(next) = steps.next_if(|_| step.beside_next) else {
             run_step(step, workspace, summary)?;
             continue;
         };
-        let beside = Beside::start(step, workspace)?;
+        let beside = Beside::start(step, workspace, program)?;
         run_step(next, workspace, summary)?;
         beside.finish(summary)?;
     }
@@ -175,24 +184,24 @@ fn run_steps(chosen: &[&Step], workspace: &Workspace, summary: &mut Summary) -> 
 /// that it has started comes to its own end.
 struct Beside {
     step: &'static str,
-    start: Instant,
+    start: SystemTime,
     child: Child,
     output: PathBuf,
 }
 
 impl Beside {
-    fn start(step: &Step, workspace: &Workspace) -> Result<Self, Error> {
+    fn start(step: &Step, workspace: &Workspace, program: &Path) -> Result<Self, Error> {
         println!("\n== {}: begins, beside the next step", step.name);
         let path = workspace.target.join(format!("ci-{}.txt", step.name));
         let output = File::create(&path).map_err(Error::Output)?;
-        let mut command = Command::new(std::env::current_exe().map_err(Error::Output)?);
+        let mut command = Command::new(program);
         command.args(["ci", "--only", step.name]);
         command
             .stderr(output.try_clone().map_err(Error::Output)?)
             .stdout(output);
         Ok(Self {
             step: step.name,
-            start: Instant::now(),
+            start: SystemTime::now(),
             child: command.spawn().map_err(Error::Output)?,
             output: path,
         })
@@ -207,9 +216,7 @@ impl Beside {
         } else {
             "FAILED"
         };
-        summary
-            .rows
-            .push((self.step, self.start.elapsed(), words.to_owned()));
+        summary.rows.push((self.step, self.took(), words.to_owned()));
         if status.success() {
             return Ok(());
         }
@@ -217,6 +224,16 @@ impl Beside {
             step: self.step,
             status,
         })
+    }
+}
+
+impl Beside {
+    /// Until its last words: it may have ended long before the step beside it.
+    fn took(&self) -> Duration {
+        let last = std::fs::metadata(&self.output).and_then(|file| file.modified());
+        last.ok()
+            .and_then(|last| last.duration_since(self.start).ok())
+            .unwrap_or_default()
     }
 }
 
@@ -418,6 +435,7 @@ mod tests {
             run,
         };
         // The process of the first is this test's program, which knows no such arguments, so it fails.
+        let program = std::env::current_exe().unwrap();
         let (first, second) = (step("first", true, passes), step("second", false, passes));
         let folder = tempfile::tempdir().unwrap();
         let workspace = Workspace {
@@ -425,7 +443,7 @@ mod tests {
             target: folder.path().to_owned(),
         };
         let mut summary = Summary::default();
-        let error = run_steps(&[&first, &second], &workspace, &mut summary).unwrap_err();
+        let error = run_steps(&[&first, &second], &workspace, &program, &mut summary).unwrap_err();
         assert!(
             error.to_string().contains("step `first` failed with exit status"),
             "{error}"
@@ -438,11 +456,11 @@ mod tests {
         assert_eq!(rows, [("second", "passed"), ("first", "FAILED")]);
         // Alone, it runs here.
         let mut summary = Summary::default();
-        run_steps(&[&first], &workspace, &mut summary).unwrap();
+        run_steps(&[&first], &workspace, &program, &mut summary).unwrap();
         assert_eq!(summary.rows.len(), 1);
         // Where the second fails, so does all, and nobody waits for the first.
         let broken = step("broken", false, missing_program);
-        let error = run_steps(&[&first, &broken], &workspace, &mut Summary::default()).unwrap_err();
+        let error = run_steps(&[&first, &broken], &workspace, &program, &mut Summary::default()).unwrap_err();
         assert!(error.to_string().contains("step `broken` failed"), "{error}");
     }
 

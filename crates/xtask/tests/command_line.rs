@@ -26,8 +26,9 @@ fn list_names_the_steps_in_order() {
             "workflows",
             "papers",
             "clippy",
-            "test",
+            "build",
             "wasm",
+            "test",
             "page",
             "deny",
             "typos"

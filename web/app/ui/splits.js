@@ -15,6 +15,8 @@ const PACES = /** @type {Record<string, [string, string, string]>} */ ({
 
 /** The records that a person can compare with. @type {Awaited<ReturnType<typeof records>>} */
 let published = [];
+/** What was chosen last. */
+let asked = "";
 
 /** @param {import("../core/opening.js").Opener} opener */
 export function splitsPanel(opener) {
@@ -38,10 +40,13 @@ export function splitsPanel(opener) {
 
 /** A record that is not open is opened first. @param {string} against @param {import("../core/opening.js").Opener} opener */
 async function compare(against, opener) {
+  asked = against;
   const record = published.find(({ log }) => log.url === against);
-  if (record) await opener.links([record.log]);
-  const run = shown.runs.find((run) => record && run.url === record.log.url);
-  set({ against: run ? String(run.id) : record ? shown.against : against });
+  if (!record) return set({ against });
+  await opener.links([record.log]);
+  const run = shown.runs.find((run) => run.url === record.log.url);
+  // Another may have been chosen meanwhile.
+  set({ against: run && asked === against ? String(run.id) : shown.against });
 }
 
 /** @param {any} select @param {Element} title */

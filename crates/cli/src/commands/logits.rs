@@ -21,7 +21,7 @@ pub struct LogitsArgs {
     /// The rows, as JSON: {"rows": [{"tokens": [17, 4], "positions": [0, 1]}]}.
     #[arg(long, value_name = "FILE.json")]
     pub rows: PathBuf,
-    /// Where the logits go: little-endian f32, the whole vocabulary for each place, in the order of the rows.
+    /// Where the logits go, normalised: little-endian f32, the whole vocabulary for each place, in the order of the rows.
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,
     /// auto, cuda[:i], wgpu[:i], metal, vulkan[:i] or cpu [default: the run's].

@@ -13,6 +13,7 @@ use super::document::{Content, MAX_DOCUMENT_BYTES, Place, Sink};
 use super::error::{PrepareError, Problem};
 use super::sources::Source;
 use crate::error::AtPath;
+use crate::library::caught;
 use crate::manifest::Unit;
 
 /// Looked for where no field is named, best first.
@@ -44,10 +45,10 @@ pub(super) fn read(
     };
     let levels = table.levels();
     for group in 0..table.file.num_row_groups() {
-        let column = table
-            .file
-            .get_row_group(group)
-            .and_then(|group| group.get_column_reader(table.column));
+        let column = library(|| {
+            let group = table.file.get_row_group(group)?;
+            group.get_column_reader(table.column)
+        });
         match column.map_err(|cause| parquet_error(source, cause))? {
             ColumnReader::ByteArrayColumnReader(column) => rows.texts(column)?,
             ColumnReader::Int32ColumnReader(column) => rows.lists(column, levels, i64::from)?,
@@ -68,6 +69,11 @@ pub(super) fn read(
     Ok(())
 }
 
+/// A call of the Parquet library; its panic is an error of it.
+fn library<T>(call: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    caught(call).unwrap_or_else(|panic| Err(ParquetError::General(panic)))
+}
+
 fn parquet_error(source: &Source, cause: ParquetError) -> PrepareError {
     PrepareError::Parquet {
         path: source.path.clone(),
@@ -85,7 +91,8 @@ struct Table<'a> {
 impl<'a> Table<'a> {
     fn open(source: &'a Source, field: Option<&str>) -> Result<Self, PrepareError> {
         let file = File::open(&source.path).at("open", &source.path)?;
-        let file = SerializedFileReader::new(file).map_err(|cause| parquet_error(source, cause))?;
+        let file =
+            library(|| SerializedFileReader::new(file)).map_err(|cause| parquet_error(source, cause))?;
         let schema = file.metadata().file_metadata().schema_descr();
         let found = match field {
             Some(field) => find(schema, field),
@@ -196,7 +203,7 @@ impl Rows<'_> {
         loop {
             values.clear();
             levels.clear();
-            let read = column.read_records(portion.rows, Some(&mut levels), None, &mut values);
+            let read = library(|| column.read_records(portion.rows, Some(&mut levels), None, &mut values));
             let (rows, ..) = read.map_err(|cause| parquet_error(self.source, cause))?;
             if rows == 0 {
                 return Ok(());
@@ -237,8 +244,9 @@ impl Rows<'_> {
             values.clear();
             defined.clear();
             repeated.clear();
-            let read =
-                column.read_records(portion.rows, Some(&mut defined), Some(&mut repeated), &mut values);
+            let read = library(|| {
+                column.read_records(portion.rows, Some(&mut defined), Some(&mut repeated), &mut values)
+            });
             let (rows, ..) = read.map_err(|cause| parquet_error(self.source, cause))?;
             if rows == 0 {
                 return Ok(());
@@ -377,6 +385,29 @@ mod tests {
         assert_eq!(
             read_columns(&required, None).unwrap().1,
             [text(0, "a"), text(1, "")]
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_where_the_library_panics() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.parquet");
+        let texts = (0..3).map(|at| Some(format!("text {at}"))).collect();
+        parquet_files::write(&path, &[("text", Column::Texts(texts))]);
+        let good = std::fs::read(&path).unwrap();
+        let mut panics = 0;
+        for at in 0..good.len() {
+            for change in [1, 0x40, 0xff] {
+                let mut bytes = good.clone();
+                bytes[at] ^= change;
+                std::fs::write(&path, bytes).unwrap();
+                let read = read(&source(&path), Some("text"), 300, &mut Kept::default());
+                panics += usize::from(read.is_err_and(|error| error.to_string().contains("gave up")));
+            }
+        }
+        assert!(
+            panics > 0,
+            "there are none any more: are the calls of the library still to be guarded?"
         );
     }
 

@@ -267,7 +267,7 @@ impl Execution<'_> {
         };
         let dir = self.work.run(turn);
         let output = dir.join("probe.txt");
-        let mut job = self.job(turn, &dir, words);
+        let mut job = self.job_without_data(turn, &dir, words);
         job.read_only.push(dir.join(WRITTEN));
         let mut command = self.plan.conditions.sandbox.command(&job);
         let mut tick = |elapsed| {
@@ -316,9 +316,8 @@ impl Execution<'_> {
             handover::create(&rows)
                 .and_then(|mut file| file.write_all(text.as_bytes()))
                 .map_err(|cause| at("write", &rows, cause))?;
-            let answer = dir.join(ANSWER);
-            clear(&answer)?;
-            let mut job = self.job(turn, &dir, words);
+            let answer = new_folder(&dir)?;
+            let mut job = self.job_without_data(turn, &dir, words);
             let given = [("{rows}", &rows), ("{logits}", &answer.join(LOGITS))];
             for word in &mut job.command {
                 if let Some((_, path)) = given.iter().find(|(name, _)| word == name) {
@@ -341,9 +340,18 @@ impl Execution<'_> {
                 &mut tick,
             )?;
             answers.push(handover::read(&answer, &[LOGITS], bytes).unwrap_or_default());
-            fs::remove_dir_all(&answer).map_err(|cause| at("remove", &answer, cause))?;
+            // A stranger can make folders that cannot be removed; they are in nobody's way.
+            let _ = fs::remove_dir_all(&answer);
         }
         Ok(questions.hear([&answers[0], &answers[1]]).ok_or(NO_LOGITS))
+    }
+
+    /// As [`job`](Self::job), but that the program does not see the data, in which it could look answers up.
+    fn job_without_data(&self, turn: Turn, dir: &Path, arguments: &[String]) -> Job {
+        let mut job = self.job(turn, dir, arguments);
+        job.read_only
+            .retain(|path| Some(path) != self.plan.conditions.data.as_ref());
+        job
     }
 
     /// The program of a turn with these arguments; it writes nothing.
@@ -481,17 +489,20 @@ pub(super) fn log(run: &Path) -> PathBuf {
     run.join(LOG_FILE)
 }
 
-/// The folder in a run's in which its program leaves logits.
-const ANSWER: &str = "answer";
+/// The file in which a program leaves logits.
 const LOGITS: &str = "logits.bin";
 
-/// An empty folder, whatever was there.
-fn clear(dir: &Path) -> Result<(), VerifyError> {
-    match fs::remove_dir_all(dir) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(at("remove", dir, cause)),
-        _ => {}
+/// A folder in a run's that was not there before, for its program's logits.
+fn new_folder(run: &Path) -> Result<PathBuf, VerifyError> {
+    let mut number = 0_u64;
+    loop {
+        let path = run.join(format!("answer-{number}"));
+        match fs::create_dir(&path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+            Err(cause) => return Err(at("create", &path, cause)),
+            Ok(()) => return Ok(path),
+        }
     }
-    fs::create_dir(dir).map_err(|cause| at("create", dir, cause))
 }
 
 /// The vocabulary and the length of rows by a recipe.

@@ -1,27 +1,28 @@
 //! What a verifier asks a model, and what it makes of the answers.
 //!
-//! A program can say of itself what it likes. Here it is asked for logits at places of the validation set that nobody
-//! knew before, twice and by two processes, and behind each place stand other tokens each time, none of them the
-//! validation set's: a model that sees ahead gives other logits, and one that is not as good as its log gives a worse
-//! loss. What is left to a forger is to carry the validation set in the program, which its source shows.
+//! A program can say of itself what it likes. Here it is asked for the logits of one place in each of many rows of the
+//! validation set that nobody knew before. What follows the place there is not told: other tokens stand behind it, and in
+//! some rows others again when a second process is asked. A model that sees ahead gives other logits then, and one that is
+//! not as good as its log gives a worse loss. What is left to a forger is to carry the validation set in the program or in
+//! the run's folder, or another model; its source shows that.
 
 use blueberry_rules::Asked;
 use serde::Serialize;
 
-/// Rows that are drawn: many, since places of one row have much in common.
-const ROWS: usize = 64;
-/// Their length at most: the logits of a place are as many as the vocabulary.
+/// Rows that are drawn: so many that chance moves their mean loss by a twentieth of a nat or so.
+const ROWS: usize = 2048;
+/// Their length at most.
 const MOST_LENGTH: usize = 1024;
 /// The shortest rows that say anything.
 const LEAST_LENGTH: usize = 8;
-/// Places of a row whose loss is taken, the last ones before its cut.
-const PLACES: usize = 32;
-/// Every how manieth of them is asked for again.
-const AGAIN_EVERY: usize = 8;
+/// Rows that are asked again with other tokens behind the place.
+const CHANGED: usize = 64;
+/// Rows that are asked again as they were: what differs there is the program's own noise.
+const UNCHANGED: usize = 32;
 /// In place of what is no number: more than any loss, or change of a logit, that is one.
 const NO_NUMBER: f64 = 1e9;
 
-/// A row of tokens and the places in it whose next token is asked for.
+/// A row of tokens and the place in it whose next token is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// The tokens.
@@ -36,9 +37,9 @@ pub struct Questions {
     vocab: usize,
     /// Asked first: the losses are taken of these.
     first: Vec<Row>,
-    /// Asked by another process: the same places, fewer of them, with other tokens behind.
+    /// Asked by another process: the first [`CHANGED`] of them with other tokens behind, and [`UNCHANGED`] as they were.
     second: Vec<Row>,
-    /// The token that follows each place of the first.
+    /// The token that follows the place of each of the first.
     targets: Vec<u16>,
 }
 
@@ -65,22 +66,13 @@ impl Questions {
             second: Vec::new(),
             targets: Vec::new(),
         };
-        for _ in 0..ROWS {
+        for number in 0..ROWS {
             let from = below(validation.len() - length);
             let real = &validation[from..from + length];
-            // The last place: all up to it is real, and what follows it is not told.
-            let cut = length / 2 + below(length / 2 - 1);
-            let positions: Vec<usize> = ((cut + 1).saturating_sub(PLACES).max(length / 4)..=cut).collect();
-            let again = positions
-                .iter()
-                .rev()
-                .step_by(AGAIN_EVERY)
-                .rev()
-                .copied()
-                .collect();
-            questions.targets.extend(positions.iter().map(|&at| real[at + 1]));
-            let (mut tokens, mut others) = (real[..=cut].to_vec(), real[..=cut].to_vec());
-            for &told in &real[cut + 1..] {
+            // The place: all up to it is real.
+            let place = length / 2 + below(length / 2 - 1);
+            let (mut tokens, mut others) = (real[..=place].to_vec(), real[..=place].to_vec());
+            for &told in &real[place + 1..] {
                 // Three different tokens: the real one, and one for each process.
                 let shift = 1 + below(vocab - 1);
                 let mut other = 1 + below(vocab - 2);
@@ -89,11 +81,17 @@ impl Questions {
                 tokens.push(token(shift));
                 others.push(token(other));
             }
-            questions.first.push(Row { tokens, positions });
-            questions.second.push(Row {
-                tokens: others,
-                positions: again,
-            });
+            let row = |tokens| Row {
+                tokens,
+                positions: vec![place],
+            };
+            if number < CHANGED {
+                questions.second.push(row(others));
+            } else if number < CHANGED + UNCHANGED {
+                questions.second.push(row(tokens.clone()));
+            }
+            questions.first.push(row(tokens));
+            questions.targets.push(real[place + 1]);
         }
         Some(questions)
     }
@@ -111,14 +109,11 @@ impl Questions {
     /// Bytes of the answer to each.
     #[must_use]
     pub fn answer_bytes(&self) -> [u64; 2] {
-        [&self.first, &self.second].map(|rows| {
-            let places: usize = rows.iter().map(|row| row.positions.len()).sum();
-            (places * self.vocab * size_of::<f32>()) as u64
-        })
+        [&self.first, &self.second].map(|rows| (rows.len() * self.vocab * size_of::<f32>()) as u64)
     }
 
-    /// What the answers say: little-endian f32, a row of the vocabulary for each place in its order. None where they are not
-    /// as long as they have to be.
+    /// What the answers say: little-endian f32, the vocabulary's logits for each row. None where they are not as long as they
+    /// have to be.
     #[must_use]
     pub fn hear(&self, answers: [&[u8]; 2]) -> Option<Asked> {
         let fits = |(answer, bytes): (&&[u8], u64)| answer.len() as u64 == bytes;
@@ -126,63 +121,46 @@ impl Questions {
             return None;
         }
         let [first, second] = answers.map(|answer| answer.chunks_exact(self.vocab * size_of::<f32>()));
-        let first: Vec<&[u8]> = first.collect();
-        let losses: Vec<f64> = first
-            .iter()
-            .zip(&self.targets)
-            .map(|(logits, &target)| cross_entropy(logits, target))
-            .collect();
-        let mut influence = 0.0;
-        for (logits, place) in second.zip(self.again()) {
-            for (a, b) in numbers(first[place]).zip(numbers(logits)) {
-                let change = (a - b).abs();
-                // What is no number is the largest change, and stays it.
-                if change.is_nan() || change > influence {
-                    influence = change;
-                }
-            }
-        }
-        let (loss, standard_error) = self.mean_of_rows(&losses);
+        let (loss, standard_error) = mean(
+            first
+                .clone()
+                .zip(&self.targets)
+                .map(|(logits, &target)| cross_entropy(logits, target)),
+        );
+        let changes: Vec<f64> = first.zip(second).map(|(a, b)| largest_change(a, b)).collect();
+        let (changed, unchanged) = changes.split_at(CHANGED);
+        let largest = |changes: &[f64]| changes.iter().copied().fold(0.0, larger);
         Some(Asked {
             loss: number(loss),
             standard_error: number(standard_error),
-            places: losses.len() as u64,
-            influence: number(influence),
+            places: self.targets.len() as u64,
+            influence: number(largest(changed)),
+            noise: number(largest(unchanged)),
             logged_loss: None,
         })
     }
+}
 
-    /// Which places of the first list those of the second are.
-    fn again(&self) -> impl Iterator<Item = usize> {
-        let mut begin = 0;
-        self.first
-            .iter()
-            .zip(&self.second)
-            .flat_map(move |(first, second)| {
-                let from = begin;
-                begin += first.positions.len();
-                let start = first.positions[0];
-                second.positions.iter().map(move |at| from + at - start)
-            })
-    }
+/// The mean and its standard error.
+fn mean(losses: impl Iterator<Item = f64>) -> (f64, f64) {
+    let losses: Vec<f64> = losses.collect();
+    let count = losses.len() as f64;
+    let mean = losses.iter().sum::<f64>() / count;
+    let squares: f64 = losses.iter().map(|one| (one - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0) / count).sqrt())
+}
 
-    /// The mean and its standard error. Places of one row have much in common, so the error is that of the rows' means.
-    fn mean_of_rows(&self, losses: &[f64]) -> (f64, f64) {
-        let mut rest = losses;
-        let means: Vec<f64> = self
-            .first
-            .iter()
-            .map(|row| {
-                let (own, others) = rest.split_at(row.positions.len());
-                rest = others;
-                own.iter().sum::<f64>() / own.len() as f64
-            })
-            .collect();
-        let count = means.len() as f64;
-        let mean = means.iter().sum::<f64>() / count;
-        let squares: f64 = means.iter().map(|one| (one - mean).powi(2)).sum();
-        (mean, (squares / (count - 1.0) / count).sqrt())
-    }
+/// By how much two rows of logits differ at most. Twice an infinity is no difference: a vocabulary may be padded so.
+fn largest_change(a: &[u8], b: &[u8]) -> f64 {
+    let changes = numbers(a)
+        .zip(numbers(b))
+        .map(|(a, b)| if a == b { 0.0 } else { (a - b).abs() });
+    changes.fold(0.0, larger)
+}
+
+/// What is no number is larger than any.
+fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a > b { a } else { b }
 }
 
 /// JSON, in which this is kept, has no NaN and no infinity.
@@ -229,13 +207,11 @@ mod tests {
     /// beyond the place, whose sum moves its first logit.
     fn answers(questions: &Questions, right: f32, ahead: usize) -> [Vec<u8>; 2] {
         [&questions.first, &questions.second].map(|rows| {
-            let places = rows
-                .iter()
-                .flat_map(|row| row.positions.iter().map(move |&at| (row, at)));
-            let logits = places.flat_map(|(row, at)| {
+            let logits = rows.iter().flat_map(|row| {
                 let mut logits = [0f32; VOCAB];
-                logits[(usize::from(row.tokens[at]) + 7) % VOCAB] = right;
-                let seen = row.tokens.iter().skip(at + 1).take(ahead);
+                let place = row.positions[0];
+                logits[(usize::from(row.tokens[place]) + 7) % VOCAB] = right;
+                let seen = row.tokens.iter().skip(place + 1).take(ahead);
                 logits[0] += seen.map(|&token| f32::from(token) * 0.1).sum::<f32>();
                 logits
             });
@@ -253,53 +229,75 @@ mod tests {
     fn the_loss_is_that_of_the_logits() {
         let even = asked(0.0, 0);
         assert!((even.loss - (VOCAB as f64).ln()).abs() < 1e-9, "{even:?}");
-        assert!(even.influence == 0.0 && even.standard_error < 1e-9, "{even:?}");
+        assert_eq!((even.influence, even.noise, even.places), (0.0, 0.0, 2048));
         // e^2 of e^2 + 10.
         let good = asked(2.0, 0);
+        let expected = (1.0 + 10.0 * (-2f64).exp()).ln();
         assert!(
-            (good.loss - (1.0 + 10.0 * (-2f64).exp()).ln()).abs() < 1e-6,
+            (good.loss - expected).abs() < 1e-6 && good.standard_error < 1e-6,
             "{good:?}"
         );
     }
 
     #[test]
+    fn a_mean_has_its_error() {
+        let (mean, error) = mean([1.0, 3.0, 1.0, 3.0].into_iter());
+        assert_eq!(mean, 2.0);
+        assert!((error - (4.0f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12, "{error}");
+    }
+
+    #[test]
     fn a_model_that_sees_ahead_gives_itself_away() {
         for ahead in [1, 2, 40] {
-            assert!(asked(2.0, ahead).influence > 0.05, "{ahead}");
+            let seen = asked(2.0, ahead);
+            assert!(seen.influence > 0.05 && seen.noise == 0.0, "{ahead}: {seen:?}");
         }
     }
 
     #[test]
+    fn a_program_that_answers_by_chance_is_noisy() {
+        let questions = questions(&text(), 64).unwrap();
+        let [first, mut second] = answers(&questions, 2.0, 0);
+        for bytes in second.as_chunks_mut::<4>().0 {
+            *bytes = (f32::from_le_bytes(*bytes) + 0.5).to_le_bytes();
+        }
+        let heard = questions.hear([&first, &second]).unwrap();
+        assert_eq!((heard.influence, heard.noise), (0.5, 0.5));
+    }
+
+    #[test]
     fn what_follows_a_place_is_never_told() {
-        let text = text();
-        let questions = questions(&text, 64).unwrap();
-        let mut targets = questions.targets.iter();
-        for (first, second) in questions.first.iter().zip(&questions.second) {
-            let cut = *first.positions.last().unwrap();
-            assert_eq!((first.tokens.len(), second.tokens.len()), (64, 64));
-            assert_eq!(
-                second.positions.last(),
-                Some(&cut),
-                "the last place is asked for twice"
-            );
-            assert!(second.positions.iter().all(|at| first.positions.contains(at)));
-            assert_eq!(first.tokens[..=cut], second.tokens[..=cut]);
+        let questions = questions(&text(), 64).unwrap();
+        assert_eq!(
+            (questions.first.len(), questions.second.len()),
+            (ROWS, CHANGED + UNCHANGED)
+        );
+        for (number, (row, &target)) in questions.first.iter().zip(&questions.targets).enumerate() {
+            let [place] = row.positions[..] else {
+                panic!("one place")
+            };
+            let first = u32::from(row.tokens[0]);
             let real: Vec<u16> = (0..64)
-                .map(|at: u32| ((u32::from(first.tokens[0]) + at * 7) % VOCAB as u32) as u16)
+                .map(|at| ((first + at * 7) % VOCAB as u32) as u16)
                 .collect();
-            assert_eq!(first.tokens[..=cut], real[..=cut]);
-            let told = first.tokens.iter().zip(&second.tokens).zip(&real).skip(cut + 1);
-            for ((a, b), c) in told {
-                assert!(
-                    a != b && a != c && b != c && usize::from(*a.max(b)) < VOCAB,
-                    "{a} {b} {c}"
-                );
+            assert_eq!((row.tokens.len(), &row.tokens[..=place]), (64, &real[..=place]));
+            assert_eq!(target, real[place + 1]);
+            let told = row.tokens.iter().zip(&real).skip(place + 1);
+            assert!(told.clone().count() > 0);
+            for (a, c) in told {
+                assert!(a != c && usize::from(*a) < VOCAB, "{a} {c}");
             }
-            for &at in &first.positions {
-                assert_eq!(targets.next(), Some(&real[at + 1]));
+            let Some(again) = questions.second.get(number) else {
+                continue;
+            };
+            assert_eq!(again.positions, row.positions);
+            assert_eq!(again.tokens[..=place], row.tokens[..=place]);
+            let tails = again.tokens.iter().zip(&row.tokens).zip(&real).skip(place + 1);
+            for ((b, a), c) in tails {
+                assert_eq!(a != b, number < CHANGED);
+                assert!(b != c && usize::from(*b) < VOCAB, "{b} {c}");
             }
         }
-        assert_eq!(targets.next(), None);
     }
 
     #[test]
@@ -308,9 +306,18 @@ mod tests {
         let [first, second] = answers(&questions, 1.0, 0);
         assert_eq!(questions.hear([&first[4..], &second]), None);
         assert_eq!(questions.hear([&first, &[]]), None);
-        let nan: Vec<u8> = first.chunks(4).flat_map(|_| f32::NAN.to_le_bytes()).collect();
-        let heard = questions.hear([&nan, &second]).unwrap();
+        let all = |value: f32, like: &[u8]| -> Vec<u8> {
+            like.chunks(4).flat_map(|_| value.to_le_bytes()).collect()
+        };
+        let heard = questions.hear([&all(f32::NAN, &first), &second]).unwrap();
         assert_eq!((heard.loss, heard.influence), (NO_NUMBER, NO_NUMBER));
+        let [a, b] = [&first, &second].map(|like| all(f32::NEG_INFINITY, like));
+        let heard = questions.hear([&a, &b]).unwrap();
+        assert_eq!(
+            (heard.loss, heard.influence),
+            (NO_NUMBER, 0.0),
+            "the same infinity is no change"
+        );
     }
 
     #[test]

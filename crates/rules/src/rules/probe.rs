@@ -33,11 +33,17 @@ fn check_asked(asked: &Asked) -> Answer {
         standard_error,
         places,
         influence,
+        noise,
         logged_loss,
     } = *asked;
+    if !is_small(influence) && !is_small(noise) {
+        return Answer::cannot_tell(format!(
+            "the same logits twice: asked the same by two processes, the program gives others by {noise}"
+        ));
+    }
     if !is_small(influence) {
         return Answer::fail(format!(
-            "asked for logits, the program gave others by {influence} when later tokens were others"
+            "asked for logits, the program gave others by {influence} when later tokens were others, and by {noise} when they were not"
         ));
     }
     let Some(logged) = logged_loss else {
@@ -95,6 +101,7 @@ mod tests {
             standard_error: 0.05,
             places: 2048,
             influence,
+            noise: 0.0,
             logged_loss,
         });
         submission
@@ -117,6 +124,10 @@ mod tests {
     fn a_program_whose_word_is_good_and_whose_logits_are_not_is_found() {
         asked(3.0, 0.5, Some(3.0)).fails("probe", "others by 0.5");
         asked(3.0, f64::NAN, Some(3.0)).fails("probe", "NaN");
+        let mut noisy = asked(3.0, 0.5, Some(3.0));
+        let probe = noisy.facts.probe.as_mut().expect("probed");
+        probe.asked.as_mut().expect("asked").noise = 0.4;
+        noisy.cannot_tell("probe", "the same logits twice");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! An own log, read piece by piece while the run writes it.
 
+use std::num::NonZeroUsize;
+
 use blueberry_steps::{COLUMNS, Part, Piece, StepLine};
 use serde_json::Value;
 
@@ -96,9 +98,10 @@ impl Follow {
                     has_memory,
                 } => {
                     let count = COLUMNS + usize::from(has_mfu) + usize::from(has_memory);
-                    let numbers = (rows as usize).checked_mul(count).ok_or_else(damaged)?;
+                    let rows = NonZeroUsize::new(rows as usize).ok_or_else(damaged)?.get();
+                    let numbers = rows.checked_mul(count).ok_or_else(damaged)?;
                     let (piece, rest) = columns.split_at_checked(numbers).ok_or_else(damaged)?;
-                    let steps = StepColumns::new(piece, rows as usize, has_mfu);
+                    let steps = StepColumns::new(piece, rows, has_mfu);
                     self.steps(&steps, longest as usize, u64::from(bytes))?;
                     columns = rest;
                 }

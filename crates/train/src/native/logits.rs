@@ -41,8 +41,8 @@ impl LogitRow {
     }
 }
 
-/// Loads the last saved model of the run in `dir`, on `device` or the run's own, and gives `each` the logits of each place
-/// of each row, `[places, vocab]` row by row.
+/// Loads the last saved model of the run in `dir`, on `device` or the run's own, and gives `each` the logits of the places
+/// of each row, `[places, vocab]` row by row. They are log-probabilities: of logits, those whose exponentials sum to 1.
 ///
 /// # Errors
 /// [`RunError`]: there is no run or no whole checkpoint, a row does not go with the model, or the device fails. Those of
@@ -65,12 +65,10 @@ pub fn saved_logits<E: From<RunError>>(
         row.check(vocab, preset.train.seq_len)
             .map_err(|why| RunError::Mismatch(format!("row {}: {why}", number + 1)))?;
     }
-    for row in &asked.rows {
-        let logits = pollster::block_on(read(trainer.logits(&row.tokens)))
+    for row in asked.rows.iter().filter(|row| !row.positions.is_empty()) {
+        let logits = pollster::block_on(read(trainer.logits_at(&row.tokens, &row.positions)))
             .map_err(|cause| RunError::Step { step, cause })?;
-        for &at in &row.positions {
-            each(&logits[at * vocab..(at + 1) * vocab])?;
-        }
+        each(&logits)?;
     }
     Ok(())
 }
