@@ -5,15 +5,14 @@ mod common;
 mod verifying;
 
 use blueberry_records::verify::*;
-use blueberry_rules::Answer;
-use verifying::{Place, QUICK, sandbox};
+use verifying::{Place, QUICK, SEEDS, assert_fails, sandbox, says, silent};
 
 /// A validation set in which every token follows from the one before, as the trainer of these tests knows.
 fn validation() -> Vec<u16> {
     (0..2000).map(|at: u32| (at * 7 % 64) as u16).collect()
 }
 
-/// The verification of a trainer whose model is `model`, and its answer to the rule `rule`.
+/// The verification of a trainer whose model is `model`.
 fn asked(model: &str, validation: &[u16], sandbox: Sandbox) -> (Place, Verification) {
     let place = Place::new();
     let mut request = place.request(false, sandbox);
@@ -21,7 +20,7 @@ fn asked(model: &str, validation: &[u16], sandbox: Sandbox) -> (Place, Verificat
     request.validation = Some(validation);
     place.act(Role::Challenger, &format!("model {model}"));
     place.provide(&place.plan(&request), |_, _| QUICK);
-    let verification = verify(&request, &mut |_| ()).unwrap();
+    let verification = silent(&request).unwrap();
     // Who goes on, as to sign, has nothing of the stranger's run again.
     let mut told = Vec::new();
     let again = verify(&request, &mut |progress| told.push(progress)).unwrap();
@@ -34,11 +33,9 @@ fn asked(model: &str, validation: &[u16], sandbox: Sandbox) -> (Place, Verificat
     (place, verification)
 }
 
-fn answer<'a>(verification: &'a Verification, rule: &str) -> &'a Answer {
-    let found = verification.findings.iter().find(|finding| finding.rule == rule);
-    &found
-        .unwrap_or_else(|| panic!("{rule} in {verification:#?}"))
-        .answer
+fn words(verification: &Verification, rule: &str) -> String {
+    let answer = says(verification, rule).unwrap_or_else(|| panic!("{rule} in {verification:#?}"));
+    answer.words().to_owned()
 }
 
 #[test]
@@ -63,42 +60,43 @@ fn a_model_as_good_as_its_log_is_verified() {
 #[test]
 fn a_log_of_losses_that_the_model_does_not_reach_is_rejected() {
     let (_place, verification) = asked("knows-little", &validation(), Sandbox::None);
-    assert_eq!(verification.outcome, Outcome::Rejected, "{verification:#?}");
-    let said = answer(&verification, "probe").words();
-    assert!(
-        said.contains("is 4.1589") && said.contains("the log says 2."),
-        "ln 64: {said}"
-    );
+    // ln 64.
+    assert_fails(&verification, "probe", "is 4.1589");
+    assert_fails(&verification, "probe", "the log says 2.");
 }
 
 #[test]
 fn a_model_that_sees_ahead_is_rejected_whatever_its_program_says() {
     let (_place, verification) = asked("sees-ahead", &validation(), Sandbox::None);
-    assert_eq!(verification.outcome, Outcome::Rejected, "{verification:#?}");
-    let said = answer(&verification, "probe").words();
-    assert!(said.contains("when later tokens were others"), "{said}");
+    assert_fails(&verification, "probe", "when later tokens were others");
 }
 
 #[test]
 fn a_program_that_gives_no_logits_leaves_it_undecided() {
     let (_place, verification) = asked("gives-little", &validation(), Sandbox::None);
     assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
-    assert!(
-        answer(&verification, "verify-probes")
-            .words()
-            .contains("did not give them")
-    );
+    assert!(words(&verification, "verify-probes").contains("did not give them"));
 }
 
 #[test]
 fn a_model_that_does_not_go_with_the_set_cannot_be_asked() {
     let (_place, verification) = asked("good", &[64; 2000], Sandbox::None);
     assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
-    assert!(
-        answer(&verification, "verify-probes")
-            .words()
-            .contains("go with the set")
-    );
+    assert!(words(&verification, "verify-probes").contains("go with the set"));
+}
+
+#[test]
+fn the_loss_is_held_against_the_log_of_the_run_that_was_asked_and_no_other() {
+    let place = Place::new();
+    let validation = validation();
+    let mut request = place.request(false, Sandbox::None);
+    request.options.conditions = request.options.conditions.with_probe();
+    request.validation = Some(&validation);
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let last = SEEDS.last().unwrap();
+    std::fs::remove_file(place.dir.path().join(format!("data/challenger-{last}.jsonl"))).unwrap();
+    let verification = silent(&request).unwrap();
+    assert!(words(&verification, "probe").contains("in the log of the run whose model was asked"));
 }
 
 /// Every file below a folder.

@@ -93,7 +93,9 @@ pub(super) fn decide(
     let logs: Vec<LoggedRun> = of(&runs, Role::Challenger)
         .filter_map(|run| run.log.clone())
         .collect();
-    let probe = probed.probe.map(|probe| with_logged_loss(probe, &logs));
+    let asked_run = of(&runs, Role::Challenger).last();
+    let logged_loss = asked_run.and_then(|run| run.log.as_ref()?.log.end()?.val_loss);
+    let probe = probed.probe.map(|probe| with_logged_loss(probe, logged_loss));
     let probe = probe.as_ref();
     if !logs.is_empty() {
         let facts = facts(plan, given, probe, pairs, &verification.runs)?;
@@ -121,9 +123,8 @@ pub(super) fn decide(
     Ok(verification)
 }
 
-/// With what the log of the probed run, the challenger's last, says of its loss.
-fn with_logged_loss(probe: Probe, logs: &[LoggedRun]) -> Probe {
-    let logged_loss = logs.last().and_then(|run| run.log.end()?.val_loss);
+/// With what the log of the probed run says of its loss.
+fn with_logged_loss(probe: Probe, logged_loss: Option<f64>) -> Probe {
     Probe {
         asked: probe.asked.map(|asked| Asked { logged_loss, ..asked }),
         ..probe

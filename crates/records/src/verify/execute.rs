@@ -6,18 +6,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use blueberry_rules::{Asked, Probe, sha256};
+use blueberry_rules::sha256;
 
 use super::error::{SourceError, Unbuildable, VerifyError, at};
 use super::handover;
-use super::plan::{GivenProgram, Plan, Role, Turn, random};
+use super::plan::{GivenProgram, Plan, Role, Turn};
 use super::process::{self, Bounds, Ended};
-use super::questions::Questions;
 use super::sandbox::{Ceilings, Job, Sandbox};
 use super::source::{check_out, toolchain};
-use super::state::{Done, Probed, State, Work};
+use super::state::{Done, State, Work};
 use super::subject::Subject;
-use crate::folder::{read_at_most, read_text};
+use crate::folder::read_at_most;
 use crate::logs::LOG_FILE;
 
 /// What a verification tells of its progress.
@@ -77,10 +76,6 @@ const DEVICE_VARIABLES: &[&str] = &[
 ];
 /// Of these the ones that name folders, which a run reads where they lie in `/opt`.
 const FOLDER_VARIABLES: &[&str] = &["CUDA_PATH", "CUDA_HOME", "LD_LIBRARY_PATH"];
-
-const SILENT: &str = "the challenger's program was asked to probe its model, and did not say what it found";
-const NO_LOGITS: &str = "the challenger's program was asked for logits of its model at drawn places of the validation set, and did not give them";
-const NO_QUESTIONS: &str = "places of the validation set at which the challenger's model could be asked for logits: its settings say no vocabulary and length that go with the set";
 
 /// Carries out a plan in its folder.
 pub(super) struct Execution<'a> {
@@ -245,117 +240,8 @@ impl Execution<'_> {
         })
     }
 
-    /// Probes the last model of the challenger, which can change nothing of its run any more; nothing where its program
-    /// does not say what it found. With `validation`, its program is asked for logits, too.
-    pub(super) fn probe(
-        &mut self,
-        state: &mut State,
-        validation: Option<&[u16]>,
-    ) -> Result<Probed, VerifyError> {
-        if let Some(probed) = &state.probed {
-            return Ok(probed.clone());
-        }
-        let probed = self.probe_now(validation)?;
-        state.probed = Some(probed.clone());
-        self.work.save(state)?;
-        Ok(probed)
-    }
-
-    fn probe_now(&mut self, validation: Option<&[u16]>) -> Result<Probed, VerifyError> {
-        let (Some(words), Some(turn)) = (&self.plan.conditions.probe, self.plan.probed()) else {
-            return Ok(Probed::default());
-        };
-        let dir = self.work.run(turn);
-        let output = dir.join("probe.txt");
-        let mut job = self.job_without_data(turn, &dir, words);
-        job.read_only.push(dir.join(WRITTEN));
-        let mut command = self.plan.conditions.sandbox.command(&job);
-        let mut tick = |elapsed| {
-            (self.progress)(Progress::Probing {
-                seconds: Duration::as_secs_f64(&elapsed),
-            })
-        };
-        let bounds = bounds(&job, self.plan.conditions.run_limit_s);
-        process::run(&mut command, &bounds, &output, &mut tick)?;
-        let text = read_text(&output, PROBE_BYTES).unwrap_or_default();
-        // Drivers print what they like before it.
-        let said = text
-            .lines()
-            .rev()
-            .find_map(|line| serde_json::from_str::<Probe>(line).ok());
-        let Some(said) = said else {
-            return Ok(Probed {
-                probe: None,
-                missing: Some(SILENT.to_owned()),
-            });
-        };
-        let asked = validation.map(|tokens| self.ask(tokens, turn)).transpose()?;
-        let (asked, missing) = match asked {
-            Some(Ok(asked)) => (Some(asked), None),
-            Some(Err(missing)) => (None, Some(missing.to_owned())),
-            None => (None, None),
-        };
-        // What it says itself of having been asked is nothing.
-        let probe = Some(Probe { asked, ..said });
-        Ok(Probed { probe, missing })
-    }
-
-    /// Asks the program of a turn for logits of its model, by two processes that cannot know of each other. The inner error
-    /// is what is missing.
-    fn ask(&mut self, validation: &[u16], turn: Turn) -> Result<Result<Asked, &'static str>, VerifyError> {
-        let recipe = self.plan.side(turn.role).map(|side| side.recipe.as_str());
-        let shape = recipe.and_then(shape);
-        let draw = |(vocab, seq_len)| Questions::draw(validation, vocab, seq_len, random);
-        let (Some(words), Some(questions)) = (&self.plan.conditions.ask, shape.and_then(draw)) else {
-            return Ok(Err(NO_QUESTIONS));
-        };
-        let dir = self.work.run(turn);
-        let mut answers = Vec::new();
-        for (number, (text, bytes)) in questions.texts().iter().zip(questions.answer_bytes()).enumerate() {
-            let rows = dir.join(format!("asked-{number}.json"));
-            handover::create(&rows)
-                .and_then(|mut file| file.write_all(text.as_bytes()))
-                .map_err(|cause| at("write", &rows, cause))?;
-            let answer = new_folder(&dir)?;
-            let mut job = self.job_without_data(turn, &dir, words);
-            let given = [("{rows}", &rows), ("{logits}", &answer.join(LOGITS))];
-            for word in &mut job.command {
-                if let Some((_, path)) = given.iter().find(|(name, _)| word == name) {
-                    *word = path.as_os_str().to_owned();
-                }
-            }
-            job.read_only.extend([dir.join(WRITTEN), rows.clone()]);
-            job.writable.push(answer.clone());
-            let mut command = self.plan.conditions.sandbox.command(&job);
-            let mut tick = |elapsed| {
-                (self.progress)(Progress::Probing {
-                    seconds: Duration::as_secs_f64(&elapsed),
-                })
-            };
-            let bounds = bounds(&job, self.plan.conditions.run_limit_s);
-            process::run(
-                &mut command,
-                &bounds,
-                &dir.join(format!("asked-{number}.txt")),
-                &mut tick,
-            )?;
-            answers.push(handover::read(&answer, &[LOGITS], bytes).unwrap_or_default());
-            // A stranger can make folders that cannot be removed; they are in nobody's way.
-            let _ = fs::remove_dir_all(&answer);
-        }
-        Ok(questions.hear([&answers[0], &answers[1]]).ok_or(NO_LOGITS))
-    }
-
-    /// As [`job`](Self::job), but that the program does not see the data, in which it could look answers up.
-    fn job_without_data(&self, turn: Turn, dir: &Path, arguments: &[String]) -> Job {
-        let mut job = self.job(turn, dir, arguments);
-        job.read_only
-            .retain(|path| Some(path) != self.plan.conditions.data.as_ref());
-        job
-    }
-
     /// The program of a turn with these arguments; it writes nothing.
-    fn job(&self, turn: Turn, dir: &Path, arguments: &[String]) -> Job {
+    pub(super) fn job(&self, turn: Turn, dir: &Path, arguments: &[String]) -> Job {
         let place = self.place(turn.role);
         let recipe = place.dir.join("recipe.toml");
         let attempts = self.work.dir().join("attempts.toml");
@@ -413,11 +299,11 @@ impl Execution<'_> {
 }
 
 /// The folder in a run's that its program may write. All else in the run's folder is the verifier's.
-const WRITTEN: &str = "written";
+pub(super) const WRITTEN: &str = "written";
 /// The run's own folder in it, as `blueberry train --out` is given it.
 const OUT: &str = "out";
 
-fn bounds(job: &Job, seconds: u64) -> Bounds<'_> {
+pub(super) fn bounds(job: &Job, seconds: u64) -> Bounds<'_> {
     Bounds {
         time: Duration::from_secs(seconds),
         folders: &job.writable,
@@ -489,31 +375,6 @@ pub(super) fn log(run: &Path) -> PathBuf {
     run.join(LOG_FILE)
 }
 
-/// The file in which a program leaves logits.
-const LOGITS: &str = "logits.bin";
-
-/// A folder in a run's that was not there before, for its program's logits.
-fn new_folder(run: &Path) -> Result<PathBuf, VerifyError> {
-    let mut number = 0_u64;
-    loop {
-        let path = run.join(format!("answer-{number}"));
-        match fs::create_dir(&path) {
-            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
-            Err(cause) => return Err(at("create", &path, cause)),
-            Ok(()) => return Ok(path),
-        }
-    }
-}
-
-/// The vocabulary and the length of rows by a recipe.
-fn shape(recipe: &str) -> Option<(usize, usize)> {
-    let recipe: toml::Table = recipe.parse().ok()?;
-    let number = |table: &str, key: &str| usize::try_from(recipe.get(table)?.get(key)?.as_integer()?).ok();
-    Some((number("model", "vocab_size")?, number("train", "seq_len")?))
-}
-
-/// The longest answer of a probe that is read.
-const PROBE_BYTES: u64 = 1 << 20;
 /// The largest log that is read.
 const LOG_BYTES: u64 = 256 << 20;
 

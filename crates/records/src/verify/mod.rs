@@ -10,7 +10,7 @@
 //! system names the machine, its data set the data, and every rule holds for it, but a program that makes a log up within
 //! its time is found by reading its source. A probe asks the model that the run has saved: the program's own answer finds
 //! a model that is at fault without its author's knowing, and the logits that it gives at places which the verifier drew
-//! ([`Questions`]) are judged here, so that a log whose losses the model does not reach shows.
+//! (`questions.rs`) are judged here, so that a log whose losses the model does not reach shows.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,6 +26,7 @@ mod execute;
 mod handover;
 mod host;
 mod plan;
+mod probing;
 mod process;
 mod questions;
 mod sandbox;
@@ -45,7 +46,6 @@ pub use error::{SourceError, Unbuildable, VerifyError};
 pub use execute::Progress;
 pub use host::Host;
 pub use plan::{Conditions, GivenProgram, Options, Plan, Role, Side, Turn};
-pub use questions::{Questions, Row};
 pub use sandbox::{Ceilings, Job, Sandbox, gpus};
 pub use source::{Source, check_out};
 pub use state::{Done, Probed, State, Work};

@@ -24,16 +24,16 @@ const NO_NUMBER: f64 = 1e9;
 
 /// A row of tokens and the place in it whose next token is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub(super) struct Row {
     /// The tokens.
-    pub tokens: Vec<u16>,
+    tokens: Vec<u16>,
     /// Places among them, rising.
-    pub positions: Vec<usize>,
+    positions: Vec<usize>,
 }
 
 /// What is asked.
 #[derive(Debug, Clone)]
-pub struct Questions {
+pub(super) struct Questions {
     vocab: usize,
     /// Asked first: the losses are taken of these.
     first: Vec<Row>,
@@ -46,8 +46,7 @@ pub struct Questions {
 impl Questions {
     /// Draws rows of `validation` of at most `seq_len` tokens, for a model over `vocab` tokens; `random` gives 64 bits that
     /// nobody could know. None where there is too little to draw from.
-    #[must_use]
-    pub fn draw(
+    pub(super) fn draw(
         validation: &[u16],
         vocab: usize,
         seq_len: usize,
@@ -97,8 +96,7 @@ impl Questions {
     }
 
     /// The two lists of rows, each for a process of its own, as `blueberry logits` reads them.
-    #[must_use]
-    pub fn texts(&self) -> [String; 2] {
+    pub(super) fn texts(&self) -> [String; 2] {
         #[derive(Serialize)]
         struct File<'a> {
             rows: &'a [Row],
@@ -107,15 +105,13 @@ impl Questions {
     }
 
     /// Bytes of the answer to each.
-    #[must_use]
-    pub fn answer_bytes(&self) -> [u64; 2] {
+    pub(super) fn answer_bytes(&self) -> [u64; 2] {
         [&self.first, &self.second].map(|rows| (rows.len() * self.vocab * size_of::<f32>()) as u64)
     }
 
     /// What the answers say: little-endian f32, the vocabulary's logits for each row. None where they are not as long as they
     /// have to be.
-    #[must_use]
-    pub fn hear(&self, answers: [&[u8]; 2]) -> Option<Asked> {
+    pub(super) fn hear(&self, answers: [&[u8]; 2]) -> Option<Asked> {
         let fits = |(answer, bytes): (&&[u8], u64)| answer.len() as u64 == bytes;
         if !answers.iter().zip(self.answer_bytes()).all(fits) {
             return None;

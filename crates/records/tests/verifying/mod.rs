@@ -1,5 +1,6 @@
 //! A repository with a trainer that copies logs, and records whose source it is.
 #![allow(clippy::unwrap_used)] // in tests only
+#![allow(dead_code)] // each test file uses a part
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +10,7 @@ use std::process::Command;
 use blueberry_records::config::config_text;
 use blueberry_records::record::{FORMAT, Record, Run as RecordRun, Source as RecordSource};
 use blueberry_records::verify::*;
-use blueberry_rules::{Categories, config_sha256, sha256};
+use blueberry_rules::{Answer, Categories, config_sha256, sha256};
 use blueberry_runlog::{At, Event, SourceTree};
 
 use crate::common::{self, Dir, Draft};
@@ -319,4 +320,34 @@ pub fn sandbox() -> Option<Sandbox> {
         eprintln!("skipped: no bubblewrap (bwrap) that works on this machine");
     }
     found
+}
+
+pub fn silent(request: &Request) -> Result<Verification, VerifyError> {
+    verify(request, &mut |_| ())
+}
+
+/// The challenger is a fifth faster; seeds differ a little.
+pub fn a_fifth_faster(role: Role, seed: u64) -> f64 {
+    let noise = 1.0 + (seed % 3) as f64 * 0.002;
+    match role {
+        Role::Challenger => 0.8 * QUICK * noise,
+        Role::Record => QUICK,
+    }
+}
+
+/// What the finding of a rule says; a run's by the part of its name.
+pub fn says<'a>(verification: &'a Verification, rule: &str) -> Option<&'a Answer> {
+    let finding = verification
+        .findings
+        .iter()
+        .find(|finding| finding.rule == rule)?;
+    Some(&finding.answer)
+}
+
+pub fn assert_fails(verification: &Verification, rule: &str, words: &str) {
+    assert_eq!(verification.outcome, Outcome::Rejected, "{verification:#?}");
+    match says(verification, rule) {
+        Some(Answer::Fail { evidence, .. }) => assert!(evidence.contains(words), "{evidence}"),
+        other => panic!("{rule}: {other:?} in {verification:#?}"),
+    }
 }
