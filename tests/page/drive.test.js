@@ -297,6 +297,23 @@ for (const mode of MODES) {
       assert.equal((await shown(page)).runs[0].name, "record");
     }));
 
+    test("what is empty says so: before a log, and where no curve is in view", async () => {
+      const status = (/** @type {import("playwright-core").Page} */ page) => page.locator("#status").innerText();
+      await withPage(browser, site.url, async (page) => {
+        await page.keyboard.press("e");
+        assert.match(await status(page), /open a log first/);
+      });
+      await withPage(browser, site.url, async (page) => {
+        await runsOpen(page, 2);
+        assert.equal(await page.locator(".large .absent").innerText(), "Nothing of these logs lies in this part of the axis.");
+        await page.keyboard.press("e");
+        assert.match(await status(page), /Nothing is in view/);
+        await page.keyboard.press("0");
+        await settled(page);
+        assert.equal(await page.locator(".large .absent").isVisible(), false, "the curves are back");
+      }, { query: `${QUERY}&axis=tokens&zoom=1e12_2e12` });
+    });
+
     test("an embedded view has the chart and the transport only", () => withPage(browser, site.url, async (page) => {
       await runsOpen(page, 2);
       assert.equal(await page.locator(".top, .side, .details").filter({ visible: true }).count(), 0);

@@ -9,11 +9,11 @@ import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { closeBrowsers, drop, dropPaths, launch, MODES, runsOpen, shown, withPage } from "./lib/browser.js";
 import { log } from "./lib/logs.js";
-import { zstd } from "./lib/zstd.js";
 import { FOREIGN } from "./lib/paths.js";
 import { colors } from "./lib/picture.js";
 import { serve } from "./lib/site.js";
 import { until } from "./lib/waiting.js";
+import { zstd } from "./lib/zstd.js";
 
 after(closeBrowsers);
 

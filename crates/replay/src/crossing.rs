@@ -15,8 +15,9 @@ pub struct Crossing {
 
 /// The crossing of each bar, `None` where the run never got there. `bars` fall.
 ///
-/// As the judge counts it, but for evaluations that a resumed run did again, of which the last is shown: an evaluation at the bar, one that is not a number, and one that the settings of an own log do
-/// not schedule cross nothing.
+/// An evaluation at the bar, one that is not a number, and one that the settings of an own log do not schedule cross
+/// nothing, as for the judge. Of evaluations that a resumed run did again the last is shown, where the judge takes the
+/// first.
 #[must_use]
 pub fn crossings(run: &RunData, bars: &[f64]) -> Vec<Option<Crossing>> {
     let mut found = vec![None; bars.len()];

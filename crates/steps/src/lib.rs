@@ -9,7 +9,7 @@ mod line;
 mod part;
 
 pub use line::{StepLine, parse};
-pub use part::{COLUMNS, MOST_COLUMNS, Part, Piece};
+pub use part::{COLUMNS, Part, Piece};
 
 #[cfg(target_family = "wasm")]
 mod web {

@@ -5,7 +5,7 @@ use crate::line::{StepLine, parse};
 /// Columns of every step: the four axes in the order of the log, loss, learning rate, gradient norm, tokens/s.
 pub const COLUMNS: usize = 8;
 /// With those that a step may lack: MFU, memory.
-pub const MOST_COLUMNS: usize = 10;
+const MOST_COLUMNS: usize = 10;
 
 /// A part of a log. Whoever takes its pieces in order, those of text byte by byte as they stand, has read the log.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -88,10 +88,7 @@ impl Part {
     pub fn read(bytes: &[u8]) -> Self {
         let mut part = Self::default();
         let mut steps = Steps::default();
-        let mut at = bytes
-            .iter()
-            .position(|&byte| byte == b'\n')
-            .map_or(bytes.len(), |end| end + 1);
+        let mut at = rest_of_line(bytes);
         let mut text_from = 0;
         while at < bytes.len() {
             if let Some((step, length)) = parse(&bytes[at..]) {
@@ -103,11 +100,7 @@ impl Part {
                 at += length;
                 text_from = at;
             } else {
-                let line = &bytes[at..];
-                at += line
-                    .iter()
-                    .position(|&byte| byte == b'\n')
-                    .map_or(line.len(), |end| end + 1);
+                at += rest_of_line(&bytes[at..]);
             }
         }
         steps.flush(&mut part);
@@ -123,6 +116,12 @@ impl Part {
             bytes: text.len() as u32,
         });
     }
+}
+
+/// Bytes up to the first newline, and with it; all where there is none.
+fn rest_of_line(bytes: &[u8]) -> usize {
+    let end = bytes.iter().position(|&byte| byte == b'\n');
+    end.map_or(bytes.len(), |end| end + 1)
 }
 
 /// Steps that follow one another and say the same things.

@@ -4,7 +4,7 @@ use blueberry_steps::{COLUMNS, StepLine};
 
 use super::Metric;
 
-/// Steps column by column, in the order of [`Part`].
+/// Steps column by column, in the order of [`Part`](blueberry_steps::Part).
 pub(super) struct StepColumns<'a> {
     columns: Vec<&'a [f64]>,
     /// Whether the first column behind the usual ones is the MFU, and not the memory.

@@ -20,8 +20,7 @@ pub struct Module {
     pub opt_level: &'static str,
 }
 
-/// For what is loaded with the page. A million rows are still read in a second or two (`bench/page`); `z` takes four times
-/// as long.
+/// For what is loaded with the page, or weighs much. `z` was four times as slow where logs are read.
 pub const SMALL: &str = "s";
 /// For what is small anyway.
 pub const FAST: &str = "3";
