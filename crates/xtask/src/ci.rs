@@ -6,14 +6,14 @@ use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::workspace::{self, Workspace};
-use crate::{nvrtc, process, setup, wasm, web, workflows};
+use crate::{process, setup, suite, wasm, web, workflows};
 
 /// One check.
 pub struct Step {
     /// What `--only` calls it.
     pub name: &'static str,
     about: &'static str,
-    /// Whether it runs beside the step that follows, which leaves cores idle.
+    /// Whether it runs beside the step that follows and what that one runs beside: each leaves cores idle.
     beside_next: bool,
     run: fn(&Workspace) -> Result<Outcome, Error>,
 }
@@ -40,6 +40,8 @@ pub enum Error {
     Workflows(#[from] workflows::Error),
     #[error(transparent)]
     Web(#[from] web::Error),
+    #[error(transparent)]
+    Suite(#[from] suite::Error),
     #[error("the output of a step beside another: {0}")]
     Output(#[source] std::io::Error),
     #[error(
@@ -50,8 +52,8 @@ pub enum Error {
     Step { step: &'static str, source: Box<Error> },
 }
 
-/// Every step, in the order in which they run. The tests of GPU kernels run one after the other, so what compiles for the
-/// browser is checked beside them.
+/// Every step, in the order in which they run. The tests of GPU kernels run one after the other, mostly on one core, so the
+/// other tests and what compiles for the browser run beside them.
 pub const STEPS: &[Step] = &[
     Step {
         name: "setup",
@@ -109,10 +111,16 @@ pub const STEPS: &[Step] = &[
         run: |workspace| passed(wasm::check(workspace)),
     },
     Step {
+        name: "gpu",
+        about: "the tests of GPU kernels",
+        beside_next: true,
+        run: |workspace| passed(suite::of_gpus(workspace)),
+    },
+    Step {
         name: "test",
-        about: "every test, doc tests included",
+        about: "every other test, doc tests included",
         beside_next: false,
-        run: test,
+        run: |workspace| passed(suite::all_others(workspace)),
     },
     Step {
         name: "page",
@@ -167,15 +175,18 @@ fn run_steps(
     program: &Path,
     summary: &mut Summary,
 ) -> Result<(), Error> {
+    let mut beside = Vec::new();
     let mut steps = chosen.iter().peekable();
     while let Some(step) = steps.next() {
-        let Some(next) = steps.next_if(|_| step.beside_next) else {
-            run_step(step, workspace, summary)?;
+        // Without a next step, where `only` names this one alone, nothing is there to run beside.
+        if step.beside_next && steps.peek().is_some() {
+            beside.push(Beside::start(step, workspace, program)?);
             continue;
-        };
-        let beside = Beside::start(step, workspace, program)?;
-        run_step(next, workspace, summary)?;
-        beside.finish(summary)?;
+        }
+        run_step(step, workspace, summary)?;
+        for other in beside.drain(..) {
+            other.finish(summary)?;
+        }
     }
     Ok(())
 }
@@ -212,7 +223,7 @@ impl Beside {
         let text = std::fs::read(&self.output).map_err(Error::Output)?;
         print!("{}", String::from_utf8_lossy(&text));
         let words = if status.success() {
-            "passed, beside the next"
+            "passed, beside others"
         } else {
             "FAILED"
         };
@@ -312,26 +323,6 @@ fn page(workspace: &Workspace) -> Result<Outcome, Error> {
 
 fn cargo(workspace: &Workspace, args: &[&str]) -> Result<Outcome, Error> {
     passed(process::run(workspace.cargo().args(args)))
-}
-
-fn test(workspace: &Workspace) -> Result<Outcome, Error> {
-    let mut cargo = workspace.cargo();
-    cargo.args(["test", "--release", "--workspace"]);
-    // The software Vulkan driver warns, and may fail, without a folder for its sockets.
-    if !std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| Path::new(&folder).is_dir()) {
-        cargo.env("XDG_RUNTIME_DIR", std::env::temp_dir());
-    }
-    let assets = workspace.root.join("../shared/assets");
-    if std::env::var_os("BLUEBERRY_ASSETS").is_none() && assets.is_dir() {
-        cargo.env("BLUEBERRY_ASSETS", assets);
-    }
-    // Not CUDA_PATH, for which a build script would run again.
-    if std::env::var_os("BLUEBERRY_NVRTC").is_none()
-        && let Some(folder) = nvrtc::ensure(workspace)
-    {
-        cargo.env("BLUEBERRY_NVRTC", folder);
-    }
-    passed(process::run(&mut cargo))
 }
 
 /// Our own check always runs; where actionlint is missing the step says so and passes.

@@ -5,6 +5,7 @@ mod ci;
 mod nvrtc;
 mod process;
 mod setup;
+mod suite;
 mod wasm;
 mod web;
 mod workflows;

@@ -28,6 +28,7 @@ fn list_names_the_steps_in_order() {
             "clippy",
             "build",
             "wasm",
+            "gpu",
             "test",
             "page",
             "deny",
