@@ -5,11 +5,13 @@
 const FOLDER = "app/";
 /** @type {string[]} */
 const FILES = [/* files */];
-const CACHE = `page ${FOLDER}`;
 const ASKED_FIRST = ["", "index.html", "leaderboard.json", "records.json"];
 
 const worker = /** @type {any} */ (self);
 const base = new URL("./", worker.location.href).href;
+/** Pages at other paths of this host keep what is theirs. */
+const OURS = `page ${new URL(base).pathname} `;
+const CACHE = OURS + FOLDER;
 
 worker.addEventListener("install", (/** @type {any} */ event) => {
   event.waitUntil(fill().then(() => worker.skipWaiting()));
@@ -34,11 +36,20 @@ function nameOf(url) {
 
 async function fill() {
   const cache = await caches.open(CACHE);
-  await cache.addAll(["./", "leaderboard.json", "records.json", ...FILES].map((name) => new URL(name, base).href));
+  await Promise.all(["./", "leaderboard.json", "records.json", ...FILES].map((name) => keep(cache, new URL(name, base).href)));
+}
+
+/** @param {Cache} cache @param {string} url */
+async function keep(cache, url) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  // Copied: `blueberry view` leads from "/" to its runs, and a browser opens no page by an answer that was led elsewhere.
+  const { status, headers } = answer;
+  await cache.put(url, new Response(await answer.blob(), { status, headers }));
 }
 
 async function forgetOlder() {
-  const older = (await caches.keys()).filter((name) => name.startsWith("page ") && name !== CACHE);
+  const older = (await caches.keys()).filter((name) => name.startsWith(OURS) && name !== CACHE);
   await Promise.all(older.map((name) => caches.delete(name)));
 }
 

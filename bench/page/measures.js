@@ -1,12 +1,15 @@
 // @ts-check
 // The measurements. Each runs in the browser, on a page of its own, the two drawers in turns.
 
+import { readFileSync } from "node:fs";
 import { runsOpen, settled } from "../../tests/page/lib/browser.js";
 import { log } from "../../tests/page/lib/logs.js";
 import { until } from "../../tests/page/lib/waiting.js";
+import { columns, share } from "./columns.js";
 
 /** @typedef {import("playwright-core").Browser} Browser */
 /** @typedef {import("playwright-core").Page} Page */
+/** @typedef {Awaited<ReturnType<typeof import("../../tests/page/lib/site.js").serve>>} Site */
 
 const GONE_MS = 1000;
 const SIZE = { width: 1360, height: 900 };
@@ -27,7 +30,7 @@ async function onPage(browser, url, act) {
   }
 }
 
-/** @param {number[]} values */
+/** What is said of many values; of a few, the 99th percentile is the largest of them. @param {number[]} values */
 function summary(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (/** @type {number} */ share) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] * 1000) / 1000;
@@ -41,27 +44,30 @@ async function addUplot(page, url) {
 }
 
 /**
- * 166,650 points (three runs of 55,550), from data in memory to a drawn chart, the first time on a fresh page.
- * @param {Browser} browser @param {string} url @param {number} rounds
+ * 166,650 points (three runs of 55,550), from data in memory to a drawn chart, the first time on a fresh page: of the same
+ * logs, read by our worker and as uPlot's columns.
+ * @param {Browser} browser @param {Site} site @param {number} rounds
  */
-export async function cold(browser, url, rounds) {
+export async function cold(browser, site, rounds) {
+  const { url } = site;
+  const logs = [1, 2, 3].map((seed) => log({ name: `run ${seed}`, seed, steps: 55_550, tokens: 16_384, every: 60_000 }));
+  const addresses = share(site, "cold", columns(logs));
   /** @type {Record<string, number[]>} */
   const took = { ours_ms: [], ours_main_thread_ms: [], uplot_ms: [] };
   for (let round = 0; round < rounds; round++) {
-    const ours = await onPage(browser, url, (page) => coldOurs(page));
+    const ours = await onPage(browser, url, (page) => coldOurs(page, logs));
     took.ours_ms.push(ours.total);
     took.ours_main_thread_ms.push(ours.main);
     took.uplot_ms.push(await onPage(browser, url, async (page) => {
       await addUplot(page, url);
-      return coldUplot(page);
+      return coldUplot(page, addresses);
     }));
   }
   return Object.fromEntries(Object.entries(took).map(([name, values]) => [name, summary(values)]));
 }
 
-/** @param {Page} page */
-async function coldOurs(page) {
-  const logs = [1, 2, 3].map((seed) => log({ name: `run ${seed}`, seed, steps: 55_550, tokens: 16_384, every: 60_000 }));
+/** @param {Page} page @param {string[]} logs */
+async function coldOurs(page, logs) {
   const app = await appOf(page);
   return page.evaluate(async ({ logs, app, CHART }) => {
     const { connect } = await import(`${app}core/client.js`);
@@ -83,18 +89,16 @@ async function coldOurs(page) {
   }, { logs, app, CHART });
 }
 
-/** @param {Page} page @returns {Promise<number>} */
-function coldUplot(page) {
-  return page.evaluate(({ width, height }) => {
-    const x = Float64Array.from({ length: 55_550 }, (_, index) => (index + 1) * 16_384);
-    const fall = (/** @type {number} */ seed) => Float64Array.from(x, (_, index) => 3.2 + 7.6 * Math.exp(-6 * Math.sqrt(index / x.length)) + 0.12 * Math.sin(index * seed * 12.9898));
-    const data = [x, fall(1), fall(2), fall(3)];
+/** @param {Page} page @param {string[]} addresses of the columns @returns {Promise<number>} */
+function coldUplot(page, addresses) {
+  return page.evaluate(async ({ addresses, width, height }) => {
+    const data = await Promise.all(addresses.map(async (address) => new Float64Array(await (await fetch(address)).arrayBuffer())));
     const series = [{}, ...["red", "green", "blue"].map((stroke) => ({ stroke }))];
     return new Promise((resolve) => {
       const start = performance.now();
       new /** @type {any} */ (window).uPlot({ width, height, scales: { x: { time: false } }, series, hooks: { draw: [() => resolve(performance.now() - start)] } }, data, document.body);
     });
-  }, CHART);
+  }, { addresses, ...CHART });
 }
 
 /** Where the page's modules are. @param {Page} page @returns {Promise<string>} */
@@ -133,21 +137,28 @@ export async function firstCurve(browser, url, path, rounds) {
 /**
  * Eight runs of a million points, scrubbed: the CPU cost of a frame. Ours is the worker's answer (the race's state), the
  * drawing of all charts to the new playhead, and the splits, the lane and the rest that tell of it; uPlot's is the curves of
- * the loss cut at the playhead, drawn again.
- * @param {Browser} browser @param {string} url @param {string[]} paths @param {number} rows @param {number} frames
+ * the loss, of the same logs, cut at the playhead and drawn again.
+ * @param {Browser} browser @param {Site} site @param {string[]} paths @param {number} frames
  */
-export async function scrub(browser, url, paths, rows, frames) {
+export async function scrub(browser, site, paths, frames) {
+  const { url } = site;
   const ours = await onPage(browser, url, async (page) => {
     await page.setInputFiles("#picker", paths);
     await runsOpen(page, paths.length, 300_000);
     await settled(page);
     return page.evaluate(scrubOurs, frames);
   });
+  const addresses = share(site, "scrub", columns(texts(paths)));
   const uplot = await onPage(browser, url, async (page) => {
     await addUplot(page, url);
-    return page.evaluate(scrubUplot, { frames, rows, runs: paths.length, ...CHART });
+    return page.evaluate(scrubUplot, { frames, addresses, ...CHART });
   });
   return { ours: summary(ours.frame), ours_page_only: summary(ours.page), uplot: summary(uplot) };
+}
+
+/** @param {string[]} paths */
+function* texts(paths) {
+  for (const path of paths) yield readFileSync(path, "utf8");
 }
 
 /** Runs in the page. @param {number} frames */
@@ -166,14 +177,14 @@ async function scrubOurs(frames) {
   return { frame, page };
 }
 
-/** Runs in the page. @param {{ frames: number, rows: number, runs: number, width: number, height: number }} options */
-async function scrubUplot({ frames, rows, runs, width, height }) {
-  const x = Float64Array.from({ length: rows }, (_, index) => (index + 1) * 16_384);
-  const fall = (/** @type {number} */ seed) => Float64Array.from(x, (_, index) => 3.2 + 7.6 * Math.exp(-6 * Math.sqrt(index / rows)) + 0.12 * Math.sin(index * seed * 12.9898));
-  const data = [x, ...Array.from({ length: runs }, (_, run) => fall(run + 1))];
+/** Runs in the page. @param {{ frames: number, addresses: string[], width: number, height: number }} options */
+async function scrubUplot({ frames, addresses, width, height }) {
+  const data = await Promise.all(addresses.map(async (address) => new Float64Array(await (await fetch(address)).arrayBuffer())));
+  const [x, ...losses] = data;
+  const rows = x.length;
   let done = () => {};
-  const series = [{}, ...Array.from({ length: runs }, (_, run) => ({ stroke: `hsl(${run * 45} 70% 50%)` }))];
-  const scales = { x: { time: false, range: [0, rows * 16_384] }, y: { range: [3, 11] } };
+  const series = [{}, ...losses.map((_, run) => ({ stroke: `hsl(${run * 45} 70% 50%)` }))];
+  const scales = { x: { time: false, range: [0, x[rows - 1]] }, y: { range: [3, 11] } };
   const plot = new /** @type {any} */ (window).uPlot({ width, height, scales, series, hooks: { draw: [() => done()] } }, data, document.body);
   const took = [];
   for (let index = 0; index < frames; index++) {

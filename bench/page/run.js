@@ -39,9 +39,9 @@ try {
     console.error(`-- ${mode}, Chromium ${browser.version()}`);
     results.machine.browser = `Chromium ${browser.version()}`;
     const measured = {
-      cold_166650_points: await cold(browser, site.url, QUICK ? 3 : 9),
+      cold_166650_points: await cold(browser, site, QUICK ? 3 : 9),
       first_curve: await firstCurve(browser, site.url, logs[0], QUICK ? 1 : 3),
-      scrub_8_runs: await scrub(browser, site.url, logs, MILLION, QUICK ? 40 : 200),
+      scrub_8_runs: await scrub(browser, site, logs, QUICK ? 40 : 200),
       splits_100_runs: await splits(browser, site.url, QUICK ? 40 : 300),
     };
     await closeBrowsers();
@@ -65,6 +65,7 @@ function LIMITS() {
   return [
     "WebGPU ran on SwiftShader, a software device on the same cores: what a draw costs on a GPU is not told, and the GPU process's time is in none of these figures.",
     "A frame's cost is the JavaScript and WebAssembly time of page and worker together; rasterising and compositing, which both drawers leave to another process, are in neither.",
-    "uPlot gets its data ready in arrays; the time that the page takes to read a log stands apart, in first_curve.",
+    "uPlot gets the same logs' columns ready in arrays; the time that the page takes to read a log stands apart, in first_curve.",
+    "Where `count` is below a hundred, only the median and the least tell something: p99_ms is then the largest value.",
   ];
 }

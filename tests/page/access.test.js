@@ -66,6 +66,7 @@ describe("everybody's page", () => {
       await page.screenshot({ path: output(`phone-${theme}.png`), fullPage: true });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= PHONE.width, `nothing is wider than the phone: ${wide}`);
+      assert.ok(await page.locator("#status", { hasText: "2 runs open" }).isVisible(), "what the page says is seen");
     }));
   }
 

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { closeBrowsers, launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
+import { closeBrowsers, drop, launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
 import { log } from "./lib/logs.js";
 import { output } from "./lib/paths.js";
 import { serve } from "./lib/site.js";
@@ -18,12 +18,18 @@ const LOGS = {
   "fast.jsonl": log({ name: "fast", rate: 130_000, floor: 3.4, seed: 3, lr: 0.03, user: "bob" }),
 };
 const QUERY = "?runs=slow.jsonl,fast.jsonl";
+/** A file in whose name letters mean something in an address, and its address. */
+const ODD = ["a+b&c,d %2C#.jsonl", "a+b&c%2Cd%20%252C%23.jsonl"];
 /** A leaderboard with one record, and the log of it that is published with the page. */
 const RECORDS = {
   "leaderboard.json": JSON.stringify({
     categories: [{
       id: "dash", name: "Any%", metric: "train-s", record: "dash/quick", pending: [], history: [],
-      ranked: [{ rank: 1, id: "dash/quick", title: "Quick", author: "alice", date: "2026-03-01", status: "verified", verified: { figure: { mean: 600 } } }],
+      ranked: [
+        { rank: 1, id: "dash/quick", title: "Quick", author: "alice", date: "2026-03-01", status: "verified", verified: { figure: { mean: 600 } } },
+        { rank: 2, id: "dash/even", title: "Even", author: "dora", date: "2026-03-02", status: "verified", short_of: "dash/quick", verified: { figure: { mean: 610 } } },
+      ],
+      reference: { clock_s: 9408, val_loss: 3.194, tokens: 5e8, hardware: "Example GPU", note: "did not reach 3.0" },
       progression: [["2026-01-01", 900], ["2026-02-01", 700], ["2026-03-01", 600]].map(([date, figure]) => ({ date, figure, record: "dash/x" })),
     }],
   }),
@@ -40,7 +46,7 @@ for (const mode of MODES) {
     let site;
     before(async () => {
       browser = await launch(mode);
-      site = await serve({ ...LOGS, ...RECORDS });
+      site = await serve({ ...LOGS, ...RECORDS, [ODD[0]]: log({ name: "odd", steps: 60 }) });
     });
     after(() => site?.close());
 
@@ -93,6 +99,26 @@ for (const mode of MODES) {
       assert.match(await page.locator(".totals").innerText(), /Best possible time/);
     }));
 
+    test("with a run that is hidden nothing is compared any more, and the page says so", () => onRuns(async (page) => {
+      const against = page.locator('[aria-label="Compare with"]');
+      await against.selectOption({ label: "fast" });
+      await settled(page);
+      await page.getByRole("button", { name: "Hide fast" }).click();
+      await settled(page);
+      assert.equal((await shown(page)).against, "best");
+      assert.equal(await against.inputValue(), "best");
+      assert.equal((await against.locator("option").allInnerTexts()).includes("fast"), false);
+      assert.match(await page.locator("#status").innerText(), /compared with the personal best again/);
+    }));
+
+    test("a log of steps alone says why it has no splits", () => withPage(browser, site.url, async (page) => {
+      const steps = Array.from({ length: 50 }, (_, step) => `s:${step} trl:${(11 - step / 9).toFixed(4)}\n`);
+      await drop(page, [{ name: "main.log", text: `s:0 tel:11.0000\n${steps.join("")}s:50 tel:5.5000\n` }]);
+      await runsOpen(page, 1);
+      assert.match(await page.locator('[aria-label="Table of splits"]').innerText(), /neither times nor tokens/);
+      assert.equal(await page.locator(".splits tr").count(), 0);
+    }));
+
     test("the losses of the splits can be edited", () => onRuns(async (page) => {
       await page.getByRole("button", { name: "Edit the losses" }).click();
       await page.locator("#targets").fill("nonsense");
@@ -103,6 +129,11 @@ for (const mode of MODES) {
       await settled(page);
       assert.deepEqual((await shown(page)).targets, [7, 3.6]);
       assert.equal(await page.locator(".splits tbody tr").count(), 2);
+      await page.getByRole("button", { name: "Edit the losses" }).click();
+      await page.locator("#targets").fill("3.281, 3.279, 4");
+      await page.getByRole("button", { name: "Use these" }).click();
+      await settled(page);
+      assert.deepEqual(await page.locator(".splits tbody th").allInnerTexts(), ["4.00", "3.281", "3.279"]);
     }));
 
     test("the wheel zooms at the pointer, a double click shows all", () => onRuns(async (page) => {
@@ -151,6 +182,15 @@ for (const mode of MODES) {
       assert.ok(zoom && zoom[1] - zoom[0] < 0.8 * 400 * 262_144, `${zoom} is closer`);
     }, { hasTouch: true }));
 
+    test("a tap points, and what it points at stays when the finger lifts", () => onRuns(async (page) => {
+      const { x, y, width, height } = await box(page);
+      await page.touchscreen.tap(x + width / 2, y + height / 2);
+      await until(page, "the readout of the crosshair", () => /slow: .*val/.test(document.querySelector("#readout")?.textContent ?? ""));
+      assert.ok((await shown(page)).cross > 0);
+      await page.touchscreen.tap(x + 10, y + height / 2);
+      assert.equal((await shown(page)).cross, null, "a tap beside the curves takes it away");
+    }, { hasTouch: true }));
+
     test("one crosshair on all charts, with the log's own values", () => onRuns(async (page) => {
       const { x, y, width, height } = await box(page);
       await page.mouse.move(x + width / 2, y + height / 2);
@@ -159,7 +199,9 @@ for (const mode of MODES) {
       const { cross } = await shown(page);
       const step = Math.floor(cross / 262_144);
       const line = LOGS["slow.jsonl"].split("\n").map((one) => (one ? JSON.parse(one) : {})).find((one) => one.event === "step" && one.step === step);
-      assert.ok((await page.locator("#readout").innerText()).includes(`train ${line.loss.toFixed(4)}`), "exact value");
+      const words = await page.locator("#readout").innerText();
+      assert.ok(words.includes(`train ${line.loss.toFixed(4)}`), "exact value");
+      assert.ok(words.includes(`tok/s ${line.tokens_per_s.toLocaleString("en")}`), `all digits of ${line.tokens_per_s}: ${words}`);
       const lines = await page.locator(".cross:visible").count();
       assert.ok(lines >= 5, `${lines} charts show it`);
     }));
@@ -188,6 +230,14 @@ for (const mode of MODES) {
       await page.waitForSelector(".samples blockquote");
       const texts = await page.locator(".samples blockquote").allInnerTexts();
       assert.ok(texts[0].includes("slow wrote this at step 400") && texts[1].includes("fast wrote this at step 400"), String(texts));
+      const playhead = page.locator('[aria-label="Playhead"]');
+      await playhead.fill("9000");
+      await page.getByText("slow wrote this at step 300").waitFor();
+      await page.locator(".samples").evaluate((samples) => samples.setAttribute("data-marked", ""));
+      await playhead.fill("9500");
+      await settled(page);
+      await until(page, "the samples to be looked at", () => document.querySelector("#details")?.getAttribute("aria-busy") === "false");
+      assert.equal(await page.locator(".samples[data-marked]").count(), 1, "what did not change was not built again");
     }));
 
     test("the judge speaks in the page", () => onRuns(async (page) => {
@@ -197,15 +247,52 @@ for (const mode of MODES) {
       assert.match(await page.locator("#details").innerText(), /not eligible/);
     }));
 
+    test("the verdict's category is chosen by keys, which stay on it", () => onRuns(async (page) => {
+      await page.getByRole("tab", { name: "Verdict" }).click();
+      await page.waitForSelector(".finding");
+      const category = page.locator('[aria-label="Category"]');
+      const first = await category.inputValue();
+      await category.focus();
+      await page.keyboard.press("ArrowDown");
+      await until(page, "another verdict", () => document.querySelector("#details")?.getAttribute("aria-busy") === "false");
+      assert.notEqual(await category.inputValue(), first);
+      assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Category");
+    }));
+
     test("a run can be hidden and closed", () => onRuns(async (page) => {
       await page.getByRole("button", { name: "Hide fast" }).click();
       await settled(page);
       assert.equal((await shown(page)).state.runs.length, 1);
       await page.getByRole("button", { name: "Close fast" }).click();
       await runsOpen(page, 1);
+      await until(page, "the runs to be counted anew", () => document.querySelector("#status")?.textContent === "1 run open");
+    }));
+
+    test("where every run is hidden, nothing is said of one", () => onRuns(async (page) => {
+      for (const name of ["Hide slow", "Hide fast"]) await page.getByRole("button", { name }).click();
+      await settled(page);
+      assert.equal((await shown(page)).state, null);
+      assert.equal(await page.locator("#leader").innerText(), "");
+      assert.equal(await page.locator(".lane .runner, .lane .change, .splits tr").count(), 0);
+      assert.deepEqual([...new Set(await page.locator(".chart .unseen").allTextContents())], [""]);
+      await page.getByRole("button", { name: "Show slow" }).click();
+      await settled(page);
+      assert.match(await page.locator("#leader").innerText(), /slow leads/);
+    }));
+
+    test("the playhead stays within the runs that are shown, and at their end", () => onRuns(async (page) => {
+      await drop(page, [{ name: "short.jsonl", text: log({ name: "short", steps: 100 }) }]);
+      await runsOpen(page, 3);
+      const { t: end } = await shown(page);
+      for (const name of ["Hide slow", "Hide fast"]) await page.getByRole("button", { name }).click();
+      assert.equal((await shown(page)).t, 100 * 262_144);
+      await page.getByRole("button", { name: "Show slow" }).click();
+      assert.equal((await shown(page)).t, end);
     }));
 
     test("PNG, SVG and CSV can be taken away", () => onRuns(async (page) => {
+      await page.locator('[aria-label="Playhead"]').fill("4000");
+      await settled(page);
       await page.keyboard.press("e");
       /** @param {string} name */
       const take = async (name) => {
@@ -215,7 +302,14 @@ for (const mode of MODES) {
         return readFileSync(path);
       };
       assert.equal((await take("Picture")).subarray(1, 4).toString(), "PNG");
-      assert.match((await take("Drawing")).toString(), /^<svg .*<path .*slow<\/text>/s);
+      const drawing = (await take("Drawing")).toString();
+      assert.match(drawing, /^<svg .*<path .*slow<\/text>/s);
+      const clips = [...drawing.matchAll(/<clipPath [^>]*><rect x="([\d.]+)" width="([\d.]+)"/g)].map(([, ...numbers]) => numbers.map(Number));
+      assert.equal(clips.length, 2, "what was replayed, and what is ahead");
+      const [[first, replayed], [playhead, ahead]] = clips;
+      assert.ok(first === 0 && replayed > 0 && replayed === playhead && ahead > 0, `${clips} meet at the playhead`);
+      assert.equal(drawing.split('clip-path="url(#').length, drawing.split("<path ").length, "every curve is cut there");
+      assert.match(drawing, /<line [^>]*stroke-dasharray="1px, 5px"/, "bars of the splits are dotted");
       const table = (await take("Numbers")).toString().trim().split("\n");
       assert.equal(table[0], "run,metric,step,tokens,train_s,wall_s,value");
       assert.equal(table.length, 1 + 2 * (400 + 20), "every step and evaluation of both runs");
@@ -223,7 +317,46 @@ for (const mode of MODES) {
       const rates = (await take("Numbers")).toString().trim().split("\n");
       assert.equal(rates.length, 1 + 2 * 400, "the chosen chart, not the first");
       assert.ok(rates.slice(1).every((row) => row.includes(',"tokens_per_s",')));
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("End");
+      await settled(page);
+      await page.keyboard.press("e");
+      assert.doesNotMatch((await take("Drawing")).toString(), /clip/, "at the end nothing is ahead");
     }));
+
+    test("many long names are wrapped below a drawing", () => withPage(browser, site.url, async (page) => {
+      const names = Array.from({ length: 8 }, (_, index) => `${index} ${"wide name ".repeat(5)}`);
+      await drop(page, names.map((name) => ({ name: `${name}.jsonl`, text: log({ name, steps: 30 }) })));
+      await runsOpen(page, 8);
+      await page.keyboard.press("e");
+      const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Drawing" }).click()]);
+      const path = output(`${mode}-names.svg`);
+      await file.saveAs(path);
+      const drawing = readFileSync(path, "utf8");
+      const [, width, height] = /** @type {RegExpExecArray} */ (/ width="([\d.]+)" height="([\d.]+)"/.exec(drawing)).map(Number);
+      const places = [...drawing.matchAll(/<text x="([\d.]+)" y="([\d.]+)"[^>]*>\d wide/g)].map(([, x, y]) => [Number(x), Number(y)]);
+      assert.equal(places.length, 8);
+      assert.ok(places.every(([x, y]) => x < width && y < height), `${places} lie within ${width} by ${height}`);
+      assert.ok(new Set(places.map(([, y]) => y)).size > 1, "in more than one row");
+    }));
+
+    test("what can be shown in another page is, and what cannot says so where it was asked", async () => {
+      const ask = async (/** @type {import("playwright-core").Page} */ page) => {
+        await page.keyboard.press("e");
+        await page.getByRole("button", { name: "HTML for another page" }).click();
+      };
+      await onRuns(async (page) => {
+        await ask(page);
+        await page.locator("#to-copy").waitFor();
+        assert.match(await page.locator("#to-copy").inputValue(), /^<iframe src="http.*runs=slow\.jsonl,fast\.jsonl&amp;.*&amp;embed=1"/);
+      });
+      await withPage(browser, site.url, async (page) => {
+        await drop(page, [{ name: "mine.jsonl", text: LOGS["slow.jsonl"] }]);
+        await runsOpen(page, 1);
+        await ask(page);
+        assert.match(await page.locator("#take [role=status]").innerText(), /^Only logs that were opened by a link/);
+      });
+    });
 
     test("a hand that is quicker than the curves zooms on no axis but the one it sees", () => onRuns(async (page) => {
       const zoom = await page.evaluate((chart) => {
@@ -262,6 +395,38 @@ for (const mode of MODES) {
       assert.deepEqual(restored.runs.map((/** @type {any} */ run) => run.digest), before.runs.map((/** @type {any} */ run) => run.digest));
     }));
 
+    test("a log in whose name letters mean something comes back by a link", () => withPage(browser, site.url, async (page) => {
+      await runsOpen(page, 1);
+      await page.keyboard.press("e");
+      await page.getByRole("button", { name: "Link to this view" }).click();
+      await page.goto(await page.locator("#to-copy").inputValue());
+      await runsOpen(page, 1);
+      const { runs, problems } = await shown(page);
+      assert.deepEqual([runs[0].name, problems], ["odd", []]);
+    }, { query: `?runs=${encodeURIComponent(ODD[1])}` }));
+
+    test("a link to a file of this machine asks for it, and with it the view is back", () => withPage(browser, site.url, async (page) => {
+      const [name, text] = ["mine, 100%~own", log({ name: "mine, 100%~own" })];
+      await drop(page, [{ name: "mine.jsonl", text }]);
+      await runsOpen(page, 1);
+      const { smooth: own } = await shown(page);
+      await page.selectOption('[aria-label="Smoothing"]', "65536");
+      await page.locator('[aria-label="Playhead"]').fill("2500");
+      await settled(page);
+      const before = await shown(page);
+      assert.notEqual(before.smooth, own, "another smoothing than the page's own choice");
+      await page.keyboard.press("e");
+      await page.getByRole("button", { name: "Link to this view" }).click();
+      await page.goto(await page.locator("#to-copy").inputValue());
+      await page.getByText(name).waitFor();
+      assert.equal((await shown(page)).runs.length, 0);
+      await drop(page, [{ name: "found-again.jsonl", text }]);
+      await runsOpen(page, 1);
+      await until(page, "the playhead to be back", (t) => /** @type {any} */ (window).blueberry.shown.t === t, before.t);
+      const { smooth, problems } = await shown(page);
+      assert.deepEqual([smooth, problems], [65_536, []]);
+    }));
+
     test("a link says when a log is no longer the same, and names files that it cannot bring", () => onRuns(async (page) => {
       const { problems } = await shown(page);
       assert.deepEqual(problems.map((/** @type {any} */ { file }) => file), ["mine.jsonl", "slow.jsonl"]);
@@ -291,7 +456,9 @@ for (const mode of MODES) {
       assert.match(await board.locator(".progress").first().innerText(), /The record fell from 15:00.* to 10:00.* in 2 steps\./);
       assert.equal((await board.locator(".progress path").first().getAttribute("d"))?.match(/[MHV]/g)?.join(""), "MHVHV");
       const rows = await board.locator("tbody tr").allInnerTexts();
-      assert.match(rows[0], /1\s+Quick\s+alice\s+10:00.*verified/s);
+      assert.match(rows[0], /1\s+Quick\s+alice\s+10:00.*verified\s/s);
+      assert.match(rows[1], /2\s+Even\s+dora\s+10:10.*verified; not shown to be better than dash\/quick/s);
+      assert.match(rows[2], /the reference \(Example GPU\)\s+2:36:48, 3\.194\s+unverified; did not reach 3\.0/s);
       await board.getByRole("button", { name: "Watch Quick" }).click();
       await runsOpen(page, 1);
       assert.equal((await shown(page)).runs[0].name, "record");
@@ -318,6 +485,7 @@ for (const mode of MODES) {
       await runsOpen(page, 2);
       assert.equal(await page.locator(".top, .side, .details").filter({ visible: true }).count(), 0);
       assert.ok(await page.locator(".transport").isVisible());
+      assert.match(await page.locator(".legend").innerText(), /slow\s*fast/);
     }, { query: `${QUERY}&embed=1` }));
   });
 }

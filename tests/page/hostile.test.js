@@ -20,7 +20,8 @@ describe("hostile input", () => {
   let site;
   before(async () => {
     browser = await launch("2d");
-    site = await serve({ "good.jsonl": GOOD });
+    const huge = (/** @type {import("node:http").ServerResponse} */ response) => void response.writeHead(200, { "content-length": 2 ** 31 }).write("{");
+    site = await serve({ "good.jsonl": GOOD, "huge.jsonl": huge });
   });
   after(() => site?.close());
 
@@ -104,6 +105,22 @@ describe("hostile input", () => {
     await runsOpen(page, 1);
     assert.match((await shown(page)).problems[0].text, /404/);
   }, { query: "?runs=missing.jsonl,good.jsonl", forgive: /404/ }));
+
+  test("a log that is too long is refused before it is loaded", () => withPage(browser, site.url, async (page) => {
+    await runsOpen(page, 1);
+    assert.match((await shown(page)).problems[0].text, /longer than this page reads/);
+  }, { query: "?runs=huge.jsonl,good.jsonl" }));
+
+  test("of very many remarks the last are listed, and how many are not is said", () => withPage(browser, site.url, async (page) => {
+    const text = [...lines({ steps: 30 }), ...Array(300).fill("{broken"), ""].join("\n");
+    await drop(page, [1, 2, 3].map((file) => ({ name: `${file}.jsonl`, text })));
+    await runsOpen(page, 3);
+    await page.evaluate(() => /** @type {any} */ (window).blueberry.set({ tab: "problems" }));
+    await until(page, "the remarks", () => document.querySelectorAll(".problems li").length === 500);
+    const { problems } = await shown(page);
+    assert.ok(problems.length > 500);
+    assert.ok((await page.locator("#details").innerText()).includes(`${problems.length - 500} earlier ones are left out`));
+  }));
 
   test("an address full of nonsense shows the page", () => withPage(browser, site.url, async (page) => {
     await runsOpen(page, 1);

@@ -24,6 +24,7 @@ describe("without a network", () => {
   test("the page opens again and reads a log", () => withPage(browser, site.url, async (page) => {
     await within("the service worker to be ready", page.evaluate(() => navigator.serviceWorker.ready.then(() => true)));
     await until(page, "the page to be kept", async () => (await caches.keys()).length === 1);
+    assert.match((await page.evaluate(() => caches.keys()))[0], /^page \/ app-/, "under the path of this page: others of the host keep theirs");
     await until(page, "the service worker to take over", () => navigator.serviceWorker.controller !== null);
     await site.close();
     await page.reload();

@@ -3,7 +3,7 @@
 
 import { connect, costs } from "./core/client.js";
 import { button, choice, fill, h, refill } from "./core/dom.js";
-import { value, WORDS } from "./core/format.js";
+import { short, WORDS } from "./core/format.js";
 import { addChart, invalidate, settled, startFrames } from "./core/frame.js";
 import { applyView, linkedRuns, wantedFiles } from "./core/link.js";
 import { message, Opener } from "./core/opening.js";
@@ -17,7 +17,7 @@ import { help, listenToKeys } from "./ui/help.js";
 import { leaderboardView } from "./ui/leaderboard.js";
 import { startPlayer } from "./ui/player.js";
 import { readout } from "./ui/readout.js";
-import { runsPanel } from "./ui/runs.js";
+import { legend, runsPanel } from "./ui/runs.js";
 import { splitsPanel } from "./ui/splits.js";
 import { takeAway } from "./ui/take.js";
 import { transport } from "./ui/transport.js";
@@ -26,7 +26,10 @@ import { transport } from "./ui/transport.js";
 const AXIS_WORDS = { tokens: "tokens", step: "steps", train_s: "train s", wall_s: "wall s" };
 const WATCH_MS = 500;
 const SMALL = ["lr", "tokens_per_s", "mfu", "grad_norm", "memory_bytes"];
+/** When the page is kept for later: behind the first view, all of which it loads once more. */
+const KEPT_AFTER_MS = 2000;
 const query = new URLSearchParams(location.search);
+const isEmbedded = query.get("embed") === "1";
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const status = /** @type {HTMLElement} */ (document.getElementById("status"));
 
@@ -82,7 +85,7 @@ const acts = {
   open: () => picker.click(),
   take: () => {
     const drawn = charts.filter((chart) => chart.drawn && !chart.drawn.absent);
-    if (drawn.length > 0) takeAway(drawn, call, say);
+    if (drawn.length > 0) takeAway(drawn, call);
     else if (charts.length > 0) say("Nothing is in view to take away: show all of the axis (0) or another one (x).", true);
     else say("Nothing is shown yet: open a log first.", true);
   },
@@ -135,7 +138,7 @@ function start() {
       "div", { class: "drop" },
       h("p", { class: "row" }, button("Open logs…", acts.open, { class: "primary" }), "or drop files and folders anywhere on this page."),
       wanted.length > 0 && h("div", {}, h("p", {}, "This link shows files that are not on this host. Drop them here:"), h("ul", {}, wanted)),
-      h("p", {}, "run.jsonl of blueberry (also .zst, .gz), modded-nanogpt text, llm.c main.log, TensorBoard events, CSV of W&B and Trackio. Nothing leaves this browser."),
+      h("p", {}, "run.jsonl of blueberry (also .zst, .gz), the reference's JSON, modded-nanogpt text, llm.c main.log, TensorBoard events, CSV of W&B and Trackio. Nothing leaves this browser."),
     ),
     board,
   );
@@ -155,7 +158,10 @@ function work() {
       h("div", { class: "side" }, runsPanel({ close: (id) => void opener.close(id), open: acts.open }), splitsPanel(opener)),
       h(
         "div", { class: "stage" },
-        h("section", { class: "panel large", "aria-label": "Loss" }, lossHeader(), loss.element, readout(call, complain), h("p", { class: "note drawn-by", id: "drawn-by" }, drawnBy)),
+        h(
+          "section", { class: "panel large", "aria-label": "Loss" },
+          lossHeader(), loss.element, isEmbedded && legend(), readout(call, complain), h("p", { class: "note drawn-by", id: "drawn-by" }, drawnBy),
+        ),
         h("div", { class: "small" }, small),
         details(opener),
       ),
@@ -169,7 +175,7 @@ function lossHeader() {
   const smoothing = h("select", { "aria-label": "Smoothing", onchange: () => set({ smooth: Number(smoothing.value) }) });
   on(["smooth", "runs"], () => {
     const spans = [...new Set([0, ...[0, 1, 2, 3, 4, 5, 6].map((power) => 16_384 * 4 ** power), shown.smooth])].sort((a, b) => a - b);
-    refill(smoothing, spans, () => spans.map((span) => h("option", { value: span }, span === 0 ? "raw" : `smooth ${value("tokens", span)}`)));
+    refill(smoothing, spans, () => spans.map((span) => h("option", { value: span }, span === 0 ? "raw" : `smooth ${short(span)}`)));
     smoothing.value = String(shown.smooth);
   });
   on(["axis", "xlog", "ylog", "runs"], () => {
@@ -190,10 +196,9 @@ function lossHeader() {
 function smallChart(metric) {
   const chart = new Chart([metric], () => renderer);
   charts.push(chart);
-  const now = h("span", { class: "now" });
   const log = button("log", () => toggleLog(metric), { "aria-pressed": "false", "aria-label": `${WORDS[metric]}, log axis` });
   on(["ylog"], () => log.setAttribute("aria-pressed", String(shown.ylog.includes(metric))));
-  return h("section", { class: "panel", "aria-label": WORDS[metric] }, h("h3", {}, WORDS[metric], now, log), chart.element);
+  return h("section", { class: "panel", "aria-label": WORDS[metric] }, h("h3", {}, WORDS[metric], log), chart.element);
 }
 
 /** @param {unknown} error */
@@ -248,9 +253,14 @@ function listenToDrops() {
   });
 }
 
+/** Where the browser allows it. */
+function keep() {
+  if ("serviceWorker" in navigator) void navigator.serviceWorker.register("sw.js").catch(() => {});
+}
+
 function boot() {
   applyTheme(query.get("theme") ?? remember("theme"));
-  document.body.classList.toggle("embed", query.get("embed") === "1");
+  document.body.classList.toggle("embed", isEmbedded);
   set({ ylog: ["train_loss"] });
   applyView(query);
   opener.wanted = wantedFiles(query);
@@ -273,7 +283,7 @@ function boot() {
   if (runs.length > 0) for (const { digest, name } of opener.wanted) opener.trouble(name, null, `this link shows it too, but it is not on this host: drop it here (digest ${digest})`);
   // Once more when all are open: only then is a playhead near the end of the longest within reach.
   const ready = runs.length > 0 ? opener.links(runs).then(() => applyView(query)) : Promise.resolve();
-  if ("serviceWorker" in navigator) void navigator.serviceWorker.register("sw.js").catch(() => {});
+  addEventListener("load", () => setTimeout(keep, KEPT_AFTER_MS));
   return ready;
 }
 

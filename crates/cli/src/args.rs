@@ -152,7 +152,8 @@ pub enum DataCommand {
 
 #[derive(Debug, ClapArgs)]
 pub struct PrepareArgs {
-    /// Text files, folders, .jsonl or .parquet.
+    /// Text files, folders, .jsonl or .parquet. A text file is one document, of 64 MiB at most: longer text goes into
+    /// .jsonl, a document a line.
     #[arg(required = true)]
     pub inputs: Vec<PathBuf>,
     /// The folder to make.

@@ -2,12 +2,15 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use blueberry_data::{DataError, PrepareError, ScanError, TokenizerError};
 use blueberry_records::CommandError;
 use blueberry_records::sign::SignError;
 use blueberry_records::verify::VerifyError;
 use blueberry_rules::CategoryError;
 use blueberry_train::native::{DeviceError, PresetError, RunDirError, RunError};
+
+use crate::out;
 
 /// The thing asked was done, or it failed and has said so itself.
 pub enum Done {
@@ -45,12 +48,13 @@ impl std::error::Error for Undeclared {}
 
 /// Reports an error and gives the exit code.
 pub fn code(result: anyhow::Result<Done>) -> ExitCode {
-    match result {
+    let complete = out::complete().context("not all of standard output could be written");
+    match result.and_then(|done| complete.map(|()| done)) {
         Ok(Done::Yes) => ExitCode::SUCCESS,
         Ok(Done::No) => ExitCode::from(1),
         Ok(Done::CannotTell) => ExitCode::from(3),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            errln!("error: {error:#}");
             ExitCode::from(if is_bad_input(&error) { 2 } else { 1 })
         }
     }

@@ -1,9 +1,15 @@
 //! The `blueberry` command: flags and glue. Everything it does is a library's.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)] // see `out`
+
+#[macro_use]
+mod out;
+
 mod args;
 mod commands;
 mod exit;
 mod format;
+mod meter;
 mod progress;
 
 use std::process::ExitCode;

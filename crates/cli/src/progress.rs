@@ -1,52 +1,32 @@
 //! What a person sees of a run while it goes on.
 
-use std::io::{IsTerminal, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use blueberry_runlog::{CheckStatus, Eval, Event, Run, Sample, Step};
 use blueberry_train::native::{Observer, Phase};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::format::{bytes, duration, grouped, one_line};
-
-/// Without a terminal, a progress line is printed this often.
-const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
+use crate::meter::{EVERY, Meter};
 
 /// A progress line on the terminal, events above it.
 pub struct Progress {
-    bar: ProgressBar,
+    meter: Meter,
     target_tokens: u64,
     /// Tokens per second, smoothed, for the time left.
     rate: f64,
-    printed: Option<Instant>,
 }
 
 impl Progress {
     pub fn new() -> Self {
-        let bar = ProgressBar::new(0);
-        // A template that does not parse would be ours to notice, and the default is fine to look at.
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {percent:>3}% {msg}") {
-            bar.set_style(style);
-        }
         Self {
-            bar,
+            meter: Meter::bar("{bar:24} {percent:>3}% {msg}", EVERY),
             target_tokens: 0,
             rate: 0.0,
-            printed: None,
         }
     }
 
     fn say(&self, text: &str) {
-        if self.is_plain() {
-            eprintln!("{text}")
-        } else {
-            self.bar.suspend(|| eprintln!("{text}"))
-        }
-    }
-
-    fn is_plain(&self) -> bool {
-        !std::io::stderr().is_terminal()
+        self.meter.say(text);
     }
 
     fn step(&mut self, step: &Step) {
@@ -64,15 +44,7 @@ impl Progress {
             grouped(self.rate as u64),
             duration(left)
         );
-        if self.is_plain() {
-            if self.printed.is_none_or(|at| at.elapsed() >= PLAIN_INTERVAL) {
-                self.printed = Some(Instant::now());
-                eprintln!("{line}");
-            }
-        } else {
-            self.bar.set_position(step.at.tokens);
-            self.bar.set_message(line);
-        }
+        self.meter.set(step.at.tokens, self.target_tokens, line);
     }
 
     fn eval(&self, eval: &Eval) {
@@ -112,16 +84,16 @@ impl Observer for Progress {
                     bytes(done),
                     bytes(all)
                 );
-                self.bar.set_message(text);
+                self.meter.message(text);
                 return;
             }
             Phase::WarmingUp => "warming up: compiling and tuning, outside the clock".to_owned(),
             Phase::Evaluating(done, all) => {
-                self.bar.set_message(format!("validating {done}/{all}"));
+                self.meter.message(format!("validating {done}/{all}"));
                 return;
             }
             Phase::Benchmarking(name, done, all) => {
-                self.bar.set_message(format!("{name} {done}/{all}"));
+                self.meter.message(format!("{name} {done}/{all}"));
                 return;
             }
             Phase::Sampling | Phase::SavingCheckpoint => return,
@@ -131,7 +103,7 @@ impl Observer for Progress {
 
     fn started(&mut self, run: &Run, dir: &Path) {
         self.target_tokens = run.target_tokens;
-        self.bar.set_length(run.target_tokens);
+        self.meter.next_is_due();
         let hardware = &run.hardware;
         let memory = match hardware.memory_bytes {
             0 => String::new(),
@@ -166,7 +138,7 @@ impl Observer for Progress {
             )),
             Event::Warmup(warmup) => self.say(&format!("warm-up took {}", duration(warmup.seconds))),
             Event::Resume(resume) => self.say(&format!("going on from step {}", resume.from_step)),
-            Event::End(_) => self.bar.finish_and_clear(),
+            Event::End(_) => self.meter.clear(),
             _ => {}
         }
     }
@@ -182,8 +154,7 @@ pub struct JsonLines;
 impl JsonLines {
     fn print(value: &impl serde::Serialize) {
         if let Ok(line) = serde_json::to_string(value) {
-            // A reader that is gone does not stop the run.
-            let _ = writeln!(std::io::stdout(), "{line}");
+            outln!("{line}");
         }
     }
 }
@@ -198,6 +169,6 @@ impl Observer for JsonLines {
     }
 
     fn warning(&mut self, text: &str) {
-        eprintln!("warning: {text}");
+        errln!("warning: {text}");
     }
 }

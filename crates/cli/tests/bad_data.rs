@@ -59,16 +59,25 @@ fn inputs_and_tokenizers_that_are_not_there() {
         .expect_error(&["could not find", "gone.txt"]);
     write_documents(&input, 3);
     fs::write(place.path().join("tokenizer.json"), "{\"model\": 3}").expect("is written");
+    // One more than a token of 16 bits can name.
+    let words: Vec<String> = (0..65_537).map(|id| format!("\"w{id}\":{id}")).collect();
+    let many = format!(
+        r#"{{"version":"1.0","added_tokens":[],"pre_tokenizer":{{"type":"WhitespaceSplit"}},
+        "model":{{"type":"WordLevel","vocab":{{{}}},"unk_token":"w0"}}}}"#,
+        words.join(",")
+    );
+    fs::write(place.path().join("many.json"), many).expect("is written");
     for (tokenizer, words) in [
         ("tokenizer.json", "is not a Hugging Face tokenizer.json"),
         ("a.jsonl", "is not a Hugging Face tokenizer.json"),
         ("gone.json", "could not read"),
+        ("many.json", "65537"),
     ] {
         let mut command = prepare(&input, &out);
         command.arg("--tokenizer").arg(place.path().join(tokenizer));
         finish(command).expect_code(2).expect_error(&[tokenizer, words]);
     }
-    assert_only_inputs(place.path(), &["a.jsonl", "tokenizer.json"]);
+    assert_only_inputs(place.path(), &["a.jsonl", "many.json", "tokenizer.json"]);
 }
 
 #[test]
@@ -146,10 +155,19 @@ const FEW: &str = "train.tokens=640";
 #[test]
 fn a_good_dataset_is_trained_on() {
     let attempt = Attempt::new();
-    attempt.verify().expect_code(0);
+    let said = attempt.verify().expect_code(0).stdout;
     attempt.train(&[FEW], &[]).expect_code(0);
     let log = read_log(&attempt.out);
     assert!(log.run.data.train_tokens > 10_000);
+    // What the judge's pins are copied from.
+    let data = &log.run.data;
+    for digest in [
+        &data.manifest_sha256,
+        &data.validation_sha256,
+        &data.tokenizer_sha256,
+    ] {
+        assert!(said.contains(digest.as_str()), "{said}");
+    }
     assert_eq!(end(&log).ledger.as_ref().map(|ledger| ledger.tokens), Some(640));
 }
 

@@ -28,14 +28,19 @@ fn diverge(dir: &Path, settings: &[&str]) -> RunLog {
     log
 }
 
-/// The reason names the step and what was not a number: in the step itself, or in the weights that it left, which
-/// are looked at before they are saved.
+/// The reason names the step, a parameter, and what was not a number: in the step itself, or in the weights that it left,
+/// which are looked at before they are saved, and where a validation loss is none.
 fn assert_reason(log: &RunLog) {
     let reason = end(log).reason.as_deref().expect("a reason");
     let done = end(log).at.step;
     let in_step = reason.strip_prefix(&format!("at step {}, ", done + 1));
     let in_weights = reason.strip_prefix(&format!("at step {done}, the norm of the updated `"));
-    let names = |what: &str| what.starts_with("the loss is") || what.starts_with("the gradient of `");
+    let of_gradients = [
+        "the gradient of `",
+        "the gradients of `",
+        "every gradient, from that of `",
+    ];
+    let names = |what: &str| of_gradients.iter().any(|words| what.starts_with(words));
     assert!(in_step.is_some_and(names) || in_weights.is_some(), "{reason}");
     assert!(
         ["NaN", "inf"].iter().any(|value| reason.ends_with(value)),
@@ -81,5 +86,17 @@ fn weights_that_the_last_step_spoilt_are_no_completed_run() {
     let dir = place.path().join("run");
     // Beyond f32, so that no weight is a number after the one step that there is.
     let settings = ["optim.muon.lr=1e300", "optim.adamw.lr=1e300", "train.tokens=64"];
-    diverge(&dir, &settings);
+    assert_reason(&diverge(&dir, &settings));
+}
+
+#[test]
+fn a_validation_loss_that_is_no_number_is_traced_to_its_weights() {
+    let place = place();
+    let dir = place.path().join("run");
+    let settings = [
+        "optim.muon.lr=1e300",
+        "optim.adamw.lr=1e300",
+        "eval.every_tokens=64",
+    ];
+    assert_reason(&diverge(&dir, &settings));
 }

@@ -5,13 +5,20 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Stdio};
 
 use blueberry_runlog::{EndStatus, Event, RunLog};
 use common::checks::{assert_clocks_rise, assert_same_end, end, whole_checkpoints};
-use common::{Finished, Running, finish, place, read_log, resume, train};
+use common::{Finished, Running, blueberry, finish, place, read_log, resume, train};
 
-/// Some 500 steps and no checkpoint on the way.
-const SETTINGS: [&str; 2] = ["train.tokens=32_000", "eval.every_tokens=6_400"];
+/// Some 500 steps and no checkpoint on the way; text is sampled before and after the stop.
+const SETTINGS: [&str; 5] = [
+    "train.tokens=32_000",
+    "eval.every_tokens=6_400",
+    "sample.every_tokens=6_400",
+    "sample.length=8",
+    "sample.context=32",
+];
 
 /// Stops a run of [`SETTINGS`] in `dir` by `signal` once it has taken some steps.
 fn stopped_by(signal: libc::c_int, dir: &Path) -> Finished {
@@ -38,7 +45,8 @@ fn an_interrupted_run_is_saved_and_goes_on_as_if_nothing_had_been() {
     let place = place();
     let (calm, dir) = (place.path().join("calm"), place.path().join("stopped"));
     finish(train(&calm, &SETTINGS)).expect_code(0);
-    let stopped = stopped_by(libc::SIGINT, &dir).expect_error(&["stopping after this step"]);
+    let stopped =
+        stopped_by(libc::SIGINT, &dir).expect_error(&["stopping as soon as what is under way can be saved"]);
     let advice = format!("go on with: blueberry train --resume {}", dir.display());
     assert!(stopped.stdout.contains(&advice), "{stopped:#?}");
     let log = read_log(&dir);
@@ -53,6 +61,41 @@ fn an_interrupted_run_is_saved_and_goes_on_as_if_nothing_had_been() {
     assert_clocks_rise(&resumed);
     // Saved on request, so no step is taken twice.
     assert_eq!(resumed.steps().count() as u64, end(&resumed).at.step);
+}
+
+/// `blueberry train --json 2>&1 | head -1`: whoever reads has seen enough, and the run is not over.
+#[test]
+fn readers_that_leave_do_not_end_a_run() {
+    let place = place();
+    let dir = place.path().join("run");
+    let mut command = train(&dir, &SETTINGS);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary starts");
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().expect("a status").code(), Some(0));
+    assert_eq!(end(&read_log(&dir)).status, EndStatus::Completed);
+}
+
+/// What is asked for and cannot be written is not passed over.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_under_standard_output_is_said() {
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("a device");
+    let mut command = blueberry(["devices", "--device", "cpu", "--json"]);
+    command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped());
+    let output = command
+        .spawn()
+        .and_then(Child::wait_with_output)
+        .expect("the binary starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("standard output"), "{said}");
 }
 
 #[test]

@@ -37,6 +37,38 @@ const OF_ONE_RUN: [&str; 13] = [
     "cached",
 ];
 
+/// What a person reads while a run goes on, and at its end.
+#[test]
+fn a_run_says_how_far_it_is_and_what_comes_next() {
+    let place = place();
+    let dir = place.path().join("run");
+    let finished = finish(train(&dir, &SETTINGS)).expect_code(0).expect_error(&[
+        "parameters (",
+        "warming up",
+        "step 1  64 tokens  loss ",
+        " tokens/s",
+        "ETA ",
+        "validation loss ",
+        "sample: ",
+    ]);
+    let log = dir.join("run.jsonl").display().to_string();
+    for words in [
+        "done: 2,560 tokens in 40 steps",
+        "validation loss ",
+        "tokens/s)",
+        "wall clock ",
+        "waiting for data ",
+        "peak memory ",
+        &log,
+        "next: `blueberry info ",
+    ] {
+        assert!(
+            finished.stdout.contains(words),
+            "nothing about {words:?} in {finished:#?}"
+        );
+    }
+}
+
 fn run(dir: &Path, seed: &str) -> Vec<Value> {
     let mut command = train(dir, &SETTINGS);
     command.args(["--seed", seed]);

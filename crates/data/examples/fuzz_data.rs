@@ -108,7 +108,7 @@ fn prepared(name: &str, bytes: &[u8]) {
     let options = PrepareOptions::new(vec![input], out.clone(), Tokenizer::bytes());
     if prepare(&options, &()).is_ok() {
         let dataset = Dataset::open(&out).unwrap();
-        dataset.verify().unwrap();
+        dataset.verify(&mut |_, _| ()).unwrap();
         dataset.validation_tokens().unwrap();
     }
 }
@@ -177,7 +177,7 @@ fn damaged(name: &str, bytes: &[u8]) {
     let dir = place().join("dataset");
     fs::write(dir.join(name), bytes).unwrap();
     if let Ok(dataset) = Dataset::open(&dir) {
-        let _ = dataset.verify();
+        let _ = dataset.verify(&mut |_, _| ());
         let _ = dataset.validation_tokens();
         let _ = dataset.tokenizer();
         let mut tokens = Vec::new();

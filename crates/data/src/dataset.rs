@@ -249,14 +249,20 @@ impl Dataset {
         2 * self.train_tokens()
     }
 
-    /// Reads everything and compares it with the digests of the manifest, and every token with the vocabulary.
+    /// Reads everything and compares it with the digests of the manifest, and every token with the vocabulary: twice, so
+    /// `progress` is told how much is read of twice [`Dataset::train_bytes`].
     ///
     /// # Errors
     /// The first file that differs, or the first token that is not in the vocabulary.
-    pub fn verify(&self) -> Result<(), DataError> {
+    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), DataError> {
+        let (mut done, all) = (0, 2 * self.train_bytes());
+        let mut seen = |bytes| {
+            done += bytes;
+            progress(done, all);
+        };
         for ((shard, info), &start) in self.shards.iter().zip(&self.manifest.train).zip(&self.starts) {
-            check_digest(shard, &info.sha256, &mut |_| ())?;
-            self.verify_vocabulary(info, start)?;
+            check_digest(shard, &info.sha256, &mut seen)?;
+            self.verify_vocabulary(info, start, &mut seen)?;
         }
         self.tokenizer()?;
         let validation = self.validation_tokens()?;
@@ -267,12 +273,18 @@ impl Dataset {
         Ok(())
     }
 
-    fn verify_vocabulary(&self, info: &ShardInfo, start: u64) -> Result<(), DataError> {
+    fn verify_vocabulary(
+        &self,
+        info: &ShardInfo,
+        start: u64,
+        seen: &mut dyn FnMut(u64),
+    ) -> Result<(), DataError> {
         let mut part = Vec::new();
         for from in (0..info.tokens).step_by(1 << 20) {
             part.clear();
             let to = info.tokens.min(from + (1 << 20));
             self.read(start + from, start + to, &mut part)?;
+            seen(2 * (to - from));
         }
         Ok(())
     }
@@ -341,7 +353,7 @@ mod tests {
         );
         assert!(data.read(0, 3, &mut out).is_ok());
         assert!(matches!(
-            data.verify(),
+            data.verify(&mut |_, _| ()),
             Err(DataError::OutOfVocabulary { index: 3, .. })
         ));
     }
@@ -380,8 +392,22 @@ mod tests {
         drop(data);
         change(dir.path());
         Dataset::open(dir.path())
-            .and_then(|data| data.verify())
+            .and_then(|data| data.verify(&mut |_, _| ()))
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn all_that_is_read_is_told() {
+        let (_dir, data) = dataset_of(&[&[0, 1, 2], &[], &[3, 4, 5, 6, 7]]);
+        let mut told = Vec::new();
+        data.verify(&mut |done, all| told.push((done, all))).unwrap();
+        // 16 bytes of tokens, for the digests and for the vocabulary.
+        assert!(
+            told.iter().all(|&(done, all)| all == 32 && done <= all),
+            "{told:?}"
+        );
+        assert_eq!(told.last(), Some(&(32, 32)));
+        assert!(told.is_sorted());
     }
 
     fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
@@ -417,7 +443,10 @@ mod tests {
         drop(data);
         edit(&dir.path().join("train_000000.bin"), |bytes| bytes[1030] ^= 1);
         let data = Dataset::open(dir.path()).unwrap();
-        assert!(matches!(data.verify(), Err(DataError::Digest { .. })));
+        assert!(matches!(
+            data.verify(&mut |_, _| ()),
+            Err(DataError::Digest { .. })
+        ));
         let mut read = 0;
         let checked = data.check_train(&mut |bytes| read += bytes);
         assert!(matches!(checked, Err(DataError::Digest { .. })));

@@ -31,12 +31,14 @@ pub use adamw::{AdamwState, AdamwStep, AdamwUpdate, adamw, adamw_plain};
 pub use attention::{AttentionMask, attention, attention_plain};
 pub use embedding::{embedding, embedding_plain};
 pub use global_norm::{clip_factor, squared_norms, squared_norms_plain};
+#[cfg(feature = "gpu")]
+pub use gpu::take_fallbacks;
 pub use head_loss::{Head, LossTerms, Product, head_loss, head_loss_plain, logits, soft_cap};
 pub use muon::{MuonIteration, MuonState, MuonStep, MuonUpdate, muon, muon_plain};
 pub use orthogonalize::{Orthogonalize, orthogonalize, orthogonalize_plain};
 pub use product::{activations_in, product, product_plain};
 pub use qk_norm_rope::{RopeTable, qk_norm_rope, qk_norm_rope_plain};
 #[cfg(feature = "gpu")]
-pub use recording::{Recording, can_record, refill};
+pub use recording::{Recording, can_record, dense, refill};
 pub use rms_norm::{add_rms_norm, add_rms_norm_plain, rms_norm, rms_norm_plain};
 pub use versions::{Kernels, Operations, may_round_products, versions};

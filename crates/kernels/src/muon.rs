@@ -3,7 +3,7 @@
 use burn::tensor::{FloatDType, Tensor};
 
 use crate::global_norm::clipped;
-use crate::orthogonalize::{Orthogonalize, orthogonalize, orthogonalize_plain};
+use crate::orthogonalize::{Orthogonalize, orthogonalize_in, orthogonalize_plain_in};
 
 /// Values in one batch of matrices; bounds the memory of the stacked copy (128 MiB in f32).
 const BATCH_VALUES: usize = 1 << 25;
@@ -69,7 +69,7 @@ pub fn muon(updates: Vec<MuonUpdate>, clip: Option<&Tensor<1>>, iteration: MuonI
     {
         return crate::gpu::muon(updates, clip, iteration);
     }
-    muon_by(updates, clip, iteration, orthogonalize)
+    muon_by(updates, clip, iteration, orthogonalize_in)
 }
 
 /// The reference of [`muon`]; matrices of one shape are orthogonalised together.
@@ -78,14 +78,17 @@ pub fn muon_plain(
     clip: Option<&Tensor<1>>,
     iteration: MuonIteration,
 ) -> Vec<MuonState> {
-    muon_by(updates, clip, iteration, orthogonalize_plain)
+    muon_by(updates, clip, iteration, orthogonalize_plain_in)
 }
+
+/// An iteration with factors of a float in its products; the result is f32.
+type Iterate = fn(FloatDType, Tensor<3>, Orthogonalize) -> Tensor<3>;
 
 fn muon_by(
     updates: Vec<MuonUpdate>,
     clip: Option<&Tensor<1>>,
     iteration: MuonIteration,
-    orthogonalize: fn(Tensor<3>, Orthogonalize) -> Tensor<3>,
+    orthogonalize: Iterate,
 ) -> Vec<MuonState> {
     let shapes: Vec<[usize; 2]> = updates.iter().map(|update| update.gradient.dims()).collect();
     let steps: Vec<MuonStep> = updates.iter().map(|update| update.step).collect();
@@ -128,20 +131,11 @@ pub(crate) fn batches(shapes: &[[usize; 2]]) -> Vec<Vec<usize>> {
 }
 
 /// Orthogonalises matrices of one shape together.
-fn directions(
-    momenta: Vec<Tensor<2>>,
-    iteration: MuonIteration,
-    orthogonalize: fn(Tensor<3>, Orthogonalize) -> Tensor<3>,
-) -> Vec<Tensor<2>> {
-    let dtype = momenta[0].dtype();
-    let mut stacked: Tensor<3> = Tensor::stack(momenta, 0);
-    if let Some(half) = iteration.half {
-        stacked = stacked.cast(half);
-    }
-    let mut orthogonal = orthogonalize(stacked, iteration.method);
-    if iteration.half.is_some() {
-        orthogonal = orthogonal.cast(FloatDType::from(dtype));
-    }
+fn directions(momenta: Vec<Tensor<2>>, iteration: MuonIteration, orthogonalize: Iterate) -> Vec<Tensor<2>> {
+    let dtype = FloatDType::from(momenta[0].dtype());
+    let stacked: Tensor<3> = Tensor::stack(momenta, 0);
+    let factors = iteration.half.unwrap_or(dtype);
+    let orthogonal = orthogonalize(factors, stacked, iteration.method).cast(dtype);
     let count = orthogonal.dims()[0];
     (0..count)
         .map(|i| orthogonal.clone().narrow(0, i, 1).squeeze_dim::<2>(0))

@@ -1,8 +1,6 @@
 //! The nearest orthogonal matrix, by a polynomial iteration over a batch of matrices of one shape.
 
-#[cfg(feature = "gpu")]
-use burn::tensor::FloatDType;
-use burn::tensor::Tensor;
+use burn::tensor::{FloatDType, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// Which iteration brings the singular values near 1.
@@ -55,37 +53,52 @@ pub fn orthogonalize(x: Tensor<3>, method: Orthogonalize) -> Tensor<3> {
     if crate::cpu::is_cpu_f32(&x) {
         return crate::cpu::orthogonalize(x, method);
     }
+    let dtype = FloatDType::from(x.dtype());
+    orthogonalize_in(dtype, x, method).cast(dtype)
+}
+
+/// [`orthogonalize`] with factors of `dtype` in its products, in f32 between them: squares of a gradient are nothing in
+/// f16, and what is divided by their sum then is beyond it. The result is f32.
+pub(crate) fn orthogonalize_in(dtype: FloatDType, x: Tensor<3>, method: Orthogonalize) -> Tensor<3> {
     #[cfg(feature = "gpu")]
     if crate::gpu::is_cuda(&x.device()) {
-        // Between its products the iteration is f32.
-        let dtype = FloatDType::from(x.dtype());
-        let product = |a: Tensor<3>, b: Tensor<3>| crate::gpu::plain_product(a.cast(dtype), b.cast(dtype));
-        return iterate(x.cast(FloatDType::F32), method, product).cast(dtype);
+        return iterate(x, dtype, method, crate::gpu::plain_product);
     }
-    orthogonalize_plain(x, method)
+    orthogonalize_plain_in(dtype, x, method)
 }
 
 /// The reference of [`orthogonalize`].
 pub fn orthogonalize_plain(x: Tensor<3>, method: Orthogonalize) -> Tensor<3> {
-    iterate(x, method, Tensor::matmul)
+    let dtype = FloatDType::from(x.dtype());
+    orthogonalize_plain_in(dtype, x, method).cast(dtype)
 }
 
+/// The reference of [`orthogonalize_in`].
+pub(crate) fn orthogonalize_plain_in(dtype: FloatDType, x: Tensor<3>, method: Orthogonalize) -> Tensor<3> {
+    iterate(x, dtype, method, |a, b| a.matmul(b).cast(FloatDType::F32))
+}
+
+/// `product` gives f32 of factors of `dtype`.
 fn iterate(
     x: Tensor<3>,
+    dtype: FloatDType,
     method: Orthogonalize,
     product: impl Fn(Tensor<3>, Tensor<3>) -> Tensor<3>,
 ) -> Tensor<3> {
     let [_, rows, cols] = x.dims();
     let tall = rows > cols;
     // The wide form makes X X^T the smaller of the two products.
+    let x = x.cast(FloatDType::F32);
     let mut x = if tall { x.swap_dims(1, 2) } else { x };
     let (factor, epsilon) = method.normalisation();
     let norm = (x.clone() * x.clone()).sum_dim(1).sum_dim(2).sqrt();
     x = x / (norm * factor + epsilon);
     for &[a, b, c] in method.coefficients() {
-        let gram = product(x.clone(), x.clone().swap_dims(1, 2));
-        let polynomial = gram.clone() * b + product(gram.clone(), gram) * c;
-        x = x.clone() * a + product(polynomial, x);
+        let factor = x.clone().cast(dtype);
+        let gram = product(factor.clone(), factor.clone().swap_dims(1, 2));
+        let gram_factor = gram.clone().cast(dtype);
+        let polynomial = gram * b + product(gram_factor.clone(), gram_factor) * c;
+        x = x * a + product(polynomial.cast(dtype), factor);
     }
     if tall { x.swap_dims(1, 2) } else { x }
 }

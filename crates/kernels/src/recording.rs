@@ -102,6 +102,12 @@ fn words(error: ExecutionError) -> String {
     error.to_string()
 }
 
+/// The same values row by row. CUDA pads the rows of what comes from the host, and an update, whose kernels want them
+/// dense, would write its result to another place, where a recording does not look.
+pub fn dense(parameter: Tensor<2>) -> Tensor<2> {
+    crate::gpu::dense(parameter)
+}
+
 /// `target`, where it lies, with the values of `source`, which is on the same device and of the same shape: a recording
 /// that reads the one reads the other. Both are plain tensors on a GPU.
 pub fn refill(target: Tensor<2, Int>, source: Tensor<2, Int>) -> Tensor<2, Int> {

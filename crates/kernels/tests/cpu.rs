@@ -3,6 +3,8 @@
 #![cfg(feature = "native")]
 
 mod common;
+#[path = "common/poison.rs"]
+mod poison;
 
 use blueberry_kernels::{
     AttentionMask, Head, LossTerms, RopeTable, add_rms_norm, add_rms_norm_plain, attention, attention_plain,

@@ -4,6 +4,8 @@
 
 #[allow(dead_code)] // This file needs only some of it.
 mod common;
+#[path = "common/poison.rs"]
+mod poison;
 
 use blueberry_kernels::{
     AdamwState, AdamwStep, AdamwUpdate, MuonIteration, MuonState, MuonStep, MuonUpdate, Orthogonalize, adamw,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use blueberry_kernels::{Orthogonalize, orthogonalize};
-use burn::tensor::{Device, Tensor, TensorData};
+use blueberry_kernels::{MuonIteration, MuonState, MuonStep, MuonUpdate, Orthogonalize, muon, orthogonalize};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use safetensors::SafeTensors;
 
 const METHODS: [(&str, Orthogonalize); 2] = [
@@ -76,5 +76,49 @@ fn brings_singular_values_near_one() {
             // Jordan's coefficients let them settle anywhere in 0.68 to 1.13.
             assert!((0.6..1.2).contains(&length), "{name}, row {row}: {length}");
         }
+    }
+}
+
+/// What a gradient of a large model is: its squares are nothing in f16. The direction does not depend on the scale.
+#[test]
+fn small_momenta_in_f16_give_the_directions_of_large_ones() {
+    let device = Device::flex();
+    let values: Vec<f32> = (0..96)
+        .map(|i| ((i * 37 % 101) as f32 / 50.0 - 1.0).sin())
+        .collect();
+    let update = |scale: f32, half: Option<FloatDType>| -> Vec<f32> {
+        let matrix = |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, [8, 12]), &device);
+        let zeros = || matrix(vec![0.0; 96]);
+        let update = MuonUpdate {
+            step: MuonStep {
+                momentum: 0.95,
+                keep: 1.0,
+                rate: 1.0,
+            },
+            state: MuonState {
+                parameter: zeros(),
+                momentum: zeros(),
+            },
+            gradient: matrix(values.iter().map(|value| value * scale).collect()),
+        };
+        let method = Orthogonalize::NewtonSchulz;
+        let mut states = muon(vec![update], None, MuonIteration { method, half });
+        states
+            .remove(0)
+            .parameter
+            .into_data()
+            .try_into_vec()
+            .expect("f32")
+    };
+    let expected = update(1.0, None);
+    for scale in [1.0, 1e-4] {
+        let found = update(scale, Some(FloatDType::F16));
+        let error = found
+            .iter()
+            .zip(&expected)
+            .map(|(f, e)| (f - e).abs())
+            .fold(0.0, f32::max);
+        // Ten roundings to f16 of values around 1.
+        assert!(error < 0.02, "{error} at {scale}");
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Schedule {
-    /// Always 1.
-    Constant,
+    /// Always 1. With braces: serde lets any field pass beside a variant without them.
+    Constant {},
     /// Linear from 0 over `warmup`, then half a cosine down to `end`.
     Cosine {
         /// Share of the run that warms up.
@@ -32,7 +32,7 @@ impl Schedule {
     pub fn factor(&self, progress: f64) -> f64 {
         let progress = progress.clamp(0.0, 1.0);
         match *self {
-            Self::Constant => 1.0,
+            Self::Constant {} => 1.0,
             Self::Cosine { warmup, end } => {
                 if progress < warmup {
                     return progress / warmup;
@@ -62,7 +62,7 @@ impl Schedule {
     pub fn problem(&self) -> Option<&'static str> {
         let share = |x: f64| (0.0..=1.0).contains(&x);
         match *self {
-            Self::Constant => None,
+            Self::Constant {} => None,
             Self::Cosine { warmup, end } => {
                 (!(share(warmup) && share(end))).then_some("`warmup` and `end` are shares from 0 to 1")
             }
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn constant_is_one_throughout() {
         for progress in [0.0, 0.3, 1.0] {
-            assert_eq!(Schedule::Constant.factor(progress), 1.0);
+            assert_eq!(Schedule::Constant {}.factor(progress), 1.0);
         }
     }
 

@@ -5,18 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use blueberry_rules::{
-    Answer, Case, Categories, Category, Facts, Finding, LeakScan, RecordToBeat, Status, SubmittedSource,
-    Summary, Verdict, judge,
+    Answer, Case, Categories, Category, Facts, Finding, LeakScan, Status, SubmittedSource, Verdict, judge,
 };
 
 use crate::Limits;
 use crate::checks::{Subject, findings};
-use crate::open::{OpenRecord, open_head, open_record};
+use crate::open::{OpenRecord, open_head};
 use crate::readme::{README_FILE, claims};
 use crate::record::is_id;
 
-/// The verdict on a record. `records` is the folder of all records: their logs must be others, and the parent is the
-/// record to beat. `leak_scan` is what a scan of the data found, where there was one.
+/// The verdict on a record. `records` is the folder of all records: their logs must be others, and the record that it
+/// builds on is among them. `leak_scan` is what a scan of the data found, where there was one.
 #[must_use]
 pub fn judge_record(
     opened: &OpenRecord,
@@ -27,7 +26,7 @@ pub fn judge_record(
 ) -> Verdict {
     let facts = Facts {
         leak_scan: leak_scan.cloned(),
-        ..facts(opened, category, records)
+        ..facts(opened, records)
     };
     let case = Case {
         category,
@@ -37,7 +36,32 @@ pub fn judge_record(
     };
     let mut verdict = judge(&case);
     add(&mut verdict, findings(&Subject { opened, category }));
+    add(&mut verdict, vec![parent(opened, records)]);
     verdict
+}
+
+fn parent(opened: &OpenRecord, records: Option<&Path>) -> Finding {
+    let record = &opened.record;
+    let answer = match (&record.parent, records) {
+        (None, _) => Answer::NotApplicable {
+            why: "it builds on no record".to_owned(),
+        },
+        (Some(_), None) => Answer::NotApplicable {
+            why: "no folder of records was given".to_owned(),
+        },
+        (Some(id), Some(records)) if is_there(records, id, &record.category) => {
+            Answer::Pass { evidence: id.clone() }
+        }
+        (Some(id), Some(_)) => Answer::Fail {
+            evidence: format!("`{id}`, on which it builds, is no record of this category"),
+            line: None,
+        },
+    };
+    Finding {
+        rule: "record-parent".to_owned(),
+        run: None,
+        answer,
+    }
 }
 
 /// Adds findings and what follows from them.
@@ -52,7 +76,7 @@ fn add(verdict: &mut Verdict, findings: Vec<Finding>) {
     }
 }
 
-fn facts(opened: &OpenRecord, category: &Category, records: Option<&Path>) -> Facts {
+fn facts(opened: &OpenRecord, records: Option<&Path>) -> Facts {
     let record = &opened.record;
     Facts {
         attempts: opened.attempts.clone(),
@@ -66,10 +90,6 @@ fn facts(opened: &OpenRecord, category: &Category, records: Option<&Path>) -> Fa
             commit: record.source.commit.clone(),
             patch_sha256: record.source.patch_sha256.clone(),
         }),
-        record: record
-            .parent
-            .as_ref()
-            .and_then(|parent| to_beat(records?, parent, category)),
         known_logs: records
             .map(|records| known_logs(records, Some(opened.folder.root())))
             .unwrap_or_default(),
@@ -77,17 +97,10 @@ fn facts(opened: &OpenRecord, category: &Category, records: Option<&Path>) -> Fa
     }
 }
 
-/// The figures of the record to beat; `None` where it is not here or of another category.
-pub(crate) fn to_beat(records: &Path, id: &str, category: &Category) -> Option<RecordToBeat> {
-    if !is_id(id) {
-        return None;
-    }
-    let opened = open_record(&records.join(id), &Limits::default()).ok()?;
-    let figure = Summary::of(category, &opened.runs).figure?;
-    (opened.record.category == category.id).then(|| RecordToBeat {
-        id: id.to_owned(),
-        figures: figure.values,
-    })
+/// Whether there is a record of this id and category.
+pub(crate) fn is_there(records: &Path, id: &str, category: &str) -> bool {
+    let record = || open_head(&records.join(id), &Limits::default()).map(|(_, record, _)| record);
+    is_id(id) && record().is_ok_and(|record| record.id() == id && record.category == category)
 }
 
 /// The digests of the logs of all records but `except`, with the record's id. A folder that is no record has none.

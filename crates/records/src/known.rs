@@ -116,7 +116,14 @@ impl Known {
             means: BTreeMap::new(),
             benchmarks: BTreeMap::new(),
         };
+        let entries = || ledger.entries().iter().filter(|entry| entry.what.record == id);
+        let submission = entries().find(|entry| entry.what.kind == Kind::Submission);
+        let verification = entries().rfind(|entry| entry.what.kind == Kind::Verified);
         Entry {
+            submission: submission.map(|entry| entry.number),
+            verification: verification.map(|entry| entry.number),
+            verified_on: verification.map(|entry| entry.what.date.clone()),
+            recipe: sha256(format!("{} {}", record.source.sha256, record.config_sha256).as_bytes()),
             category: record.category.clone(),
             author: record.author.clone(),
             title: record.title.clone(),
@@ -128,6 +135,10 @@ impl Known {
                 .unwrap_or(RecordStatus::Pending),
             claimed: self.claimed.clone().unwrap_or_else(none),
             verified: verified.map(Figures::of),
+            short_of: self
+                .verification
+                .as_ref()
+                .and_then(|(verification, _)| verification.short_of().map(str::to_owned)),
             seeds: record.runs.iter().map(|run| run.seed).collect(),
             logs: record.runs.iter().map(|run| run.sha256.clone()).collect(),
             parent: record.parent.clone(),

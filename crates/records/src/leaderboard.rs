@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use blueberry_rules::{
     Categories, Category, Entry, Happening, Kind, Leaderboard, Ledger, LedgerError, RecordStatus,
-    leaderboard_json, leaderboard_markdown, record,
+    leaderboard_json, leaderboard_markdown, published_head, record,
 };
 use thiserror::Error;
 
@@ -22,6 +22,7 @@ use crate::write::{WriteError, write_file};
 
 /// Name of the ledger in the folder of records.
 pub const LEDGER_FILE: &str = "ledger.jsonl";
+const JSON_FILE: &str = "leaderboard.json";
 const MAX_LEDGER_BYTES: u64 = 64 << 20;
 
 /// What `blueberry leaderboard` is told.
@@ -37,7 +38,7 @@ pub struct LeaderboardArgs {
     pub happening: Option<Decision>,
 }
 
-/// An appeal or a revocation.
+/// An appeal, a revocation, or a rejection without a run.
 #[derive(Debug, Clone)]
 pub struct Decision {
     /// Which.
@@ -65,6 +66,14 @@ pub enum LeaderboardError {
         path: PathBuf,
         /// What is wrong.
         cause: LedgerError,
+    },
+    /// The page for programs.
+    #[error("`{}` is not one that `blueberry leaderboard` made ({cause}): take it from the main branch", path.display())]
+    Page {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: serde_json::Error,
     },
     /// A record that changed.
     #[error(
@@ -157,16 +166,13 @@ fn made(
         entries: &entries,
         ledger: &ledger,
     };
-    let root = args.records.parent().unwrap_or(Path::new("."));
+    let root = root(&args.records);
     let mut files = BTreeMap::from([
         (
             root.join("LEADERBOARD.md"),
             leaderboard_markdown(&board).into_bytes(),
         ),
-        (
-            root.join("leaderboard.json"),
-            leaderboard_json(&board)?.into_bytes(),
-        ),
+        (root.join(JSON_FILE), leaderboard_json(&board)?.into_bytes()),
     ]);
     files.insert(args.records.join(LEDGER_FILE), text.into_bytes());
     for category in &categories.list {
@@ -188,6 +194,11 @@ pub(crate) fn text_or_empty(path: &Path, limit: u64) -> Result<String, Leaderboa
     }
 }
 
+/// Where the pages lie.
+fn root(records: &Path) -> &Path {
+    records.parent().unwrap_or(Path::new("."))
+}
+
 /// The ledger as it is, and its text.
 fn read_ledger(
     records: &Path,
@@ -195,7 +206,19 @@ fn read_ledger(
 ) -> Result<(Ledger, String), LeaderboardError> {
     let path = records.join(LEDGER_FILE);
     let text = text_or_empty(&path, MAX_LEDGER_BYTES)?;
-    let ledger = Ledger::parse(&text).map_err(|cause| LeaderboardError::Ledger { path, cause })?;
+    let bad = |cause| LeaderboardError::Ledger {
+        path: path.clone(),
+        cause,
+    };
+    let ledger = Ledger::parse(&text).map_err(bad)?;
+    let page = root(records).join(JSON_FILE);
+    let json = text_or_empty(&page, MAX_LEDGER_BYTES)?;
+    if !json.is_empty() {
+        let head = published_head(&json).map_err(|cause| LeaderboardError::Page { path: page, cause })?;
+        ledger
+            .goes_on_from(head.ledger_entries, &head.ledger_sha256)
+            .map_err(bad)?;
+    }
     unchanged(&ledger, known)?;
     Ok((ledger, text))
 }
@@ -261,7 +284,12 @@ fn unchanged(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Result<(), Lea
             status,
             RecordStatus::Verified | RecordStatus::Rejected | RecordStatus::Revoked
         );
-        if decided && last_decision(ledger, id) != known.get(id).and_then(Known::decision) {
+        let last = last_decision(ledger, id);
+        // What breaks rules as it is is rejected without a run, and without a document.
+        let by_hand = last.is_some_and(|what| what.kind == Kind::Rejected && what.document_sha256.is_none());
+        // All that the ledger says of it, since its document decides what is said.
+        let verdict = known.get(id).and_then(|known| known.verdict(id));
+        if decided && !by_hand && last != verdict.as_ref() {
             return Err(LeaderboardError::Changed {
                 record: id.clone(),
                 document: VERIFICATION_FILE,
@@ -271,8 +299,8 @@ fn unchanged(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Result<(), Lea
     Ok(())
 }
 
-/// Digest of the document of a record's last verdict.
-fn last_decision<'a>(ledger: &'a Ledger, id: &str) -> Option<&'a str> {
+/// A record's last verdict.
+fn last_decision<'a>(ledger: &'a Ledger, id: &str) -> Option<&'a Happening> {
     let decisions = ledger
         .entries()
         .iter()
@@ -280,8 +308,8 @@ fn last_decision<'a>(ledger: &'a Ledger, id: &str) -> Option<&'a str> {
         .map(|entry| &entry.what)
         .filter(|what| what.record == id);
     decisions
-        .filter(|what| matches!(what.kind, Kind::Verified | Kind::Rejected))
-        .find_map(|what| what.document_sha256.as_deref())
+        .into_iter()
+        .find(|what| matches!(what.kind, Kind::Verified | Kind::Rejected))
 }
 
 /// Submissions and verdicts that the ledger does not have yet.
@@ -293,11 +321,20 @@ fn news(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Vec<Happening> {
             news.push(record.submission(id));
         }
         let waits = status.is_none_or(|status| *status == RecordStatus::Pending);
-        if waits && last_decision(ledger, id) != record.decision() {
+        let last = last_decision(ledger, id).and_then(|what| what.document_sha256.as_deref());
+        if waits && last != record.decision() {
             news.extend(record.verdict(id));
         }
     }
-    news.sort_by(|a, b| (&a.date, &a.record).cmp(&(&b.date, &b.record)));
+    // A verdict comes after its submission, whatever day the author's clock said.
+    let day = |what: &Happening| match known.get(&what.record) {
+        Some(known) => known.record.date.clone().max(what.date.clone()),
+        None => what.date.clone(),
+    };
+    news.sort_by(|a, b| {
+        let of = |what: &Happening| (day(what), what.record.clone(), what.kind != Kind::Submission);
+        of(a).cmp(&of(b))
+    });
     news
 }
 

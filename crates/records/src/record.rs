@@ -31,7 +31,7 @@ pub struct Record {
     pub author: String,
     /// Day in UTC on which its last run began.
     pub date: String,
-    /// Id of the record that it builds on and claims to beat.
+    /// Id of the record that it builds on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// The author's public key in OpenSSH's one-line form, where the record is signed.

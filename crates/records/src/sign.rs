@@ -41,7 +41,7 @@ pub enum SignError {
         cause: ssh_key::Error,
     },
     /// The key is encrypted.
-    #[error("`{}` is encrypted: set {PASSPHRASE_VARIABLE} to its passphrase (nothing is asked for), or sign with `ssh-keygen -Y sign -n {NAMESPACE} -f {} record.toml`", .0.display(), .0.display())]
+    #[error("`{}` is encrypted: set {PASSPHRASE_VARIABLE} to its passphrase; nothing is asked for", .0.display())]
     Encrypted(PathBuf),
     /// The passphrase does not open it.
     #[error("`{}`: the passphrase in {PASSPHRASE_VARIABLE} does not open it", .0.display())]

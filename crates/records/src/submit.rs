@@ -19,10 +19,10 @@ use crate::curve::{self, CurveError, loss_curve, png, svg};
 use crate::date::day_of;
 use crate::figures::mean_texts;
 use crate::folder::{read_at_most, read_text};
-use crate::judge::to_beat;
+use crate::judge::is_there;
 use crate::open::{ATTEMPTS_FILE, OpenError, PATCH_FILE, open_attempts, open_runs};
 use crate::readme::{README_FILE, readme};
-use crate::record::{FORMAT, RECORD_FILE, Record, RecordError, Run, Source, is_id};
+use crate::record::{FORMAT, RECORD_FILE, Record, RecordError, Run, Source};
 use crate::sign::{SignError, Signer};
 use crate::source::{SourceError, patch_since};
 use crate::write::{WriteError, write_folder};
@@ -40,7 +40,7 @@ pub struct SubmitArgs {
     pub title: Option<String>,
     /// The file that declared the seeds.
     pub attempts: Option<PathBuf>,
-    /// Id of the record that it builds on and claims to beat.
+    /// Id of the record that it builds on.
     pub parent: Option<String>,
     /// OpenSSH private key to sign with.
     pub sign: Option<PathBuf>,
@@ -154,15 +154,11 @@ fn verdict(
     attempts: Option<&Declared>,
 ) -> Result<Verdict, CommandError> {
     let mut facts = runs_facts(attempts.cloned(), Some(&args.out));
-    if let Some(id) = &args.parent {
-        let missing = || SubmitError::Parent {
-            id: id.clone(),
-            records: args.out.clone(),
-        };
-        let found = Some(id)
-            .filter(|id| is_id(id))
-            .and_then(|id| to_beat(&args.out, id, category));
-        facts.record = Some(found.ok_or_else(missing)?);
+    if let Some(id) = &args.parent
+        && !is_there(&args.out, id, &category.id)
+    {
+        let (id, records) = (id.clone(), args.out.clone());
+        return Err(SubmitError::Parent { id, records }.into());
     }
     facts.source = runs.first().and_then(|run| {
         let source = &run.log.run.source;

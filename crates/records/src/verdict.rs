@@ -43,6 +43,11 @@ pub enum VerdictError {
     /// It is about another record.
     #[error("{VERIFICATION_FILE} is of `{0}`")]
     Other(String),
+    /// It is about the record as it was.
+    #[error(
+        "{VERIFICATION_FILE} is of another `record.toml` than the one beside it, which was changed since, or put in its place"
+    )]
+    ChangedRecord,
     /// A log cannot be read.
     #[error("{VERIFICATION_FILE}: {0}")]
     Log(#[from] LogError),
@@ -87,6 +92,9 @@ pub(crate) fn verdict(
     }
     if verification.outcome == Outcome::Verified && verification.sandbox == "none" {
         return unheard("the code ran without a sandbox");
+    }
+    if verification.record_sha256 != sha256(opened.text.as_bytes()) {
+        return Err(VerdictError::ChangedRecord);
     }
     let logs = logs(opened, &verification)?;
     if let (Some(category), Some(figures)) = (category, &verification.challenger)

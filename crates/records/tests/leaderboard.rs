@@ -12,9 +12,9 @@ use blueberry_records::leaderboard::{Decision, LeaderboardArgs, leaderboard, sta
 use blueberry_records::logs::LogReader;
 use blueberry_records::sign::Signer;
 use blueberry_records::submit::SubmitArgs;
-use blueberry_records::verify::Verification;
+use blueberry_records::verify::{Comparison, Verification};
 use blueberry_records::{CommandError, LogLimits, Outcome};
-use blueberry_rules::{Answer, Finding, Kind, Summary};
+use blueberry_rules::{Answer, Finding, Happening, Kind, Ledger, Summary, sha256};
 use claim::*;
 use common::*;
 use ssh_key::private::Ed25519Keypair;
@@ -69,8 +69,9 @@ fn unsigned(args: &SubmitArgs, record: &Path, outcome: &str) -> Verification {
         logs.push(log);
     }
     let id = format!("small/{}", record.file_name().unwrap().to_string_lossy());
+    let record_sha256 = sha256(&fs::read(record.join("record.toml")).unwrap());
     let head = format!(
-        "format = 1\nrecord = \"{id}\"\ncategory = \"small\"\noutcome = \"{outcome}\"\nverifier = \"sponsor\"\ndate = \"2026-09-30\"\nsandbox = \"bubblewrap 0.8.0\"\ninterruptions = 0\nholds = []\n"
+        "format = 1\nrecord = \"{id}\"\nrecord_sha256 = \"{record_sha256}\"\ncategory = \"small\"\noutcome = \"{outcome}\"\nverifier = \"sponsor\"\ndate = \"2026-09-30\"\nsandbox = \"bubblewrap 0.8.0\"\ninterruptions = 0\nholds = []\n"
     );
     let source = format!("[source]\ncommit = \"{0}\"\nsha256 = \"{0}\"\n", digest('d'));
     let mut verification = Verification::parse(&(head + &source + &runs)).unwrap();
@@ -173,6 +174,39 @@ fn the_ledger_says_which_rules_a_rejected_record_broke() {
     assert!(
         last.contains("\"rejected\"") && last.contains("\"beats-record, verify-clock\""),
         "{last}"
+    );
+}
+
+#[test]
+fn a_verified_entry_that_is_no_record_says_of_which() {
+    let dir = Dir::new();
+    let (submitted, record) = submitted(&dir);
+    verify(&dir, &submitted, &record, "verified");
+    let mut verification = unsigned(&submitted, &record, "verified");
+    verification.comparison = Some(Comparison {
+        record: "small/old".into(),
+        source: verification.source.clone(),
+        pairs: 4,
+        record_mean: 8.0,
+        difference: 0.01,
+        interval: None,
+        test: None,
+    });
+    verification.findings = vec![Finding {
+        rule: "beats-record".into(),
+        run: None,
+        answer: Answer::Fail {
+            evidence: "not better".into(),
+            line: None,
+        },
+    }];
+    put(&verification, &record, &signer(&dir, 7));
+    make(&args(&dir)).unwrap();
+    let page = page(&dir);
+    assert!(page.contains("| 1 | alice |"), "{page}");
+    assert!(
+        page.contains("verified; not shown to be better than small/old"),
+        "{page}"
     );
 }
 
@@ -298,13 +332,40 @@ fn a_record_is_pending_then_verified_then_revoked() {
     assert!(after.starts_with(&ledger), "the ledger only grows");
 }
 
+#[test]
+fn what_breaks_rules_as_it_is_is_rejected_without_a_run() {
+    let dir = Dir::new();
+    let (submitted, record) = submitted(&dir);
+    let mut args = args(&dir);
+    make(&args).unwrap();
+    let decide = |kind| Decision {
+        kind,
+        record: "small/2026-09-21-muon-wide".into(),
+        by: "sponsor".into(),
+        reason: "loss-bar".into(),
+        date: "2026-10-01".into(),
+    };
+    args.happening = Some(decide(Kind::Rejected));
+    make(&args).unwrap();
+    assert!(page(&dir).contains("rejected"), "{}", page(&dir));
+    args.happening = None;
+    assert_eq!(make(&args).unwrap(), Outcome::Yes, "again, with nothing new");
+    // After an appeal a verifier runs it.
+    args.happening = Some(decide(Kind::Appeal));
+    make(&args).unwrap();
+    args.happening = None;
+    verify(&dir, &submitted, &record, "verified");
+    make(&args).unwrap();
+    assert!(page(&dir).contains("| 1 | alice |"), "{}", page(&dir));
+}
+
 /// Changes a record's folder or the ledger.
 type Edit = fn(&Path, &Path);
 
 #[test]
 fn changed_or_deleted_records_and_ledgers_are_refused() {
-    let edits: [(&str, Edit); 5] = [
-        ("record.toml is not the one", |record, _| {
+    let edits: [(&str, Edit); 7] = [
+        ("is of another `record.toml`", |record, _| {
             edit(&record.join("record.toml"), "alice", "mallory")
         }),
         // The signature of what was changed does not hold, so nobody verified it.
@@ -315,6 +376,36 @@ fn changed_or_deleted_records_and_ledgers_are_refused() {
             fs::remove_dir_all(record).unwrap()
         }),
         ("ledger line 1", |_, ledger| edit(ledger, "alice", "mallory")),
+        // The verdict is cut off: a whole chain, but not the one that was published.
+        ("never was at", |_, ledger| {
+            let text = fs::read_to_string(ledger).unwrap();
+            fs::write(ledger, text.split_once('\n').unwrap().0.to_owned() + "\n").unwrap();
+        }),
+        // A ledger that says of a verdict what its document does not.
+        ("verification.toml is not the one", |record, ledger| {
+            let text = fs::read_to_string(ledger).unwrap();
+            let mut other = Ledger::default();
+            for entry in Ledger::parse(&text).unwrap().entries() {
+                let by = if entry.number == 2 {
+                    "nobody".into()
+                } else {
+                    entry.what.by.clone()
+                };
+                other
+                    .append(Happening {
+                        by,
+                        ..entry.what.clone()
+                    })
+                    .unwrap();
+            }
+            let lines: Vec<_> = other
+                .entries()
+                .iter()
+                .map(|entry| serde_json::to_string(entry).unwrap() + "\n")
+                .collect();
+            fs::write(ledger, lines.concat()).unwrap();
+            fs::remove_file(record.join("../../../leaderboard.json")).unwrap();
+        }),
         ("ledger line 1", |_, ledger| {
             let text = fs::read_to_string(ledger).unwrap();
             fs::write(ledger, text.split_once('\n').unwrap().1).unwrap();
@@ -328,6 +419,33 @@ fn changed_or_deleted_records_and_ledgers_are_refused() {
         edit(&record, &dir.path().join("records/ledger.jsonl"));
         let error = make(&args(&dir)).unwrap_err().to_string();
         assert!(error.contains(problem), "{problem}: {error}");
+    }
+}
+
+#[test]
+fn every_digit_of_a_verification_counts() {
+    let dir = Dir::new();
+    let (submitted, record) = submitted(&dir);
+    verify(&dir, &submitted, &record, "verified");
+    make(&args(&dir)).unwrap();
+    let (records, categories) = (dir.path().join("records"), categories());
+    let standing = || standing(&records, &categories, &categories.list[0], "small/other");
+    assert!(standing().unwrap().is_some());
+    let path = record.join("verification.toml");
+    let original = fs::read_to_string(&path).unwrap();
+    for (place, digit) in original.char_indices().filter(|(_, c)| c.is_ascii_digit()) {
+        let other = if digit == '9' {
+            '0'
+        } else {
+            char::from(digit as u8 + 1)
+        };
+        fs::write(
+            &path,
+            format!("{}{other}{}", &original[..place], &original[place + 1..]),
+        )
+        .unwrap();
+        let line = original[..place].lines().last().unwrap_or_default();
+        assert!(standing().is_err(), "changed behind `{line}` and not found");
     }
 }
 

@@ -108,6 +108,43 @@ fn a_thousand_changed_submissions() {
     );
 }
 
+#[test]
+fn every_digit_of_record_toml_counts() {
+    let dir = Dir::new();
+    let (_, record) = submitted(&dir);
+    let path = record.join("record.toml");
+    let original = fs::read_to_string(&path).unwrap();
+    let mut missed = Vec::new();
+    for (place, digit) in original.char_indices().filter(|(_, c)| c.is_ascii_digit()) {
+        let other = if digit == '9' {
+            '0'
+        } else {
+            char::from(digit as u8 + 1)
+        };
+        fs::write(
+            &path,
+            format!("{}{other}{}", &original[..place], &original[place + 1..]),
+        )
+        .unwrap();
+        if verdict(&dir, &record) == Some(Status::Eligible) {
+            missed.push(original[..place].lines().last().unwrap_or_default().to_owned());
+        }
+    }
+    assert!(missed.is_empty(), "changed behind and not found: {missed:#?}");
+    fs::write(&path, &original).unwrap();
+    assert_eq!(verdict(&dir, &record), Some(Status::Eligible));
+}
+
+#[test]
+fn a_record_builds_on_one_that_is_there() {
+    let dir = Dir::new();
+    let (_, record) = submitted(&dir);
+    let path = record.join("record.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("parent = \"small/2026-01-01-nowhere\"\n{text}")).unwrap();
+    assert_eq!(verdict(&dir, &record), Some(Status::Ineligible));
+}
+
 /// `None` for what cannot be read.
 fn verdict(dir: &Dir, record: &Path) -> Option<Status> {
     let opened = open_record(record, &Limits::default()).ok()?;

@@ -13,7 +13,8 @@ use std::process::Command;
 use blueberry_records::folder::Folder;
 use blueberry_records::sign::{self, Signer};
 use blueberry_records::verify::*;
-use blueberry_rules::LeakScan;
+use blueberry_rules::{Answer, LeakScan};
+use blueberry_runlog::Event;
 
 use common::{Dir, write_claim};
 use verifying::{Place, QUICK, SEEDS, a_fifth_faster, assert_fails, sandbox, says, silent};
@@ -101,7 +102,7 @@ fn alone_every_run_is_the_challengers() {
 }
 
 #[test]
-fn a_challenger_that_is_no_faster_here_is_rejected() {
+fn a_challenger_that_is_no_faster_here_takes_no_record() {
     let place = Place::new();
     let request = place.request(true, Sandbox::None);
     // It claims 6 s and the record 8 s, each on its author's machine; on this one both are the same but for noise.
@@ -113,7 +114,47 @@ fn a_challenger_that_is_no_faster_here_is_rejected() {
         };
         QUICK * (1.0 + noise)
     });
-    assert_fails(&silent(&request).unwrap(), "beats-record", "not better");
+    let verification = silent(&request).unwrap();
+    assert_eq!(verification.outcome, Outcome::Verified, "{verification:#?}");
+    let record = verification
+        .comparison
+        .as_ref()
+        .map(|comparison| comparison.record.as_str());
+    assert!(
+        record.is_some() && verification.short_of() == record,
+        "{verification:#?}"
+    );
+    match says(&verification, "beats-record") {
+        Some(Answer::Fail { evidence, .. }) => assert!(evidence.contains("not better"), "{evidence}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A record may not log better figures when it runs beside a challenger.
+#[test]
+fn a_record_whose_own_log_breaks_a_rule_is_nothing_to_compare_with() {
+    let place = Place::new();
+    let request = place.request(true, Sandbox::None);
+    let plan = place.plan(&request);
+    place.provide(&plan, a_fifth_faster);
+    let turns = plan.turns();
+    let turn = turns.iter().rfind(|turn| turn.role == Role::Record).unwrap();
+    place.spoil(&plan, *turn, QUICK, |draft| {
+        for event in &mut draft.events {
+            if let Event::End(end) = event {
+                end.at.train_s *= 0.5;
+            }
+        }
+    });
+    let verification = silent(&request).unwrap();
+    assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
+    assert!(
+        verification.findings.iter().any(|found| {
+            found.answer.words().contains("a sound run of the record")
+                && found.run.as_ref().is_some_and(|run| run.contains("-record-"))
+        }),
+        "{verification:#?}"
+    );
 }
 
 #[test]
@@ -398,6 +439,7 @@ fn no_sandbox_is_found() {
         patch_sha256: None,
         source_sha256: String::new(),
         config_sha256: String::new(),
+        record_sha256: String::new(),
         recipe: String::new(),
     };
     let challenger = Subject {

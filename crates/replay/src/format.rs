@@ -79,37 +79,6 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// A difference of seconds, always signed: `+1.25`, `-1:02.3`.
-#[must_use]
-pub fn delta_s(seconds: f64) -> String {
-    if !seconds.is_finite() {
-        return not_finite(seconds).to_owned();
-    }
-    let sign = if seconds < 0.0 { '-' } else { '+' };
-    let length = seconds.abs();
-    if length < 59.995 {
-        return format!("{sign}{length:.2}");
-    }
-    let tenths = (length * 10.0).round();
-    let (hours, minutes, rest) = (
-        (tenths / 36_000.0).floor(),
-        (tenths / 600.0).floor() % 60.0,
-        tenths % 600.0 / 10.0,
-    );
-    if hours > 0.0 {
-        format!("{sign}{hours}:{minutes:02}:{rest:04.1}")
-    } else {
-        format!("{sign}{minutes}:{rest:04.1}")
-    }
-}
-
-/// A difference of targets, always signed: `+1.2M`.
-#[must_use]
-pub fn delta_tokens(tokens: f64) -> String {
-    let sign = if tokens < 0.0 { '-' } else { '+' };
-    format!("{sign}{}", count(tokens.abs()))
-}
-
 /// A count: `512`, `16.4k`, `100M`, `1.25B`.
 #[must_use]
 pub fn count(value: f64) -> String {

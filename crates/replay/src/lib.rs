@@ -1,15 +1,13 @@
 //! Runs as a race: run logs in, a plain state at a time out, and the drawing of it.
 //!
-//! All sense is here, without a browser, and tested natively:
+//! What logs and races mean is here, without a browser, and tested natively; the page itself moves the playhead:
 //!
 //! - A log becomes [`RunData`] by [`blueberry_runlog::import`], also while it grows.
 //! - [`Race`] holds runs and [`Settings`]; [`Race::state`] says how it stands at a playhead: who leads, when
 //!   that changed, every split against the comparison.
-//! - [`Player`] moves the playhead.
 //! - [`Curve`] prepares a metric for drawing at any zoom, [`View::stroke`] gives it in pixels.
-//! - [`ticks`], [`format`], [`readings`], [`differences`] and the rest serve the page around the charts.
+//! - [`ticks`], [`format`], [`differences`] and the rest serve the page around the charts; [`page`] answers it.
 
-mod crosshair;
 mod crossing;
 mod curve;
 mod diff;
@@ -17,7 +15,6 @@ mod draw;
 pub mod format;
 mod lead;
 pub mod page;
-mod player;
 mod pyramid;
 mod race;
 mod scale;
@@ -30,13 +27,11 @@ mod ticks;
 mod web;
 
 pub use blueberry_runlog::import::{Axis, Metric, Position, RunData};
-pub use crosshair::{Reading, readings};
 pub use crossing::{Crossing, crossings, row_at, value_at};
 pub use curve::{Bucket, Curve};
 pub use diff::{Difference, differences};
 pub use draw::{Stroke, View};
 pub use lead::{Lead, LeadChange};
-pub use player::{Input, Player, SPEEDS};
 pub use pyramid::{Extremes, Pyramid};
 pub use race::{Phase, Race, Standing, State};
 pub use scale::{Scale, Span};

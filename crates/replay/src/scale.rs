@@ -66,19 +66,6 @@ impl Span {
         }
     }
 
-    /// Zoomed by `factor` (below 1: closer) with the value at `fraction` kept in its place.
-    #[must_use]
-    pub fn zoomed(&self, fraction: f64, factor: f64) -> Self {
-        let (from, to) = (fraction - fraction * factor, fraction + (1.0 - fraction) * factor);
-        Self::new(self.value(from), self.value(to), self.scale)
-    }
-
-    /// Moved by a fraction of itself.
-    #[must_use]
-    pub fn panned(&self, fraction: f64) -> Self {
-        Self::new(self.value(fraction), self.value(1.0 + fraction), self.scale)
-    }
-
     /// The edges of `pixels` columns: one more than columns, ascending.
     #[must_use]
     pub fn edges(&self, pixels: usize) -> Vec<f64> {

@@ -22,7 +22,7 @@ pub struct Settings {
 pub enum Comparison {
     /// A run, by its place in the race.
     Run(usize),
-    /// The best other run of the same user: it got furthest, and there first.
+    /// The best other run of the same user: it got furthest, and there first. None where the log names no user.
     PersonalBest,
     /// The best segments of all runs, one after another.
     #[default]

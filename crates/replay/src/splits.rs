@@ -202,7 +202,7 @@ impl SplitBook {
         }
     }
 
-    /// The other run of the same user that got furthest, and there first.
+    /// The other run of the same user that got furthest, and there first; none for a run that names nobody.
     #[must_use]
     pub fn personal_best(&self, run: usize) -> Option<usize> {
         *self.rivals.get(run)?
@@ -251,7 +251,9 @@ fn personal_best(
     clock: Axis,
     run: usize,
 ) -> Option<usize> {
-    let rivals = (0..runs.len()).filter(|&other| other != run && users[other] == users[run]);
+    // Logs of others name no user, and two that name nobody are not of one person.
+    let user = users[run].as_ref()?;
+    let rivals = (0..runs.len()).filter(|&other| other != run && users[other].as_ref() == Some(user));
     let ranked = rivals.filter_map(|other| {
         let furthest = runs[other].iter().rposition(Option::is_some)?;
         Some((other, furthest, runs[other][furthest]?.at.on(clock)?))

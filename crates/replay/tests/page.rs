@@ -184,6 +184,8 @@ fn the_state_has_the_splits_that_are_asked_for() {
     let all = splits(Value::Null);
     assert_eq!(all[1].as_array().unwrap().len(), 2);
     assert_eq!(all[1][0]["bar"], 4.0);
+    let counted = [&all[1][0]["time_s"], &all[1][0]["tokens"]];
+    assert_eq!(counted, [&Value::Null; 2], "steps alone give no figure");
     assert_eq!(splits(json!(runs[1])), [Value::Null, all[1].clone()]);
 }
 
@@ -216,7 +218,8 @@ fn the_table_has_every_value_in_view() {
         &library,
         &request(&runs, json!({ "zoom": [1.0, 3.0], "metrics": ["train_loss"] })),
     );
-    let rows: Vec<&str> = table.lines().collect();
+    assert_eq!(table.left_out, 0);
+    let rows: Vec<&str> = table.table.lines().collect();
     assert_eq!(rows.len(), 4);
     assert_eq!(rows[1], "\"llm.log\",\"train_loss\",1,,,,8");
 }

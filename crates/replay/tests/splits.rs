@@ -3,31 +3,42 @@
 mod common;
 
 use blueberry_replay::{Axis, Comparison, DEFAULT_BARS, Pace, Race, Settings, Splits};
-use common::{Chance, Eval, evaluated, learning};
+use common::{Chance, Eval, evaluated, learning, made_by};
+
+/// What segments and deltas are counted in.
+type Unit = fn(&Eval) -> f64;
+
+const TOKENS: Unit = |eval| eval.0;
+const SECONDS: Unit = |eval| eval.1;
+
+/// Who made a run, by its place: every third names nobody.
+fn user(run: usize) -> Option<&'static str> {
+    [None, Some("ada"), Some("bob")][run % 3]
+}
 
 /// The first evaluation under a bar: its index.
 fn reaches(evals: &[Eval], bar: f64) -> Option<usize> {
     (0..evals.len()).find(|&index| evals[index].2 < bar)
 }
 
-/// The splits of a run as (node, seconds): the start is node 0, bar `i` is `i + 1`; of bars that fall together, the
-/// last.
-fn way(evals: &[Eval]) -> Vec<(usize, f64)> {
+/// The splits of a run as (node, seconds or tokens): the start is node 0, bar `i` is `i + 1`; of bars that fall
+/// together, the last.
+fn way(evals: &[Eval], unit: Unit) -> Vec<(usize, f64)> {
     let mut way = vec![(0, 0.0)];
     for (bar, loss) in DEFAULT_BARS.iter().enumerate() {
         let Some(here) = reaches(evals, *loss) else { break };
         let together = DEFAULT_BARS.get(bar + 1).and_then(|next| reaches(evals, *next)) == Some(here);
         if !together {
-            way.push((bar + 1, evals[here].1));
+            way.push((bar + 1, unit(&evals[here])));
         }
     }
     way
 }
 
 /// The shortest segment between two nodes over all runs.
-fn gold(runs: &[Vec<Eval>], from: usize, to: usize) -> Option<f64> {
+fn gold(runs: &[Vec<Eval>], unit: Unit, from: usize, to: usize) -> Option<f64> {
     let segments = runs.iter().flat_map(|evals| {
-        let way = way(evals);
+        let way = way(evals, unit);
         let pairs: Vec<_> = way.windows(2).map(|pair| (pair[0], pair[1])).collect();
         pairs
             .into_iter()
@@ -70,7 +81,8 @@ fn runs(seed: u64, count: usize) -> Vec<Vec<Eval>> {
 }
 
 fn race(runs: &[Vec<Eval>], comparison: Comparison, axis: Axis) -> Race {
-    let runs = runs.iter().map(|evals| evaluated("run", evals)).collect();
+    let made = |(run, evals): (usize, &Vec<Eval>)| made_by(user(run), evaluated("run", evals));
+    let runs = runs.iter().enumerate().map(made).collect();
     Race::new(
         runs,
         Settings {
@@ -81,31 +93,40 @@ fn race(runs: &[Vec<Eval>], comparison: Comparison, axis: Axis) -> Race {
     )
 }
 
-fn all_golds(runs: &[Vec<Eval>]) -> Vec<Vec<Option<f64>>> {
+fn all_golds(runs: &[Vec<Eval>], unit: Unit) -> Vec<Vec<Option<f64>>> {
     let nodes = DEFAULT_BARS.len() + 1;
     (0..nodes)
-        .map(|from| (0..nodes).map(|to| gold(runs, from, to)).collect())
+        .map(|from| (0..nodes).map(|to| gold(runs, unit, from, to)).collect())
         .collect()
 }
 
-/// Against which seconds and tokens a run is compared at each bar.
-fn against(
-    runs: &[Vec<Eval>],
-    golds: &[Vec<Option<f64>>],
-    run: usize,
-    comparison: Comparison,
-) -> Vec<Option<f64>> {
-    let of = |evals: &[Eval], bar| Some(evals[reaches(evals, bar)?].1);
+/// The other run of the same user that got under most bars, and under the last of them first.
+fn personal_best(runs: &[Vec<Eval>], run: usize) -> Option<usize> {
     let best = |run: usize| {
         let count = DEFAULT_BARS
             .iter()
             .filter(|bar| reaches(&runs[run], **bar).is_some())
             .count();
-        let last = of(&runs[run], DEFAULT_BARS[count.checked_sub(1)?])?;
-        Some((-(count as i64), last))
+        let last = reaches(&runs[run], DEFAULT_BARS[count.checked_sub(1)?])?;
+        Some((-(count as i64), SECONDS(&runs[run][last])))
     };
-    let rivals = (0..runs.len()).filter(|other| *other != run && best(*other).is_some());
-    let personal = rivals.min_by(|a, b| best(*a).partial_cmp(&best(*b)).expect("finite"));
+    let mine = user(run)?;
+    let rivals = (0..runs.len()).filter(|other| *other != run && user(*other) == Some(mine));
+    rivals
+        .filter(|other| best(*other).is_some())
+        .min_by(|a, b| best(*a).partial_cmp(&best(*b)).expect("finite"))
+}
+
+/// Against which seconds or tokens a run is compared at each bar.
+fn against(
+    runs: &[Vec<Eval>],
+    golds: &[Vec<Option<f64>>],
+    run: usize,
+    comparison: Comparison,
+    unit: Unit,
+) -> Vec<Option<f64>> {
+    let of = |evals: &[Eval], bar| Some(unit(&evals[reaches(evals, bar)?]));
+    let personal = personal_best(runs, run);
     DEFAULT_BARS
         .iter()
         .enumerate()
@@ -118,21 +139,29 @@ fn against(
 }
 
 fn check(runs: &[Vec<Eval>], comparison: Comparison, splits: &Splits, until_s: f64) {
-    let golds = all_golds(runs);
+    let (golds, token_golds) = (all_golds(runs, SECONDS), all_golds(runs, TOKENS));
     let last = DEFAULT_BARS.len();
     assert!(close(splits.sum_of_best_s, shortest(&golds, 0, last)));
     for (run, evals) in runs.iter().enumerate() {
         let found = &splits.runs[run];
-        let against = against(runs, &golds, run, comparison);
+        let other = against(runs, &golds, run, comparison, SECONDS);
+        let other_tokens = against(runs, &token_golds, run, comparison, TOKENS);
         let seen: Vec<Eval> = evals.iter().copied().filter(|eval| eval.1 <= until_s).collect();
-        let way = way(&seen);
+        let way = way(&seen, SECONDS);
         let mut before = None;
         for (bar, row) in found.rows.iter().enumerate() {
             let place = reaches(&seen, DEFAULT_BARS[bar]);
             let seconds = place.map(|index| seen[index].1);
+            let tokens = place.map(|index| seen[index].0);
             assert_eq!(row.time_s, seconds);
-            assert_eq!(row.tokens, place.map(|index| seen[index].0));
-            let delta = seconds.zip(against[bar]).map(|(mine, other)| mine - other);
+            assert_eq!(row.tokens, tokens);
+            let delta_tokens = tokens.zip(other_tokens[bar]).map(|(mine, other)| mine - other);
+            assert!(
+                close(row.delta_tokens, delta_tokens),
+                "run {run} bar {bar}: {:?} {delta_tokens:?}",
+                row.delta_tokens
+            );
+            let delta = seconds.zip(other[bar]).map(|(mine, other)| mine - other);
             assert!(
                 close(row.delta_s, delta),
                 "run {run} bar {bar}: {:?} {delta:?}",
@@ -212,6 +241,30 @@ fn a_playhead_in_tokens_shows_the_splits_up_to_its_tokens() {
             assert_eq!(row.tokens, expected);
         }
         assert_eq!(found.live_delta_s, None, "tokens do not say how late it is");
+    }
+}
+
+#[test]
+fn who_names_nobody_has_no_personal_best() {
+    let runs = by_hand();
+    let race = |users: [Option<&str>; 2]| {
+        let made = runs.iter().zip(users);
+        let made = made.map(|(evals, user)| made_by(user, evaluated("run", evals)));
+        let settings = Settings {
+            comparison: Comparison::PersonalBest,
+            ..Settings::default()
+        };
+        Race::new(made.collect(), settings)
+    };
+    let bests = |race: &Race| [0, 1].map(|run| race.splits().personal_best(run));
+    assert_eq!(bests(&race([Some("ada"), Some("ada")])), [Some(1), Some(0)]);
+    for strangers in [[None, None], [Some("ada"), None], [Some("ada"), Some("bob")]] {
+        let race = race(strangers);
+        assert_eq!(bests(&race), [None, None], "{strangers:?}");
+        let splits = race.state(f64::INFINITY).splits;
+        let mut rows = splits.runs.iter().flat_map(|run| &run.rows);
+        let is_bare = rows.all(|row| row.delta_s.is_none() && row.delta_tokens.is_none());
+        assert!(is_bare, "{strangers:?}");
     }
 }
 

@@ -1,13 +1,11 @@
-//! The player, the state of a race, ticks, numbers for people, settings compared.
+//! The state of a race, ticks, numbers for people, settings compared.
 
 mod common;
 
-use blueberry_replay::{
-    Axis, Input, Metric, Phase, Player, Race, Scale, Settings, Span, differences, format, readings, ticks,
-};
+use blueberry_replay::{Axis, Metric, Phase, Race, Scale, Settings, Span, differences, format, ticks};
 use blueberry_runlog::Limits;
 use blueberry_runlog::import::import;
-use common::{evaluated, trained};
+use common::trained;
 use proptest::prelude::*;
 
 #[test]
@@ -46,24 +44,6 @@ fn a_run_without_the_axis_says_so() {
 }
 
 #[test]
-fn the_crosshair_reads_the_last_value_at_or_before() {
-    let runs = [
-        evaluated("a", &[(10.0, 1.0, 5.0), (20.0, 2.0, 4.0)]),
-        evaluated("b", &[(15.0, 1.0, 6.0)]),
-    ];
-    let read = |at| -> Vec<_> {
-        let found = readings(&runs, &[Metric::ValLoss, Metric::Lr], Axis::Tokens, at);
-        found
-            .into_iter()
-            .map(|reading| (reading.run, reading.value, reading.at.train_s))
-            .collect()
-    };
-    assert_eq!(read(9.9), []);
-    assert_eq!(read(19.9), [(0, 5.0, Some(1.0)), (1, 6.0, Some(1.0))]);
-    assert_eq!(read(20.0)[0], (0, 4.0, Some(2.0)));
-}
-
-#[test]
 fn only_differing_settings_are_listed() {
     let config = |text: &str| serde_json::from_str::<serde_json::Map<_, _>>(text).unwrap();
     let a =
@@ -81,61 +61,7 @@ fn only_differing_settings_are_listed() {
     );
 }
 
-#[test]
-fn a_player_plays_stops_and_turns() {
-    let player = Player::default().after(Input::Runs {
-        length: 100.0,
-        rate: 2.0,
-    });
-    let playing = player
-        .after(Input::Play)
-        .after(Input::Speed(10.0))
-        .after(Input::Tick(1.0));
-    assert_eq!((playing.at, playing.playing), (20.0, true));
-    let end = playing.after(Input::Tick(60.0));
-    assert_eq!((end.at, end.playing), (100.0, false));
-    assert_eq!(end.after(Input::Toggle).at, 0.0, "it begins again");
-    let back = end
-        .after(Input::Reverse)
-        .after(Input::Play)
-        .after(Input::Tick(2.0));
-    assert_eq!((back.at, back.playing), (60.0, true));
-    assert_eq!(back.after(Input::Pause).after(Input::Tick(9.0)).at, 60.0);
-    assert_eq!(back.after(Input::Scrub(f64::NAN)).at, 60.0);
-    assert_eq!(back.after(Input::Speed(1e9)).speed, 10_000.0);
-    assert_eq!(
-        back.after(Input::Runs {
-            length: 30.0,
-            rate: 2.0
-        })
-        .at,
-        30.0
-    );
-}
-
-fn any_input() -> impl Strategy<Value = Input> {
-    prop_oneof![
-        any::<f64>().prop_map(Input::Tick),
-        Just(Input::Play),
-        Just(Input::Pause),
-        Just(Input::Toggle),
-        any::<f64>().prop_map(Input::Scrub),
-        any::<f64>().prop_map(Input::Nudge),
-        any::<f64>().prop_map(Input::Speed),
-        any::<f64>().prop_map(Input::Faster),
-        Just(Input::Reverse),
-        (any::<f64>(), any::<f64>()).prop_map(|(length, rate)| Input::Runs { length, rate }),
-    ]
-}
-
 proptest! {
-    #[test]
-    fn a_player_stays_within_its_bounds(inputs in proptest::collection::vec(any_input(), 0..40)) {
-        let player = inputs.into_iter().fold(Player::default(), Player::after);
-        prop_assert!((0.0..=player.length).contains(&player.at), "{player:?}");
-        prop_assert!(blueberry_replay::SPEEDS.contains(&player.speed));
-    }
-
     #[test]
     fn ticks_ascend_within_any_span(from in any::<f64>(), to in any::<f64>(), count in 0usize..50, log: bool, time: bool) {
         let span = Span::new(from, to, if log { Scale::Log } else { Scale::Linear });
@@ -147,13 +73,6 @@ proptest! {
     }
 
     #[test]
-    fn zoom_keeps_its_place(from in -1e6..1e6f64, width in 1e-3..1e6f64, place in 0.0..1.0f64, factor in 0.1..10.0f64) {
-        let span = Span::new(from, from + width, Scale::Linear);
-        let zoomed = span.zoomed(place, factor);
-        prop_assert!((zoomed.value(place) - span.value(place)).abs() < 1e-6 * (1.0 + from.abs() + width * factor));
-    }
-
-    #[test]
     fn any_number_has_words(value in any::<f64>()) {
         for metric in Metric::KNOWN {
             prop_assert!(!format::value(&metric, value).is_empty());
@@ -161,7 +80,6 @@ proptest! {
         for axis in Axis::ALL {
             prop_assert!(!format::position(axis, value).is_empty());
         }
-        prop_assert!(!format::delta_s(value).is_empty() && !format::delta_tokens(value).is_empty());
     }
 }
 
@@ -186,8 +104,6 @@ fn numbers_as_people_read_them() {
         durations,
         ["0.25 s", "42.1 s", "1:00", "5:03", "1:02:03", "-1:15"]
     );
-    let deltas = [0.0, 1.254, -62.34, 59.996, 3600.0].map(format::delta_s);
-    assert_eq!(deltas, ["+0.00", "+1.25", "-1:02.3", "+1:00.0", "+1:00:00.0"]);
     let counts = [0.0, 512.0, 16_384.0, 100_007_936.0, 999_999.0, 1.25e9].map(format::count);
     assert_eq!(counts, ["0", "512", "16.4k", "100M", "1M", "1.25B"]);
     assert_eq!(format::value(&Metric::ValLoss, 3.27814), "3.2781");

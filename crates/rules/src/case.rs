@@ -42,6 +42,8 @@ pub struct Facts {
     pub leak_scan: Option<LeakScan>,
     /// What a probe of the trained model found.
     pub probe: Option<Probe>,
+    /// Parameters that a verifier counted in the model which a run saved.
+    pub counted_parameters: Option<u64>,
     /// The source that comes with the submission.
     pub source: Option<SubmittedSource>,
     /// The record that is to be beaten; `None` where none is or none was claimed to be.

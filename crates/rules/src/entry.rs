@@ -26,6 +26,22 @@ pub struct Entry {
     /// What the verifier's logs say; these stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Figures>,
+    /// Id of the record that stood when it was verified, where its runs were not shown to be better than that record's
+    /// beside them: then it takes no record, whatever its figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_of: Option<String>,
+    /// Number of the ledger's entry of its submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submission: Option<u64>,
+    /// Number of the ledger's entry that says it is verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<u64>,
+    /// Day of that entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_on: Option<String>,
+    /// Digest of its source and settings.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub recipe: String,
     /// Seeds of its runs.
     pub seeds: Vec<u64>,
     /// Digests of its logs, in lower-case hex.
@@ -58,6 +74,12 @@ impl Entry {
     #[must_use]
     pub fn standing(&self) -> &Figures {
         self.verified.as_ref().unwrap_or(&self.claimed)
+    }
+
+    /// The day since which it counts: when a verifier said so, for the day of the submission is its author's word.
+    #[must_use]
+    pub fn since(&self) -> &str {
+        self.verified_on.as_deref().unwrap_or(&self.date)
     }
 
     /// The mean of the figure that counts.

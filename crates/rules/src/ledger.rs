@@ -1,8 +1,8 @@
 //! The ledger of records: what happened to each, in order, as a hash chain in JSON lines.
 //!
 //! An entry holds the digest of the entry before it and of itself, so that an edited, deleted or reordered entry
-//! shows. Cutting entries off the end leaves a whole chain: the leaderboard prints the ledger's head, and
-//! [`Ledger::verify_head`] holds the ledger against it.
+//! shows. Cutting entries off the end leaves a whole chain: the leaderboard names the ledger's length and head, and
+//! [`Ledger::goes_on_from`] holds the ledger against them.
 
 use std::collections::BTreeMap;
 
@@ -116,7 +116,7 @@ pub enum LedgerError {
     },
     /// The chain ends elsewhere than it should.
     #[error(
-        "the ledger ends in {found} after {entries} entries, but the leaderboard names {expected}: entries were cut off or added"
+        "the ledger ends in {found} after {entries} entries and never was at {expected}, which leaderboard.json names: entries were cut off or exchanged, so restore the ledger"
     )]
     Head {
         /// The head that was published.
@@ -211,12 +211,16 @@ impl Ledger {
         self.entries.last().map_or(NO_HEAD, |entry| &entry.sha256)
     }
 
-    /// Holds the ledger against a head that was published.
+    /// Holds the ledger against a length and a head that were published: it may have grown since.
     ///
     /// # Errors
     /// [`LedgerError::Head`].
-    pub fn verify_head(&self, expected: &str) -> Result<(), LedgerError> {
-        if self.head() == expected {
+    pub fn goes_on_from(&self, entries: usize, expected: &str) -> Result<(), LedgerError> {
+        let then = match entries {
+            0 => Some(NO_HEAD),
+            _ => self.entries.get(entries - 1).map(|entry| entry.sha256.as_str()),
+        };
+        if then == Some(expected) {
             return Ok(());
         }
         Err(LedgerError::Head {
@@ -265,7 +269,9 @@ fn impossible(status: Option<RecordStatus>, kind: Kind) -> Option<&'static str> 
         (Some(_), Kind::Submission) => Some("was submitted before; give the new one its own id"),
         (Some(RecordStatus::Pending), Kind::Appeal) => Some("waits for a verdict; appeal after it"),
         (Some(RecordStatus::Verified), Kind::Revoked) => None,
-        (Some(_), Kind::Revoked) => Some("is not verified, so there is nothing to revoke; reject it"),
+        (Some(_), Kind::Revoked) => {
+            Some("is not verified, so there is nothing to revoke; one that waits can be rejected")
+        }
         (Some(RecordStatus::Pending), Kind::Verified | Kind::Rejected) => None,
         (Some(_), Kind::Verified | Kind::Rejected) => {
             Some("has its verdict; only after an appeal comes another")

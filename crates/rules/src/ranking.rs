@@ -34,10 +34,15 @@ pub enum Flag {
         /// Id of the earlier record.
         record: String,
     },
+    /// It is an earlier record's source with that record's settings.
+    SameRecipe {
+        /// Id of the earlier record.
+        record: String,
+    },
 }
 
 /// The ranks of a category: the best verified entry of each author, by the figure as it is shown, then by the mean of
-/// the benchmarks that the category asks for.
+/// the benchmarks that the category asks for. One that fell short of a record shares its rank at best.
 #[must_use]
 pub fn rank<'a>(category: &Category, entries: &'a [Entry]) -> Vec<Ranked<'a>> {
     let mut best: Vec<(Key, &Entry)> = Vec::new();
@@ -55,11 +60,17 @@ pub fn rank<'a>(category: &Category, entries: &'a [Entry]) -> Vec<Ranked<'a>> {
         .collect()
 }
 
-/// The records of a category in order of time: each was verified and, when it came, better than all before.
+/// The records of a category in order of time: each was verified and, when it came, better than all before; one that fell
+/// short of a record that still counts is none.
 #[must_use]
 pub fn progression<'a>(category: &Category, entries: &'a [Entry]) -> Vec<&'a Entry> {
     let mut verified = in_order(category, entries);
-    verified.sort_by(|(ka, a), (kb, b)| (&a.date, ka, &a.id).cmp(&(&b.date, kb, &b.id)));
+    let ids: BTreeSet<&str> = verified.iter().map(|(_, entry)| entry.id.as_str()).collect();
+    verified.retain(|(_, entry)| entry.short_of.as_deref().is_none_or(|id| !ids.contains(id)));
+    // In the order in which they were verified: a date of a submission is its author's word.
+    verified.sort_by(|(ka, a), (kb, b)| {
+        (a.verification, a.since(), ka, &a.id).cmp(&(b.verification, b.since(), kb, &b.id))
+    });
     let mut records: Vec<(Key, &Entry)> = Vec::new();
     for (key, entry) in verified {
         if records.last().is_none_or(|(record, _)| key < *record) {
@@ -84,6 +95,15 @@ fn in_order<'a>(category: &Category, entries: &'a [Entry]) -> Vec<(Key, &'a Entr
         .filter(|entry| entry.category == category.id && entry.status == RecordStatus::Verified)
         .filter_map(|entry| Some((key(category, entry)?, entry)))
         .collect();
+    let keys: BTreeMap<&str, Key> = verified
+        .iter()
+        .map(|(key, entry)| (entry.id.as_str(), *key))
+        .collect();
+    for (key, entry) in &mut verified {
+        // Its mean may be lower all the same: by chance, or measured on another day.
+        let record = entry.short_of.as_deref().and_then(|id| keys.get(id));
+        *key = record.map_or(*key, |record| *record.max(key));
+    }
     verified.sort_by(|(ka, a), (kb, b)| (ka, &a.date, &a.id).cmp(&(kb, &b.date, &b.id)));
     verified
 }
@@ -116,13 +136,13 @@ pub fn flags(entries: &[Entry]) -> BTreeMap<&str, Vec<Flag>> {
             add(entry.id.as_str(), flag);
         }
     }
-    for (id, earlier) in same_logs(entries) {
-        add(
-            id,
-            Flag::SameLogs {
-                record: earlier.to_owned(),
-            },
-        );
+    for (id, earlier) in twice(entries, |entry| &entry.logs) {
+        let record = earlier.to_owned();
+        add(id, Flag::SameLogs { record });
+    }
+    for (id, earlier) in twice(entries, |entry| std::slice::from_ref(&entry.recipe)) {
+        let record = earlier.to_owned();
+        add(id, Flag::SameRecipe { record });
     }
     flags
 }
@@ -144,15 +164,15 @@ fn ancestry(entry: &Entry, by_id: &BTreeMap<&str, &Entry>) -> Option<Flag> {
     None
 }
 
-/// Entries with a log that an earlier entry has too, with that entry's id, once each.
-fn same_logs(entries: &[Entry]) -> Vec<(&str, &str)> {
+/// Entries with a digest that an earlier entry has too, with that entry's id, once each.
+fn twice(entries: &[Entry], digests: impl Fn(&Entry) -> &[String]) -> Vec<(&str, &str)> {
     let mut in_time: Vec<_> = entries.iter().collect();
-    in_time.sort_by_key(|entry| (&entry.date, &entry.id));
+    in_time.sort_by_key(|entry| (entry.submission, &entry.date, &entry.id));
     let mut first: BTreeMap<&str, &str> = BTreeMap::new();
     let mut twice = BTreeSet::new();
     for entry in in_time {
-        for log in &entry.logs {
-            let owner = *first.entry(log).or_insert(&entry.id);
+        for digest in digests(entry).iter().filter(|digest| !digest.is_empty()) {
+            let owner = *first.entry(digest).or_insert(&entry.id);
             if owner != entry.id {
                 twice.insert((entry.id.as_str(), owner));
             }

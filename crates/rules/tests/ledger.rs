@@ -52,9 +52,14 @@ fn entries_cut_off_the_end_show_against_the_published_head() {
     let (whole, text) = ledger(&STORY);
     let cut = text.split_inclusive('\n').take(4).collect::<String>();
     let cut = Ledger::parse(&cut).unwrap();
-    let error = cut.verify_head(whole.head()).unwrap_err().to_string();
+    let error = cut
+        .goes_on_from(whole.entries().len(), whole.head())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("after 4 entries"), "{error}");
-    whole.verify_head(whole.head()).unwrap();
+    whole.goes_on_from(whole.entries().len(), whole.head()).unwrap();
+    whole.goes_on_from(cut.entries().len(), cut.head()).unwrap();
+    whole.goes_on_from(0, Ledger::default().head()).unwrap();
 }
 
 #[test]
@@ -64,7 +69,11 @@ fn a_ledger_rewritten_from_some_entry_on_shows_against_the_published_head() {
     other[3] = ("dash/b", Kind::Verified);
     let (rewritten, text) = ledger(&other);
     assert_eq!(Ledger::parse(&text).unwrap(), rewritten);
-    assert!(rewritten.verify_head(whole.head()).is_err());
+    assert!(
+        rewritten
+            .goes_on_from(whole.entries().len(), whole.head())
+            .is_err()
+    );
 }
 
 #[test]

@@ -97,6 +97,53 @@ fn the_progression_is_what_was_a_record_when_it_came() {
 }
 
 #[test]
+fn the_ledger_says_who_was_first_whatever_an_authors_clock_said() {
+    let mut entries = [
+        entry("alice", "2026-11-01", &[9.0]),
+        // Faster and later, with the clock set back.
+        entry("bob", "2026-01-01", &[8.0]),
+    ];
+    for (number, entry) in (1..).zip(&mut entries) {
+        entry.submission = Some(number);
+        entry.verification = Some(number + 2);
+        entry.verified_on = Some("2026-11-05".into());
+        entry.recipe = "same".into();
+    }
+    let category = &categories().list[0];
+    let authors: Vec<_> = progression(category, &entries)
+        .iter()
+        .map(|entry| &entry.author)
+        .collect();
+    assert_eq!(authors, ["alice", "bob"]);
+    let again = Flag::SameRecipe {
+        record: entries[0].id.clone(),
+    };
+    assert_eq!(flags(&entries), [(&*entries[1].id, vec![again])].into());
+}
+
+#[test]
+fn what_fell_short_of_a_record_shares_its_rank_at_best() {
+    let mut entries = [
+        entry("alice", "2026-11-01", &[8.0]),
+        // Faster by its mean, but not by runs beside the record.
+        entry("bob", "2026-11-02", &[7.9]),
+        entry("carol", "2026-11-03", &[8.5]),
+    ];
+    for late in [1, 2] {
+        entries[late].short_of = Some(entries[0].id.clone());
+    }
+    let category = &categories().list[0];
+    let holder = |entries: &[Entry]| record(category, entries).map(|entry| entry.author.clone());
+    assert_eq!(ranks(&entries), named(&[(1, "alice"), (1, "bob"), (3, "carol")]));
+    assert_eq!(progression(category, &entries).len(), 1);
+    assert_eq!(holder(&entries).as_deref(), Some("alice"));
+    // A record that was revoked holds nobody back.
+    entries[0].status = RecordStatus::Revoked;
+    assert_eq!(ranks(&entries), named(&[(1, "bob"), (2, "carol")]));
+    assert_eq!(holder(&entries).as_deref(), Some("bob"));
+}
+
+#[test]
 fn a_revoked_parent_flags_what_was_built_on_it() {
     let mut entries = vec![
         entry("alice", "2026-11-01", &[9.0]),

@@ -1,5 +1,6 @@
 //! What each step of a run looks like.
 
+use crate::settings::MAX_COUNT;
 use crate::{Preset, SettingsError, TrainSettings};
 
 /// The shape of a step.
@@ -18,7 +19,7 @@ pub struct StepShape {
 impl StepShape {
     /// Targets of the step.
     pub fn tokens(&self) -> u64 {
-        (self.seq_len * self.micro_batch * self.accumulation) as u64
+        self.seq_len as u64 * self.micro_batch as u64 * self.accumulation as u64
     }
 }
 
@@ -152,12 +153,17 @@ fn check_shape(shape: StepShape, block_len: usize) -> Result<(), String> {
     if seq_len == 0 || micro_batch == 0 || accumulation == 0 || window == Some(0) {
         return Err("seq_len, micro_batch, accumulation and window must be at least 1".into());
     }
+    if seq_len.max(micro_batch).max(accumulation) > MAX_COUNT {
+        return Err(format!(
+            "seq_len, micro_batch and accumulation must be at most {MAX_COUNT}"
+        ));
+    }
     if !block_len.is_multiple_of(seq_len) {
         return Err(format!(
             "seq_len = {seq_len} does not divide train.seq_len = {block_len}"
         ));
     }
-    if !(micro_batch * seq_len).is_multiple_of(block_len) {
+    if !(micro_batch as u64 * seq_len as u64).is_multiple_of(block_len as u64) {
         return Err(format!(
             "micro_batch * seq_len = {micro_batch} * {seq_len} is not a multiple of train.seq_len = {block_len}"
         ));

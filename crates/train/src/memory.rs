@@ -25,8 +25,9 @@ const PROCESS: u64 = 36_000_000;
 
 /// What the CPU's head makes of logits at a time, in values (`LOGITS` of `kernels/src/cpu/head_loss.rs`).
 const LOGITS: u64 = 6 << 20;
-/// The same of a GPU (`kernels/src/gpu/head_loss.rs`).
+/// The same of a GPU, and of one that CUDA drives (`kernels/src/gpu/head_loss.rs`).
 const GPU_LOGITS: u64 = 32 << 20;
+const CUDA_LOGITS: u64 = 128 << 20;
 
 /// Depth to which the CPU's products pack a matrix at a time.
 const PACKED_DEPTH: u64 = 512;
@@ -42,6 +43,8 @@ const LARGEST_BATCH: u64 = 1 << 24;
 pub struct Place {
     /// Whether it is the CPU, whose memory holds the process too.
     pub cpu: bool,
+    /// Whether CUDA drives it.
+    pub cuda: bool,
     /// Threads.
     pub threads: usize,
     /// Whether the large products are in a 16-bit float.
@@ -304,8 +307,9 @@ impl Pass<'_> {
         let vocab = self.model.vocab_size as u64;
         let rows = |most: u64, step: u64| (most / vocab / step * step).max(step).min(self.tokens());
         if self.fused && !self.place.cpu {
-            // A chunk of logits, and its gradient.
-            2 * rows(GPU_LOGITS, 64) * vocab * F32
+            // A chunk of logits, and its gradient, which a 16-bit float has too.
+            let most = if self.place.cuda { CUDA_LOGITS } else { GPU_LOGITS };
+            rows(most, 64) * vocab * (2 * F32 + if self.place.half { 2 } else { 0 })
         } else if self.fused && !self.place.half {
             let packed = vocab * (self.model.d_model as u64).min(PACKED_DEPTH);
             (rows(LOGITS, 16) * vocab + packed) * F32
@@ -354,6 +358,7 @@ mod tests {
 
     const CPU: Place = Place {
         cpu: true,
+        cuda: false,
         threads: 2,
         half: false,
     };

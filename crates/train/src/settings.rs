@@ -7,6 +7,11 @@ use blueberry_optim::{OptimConfig, OptimConfigError, Schedule};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+/// The most sequences, passes, or tokens of one: none is near it, and no product of three overflows.
+pub(crate) const MAX_COUNT: usize = 1 << 20;
+/// The most tokens of a run.
+const MAX_TOKENS: u64 = 1 << 50;
+
 /// A preset: what is trained and how, without seed, device and place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -347,11 +352,20 @@ impl Preset {
         }
         for (field, value) in [
             ("train.seq_len", self.train.seq_len),
+            ("train.micro_batch", self.train.micro_batch),
+            ("train.accumulation", self.train.accumulation),
             ("eval.seq_len", self.eval.seq_len),
+            ("eval.batch", self.eval.batch),
+            ("sample.length", self.sample.length),
+            ("sample.context", self.sample.context),
         ] {
-            if value > 1 << 20 {
+            if value > MAX_COUNT {
                 return range(field, value.to_string(), "must be at most 1,048,576");
             }
+        }
+        if self.train.tokens > MAX_TOKENS {
+            let problem = "must be at most 1,125,899,906,842,624";
+            return range("train.tokens", self.train.tokens.to_string(), problem);
         }
         Ok(())
     }
@@ -396,6 +410,22 @@ mod tests {
         assert!(message(&preset).contains("n_kv_heads = 5"));
     }
 
+    #[test]
+    fn counts_that_would_overflow_are_refused() {
+        let mut preset = test_preset();
+        preset.train.micro_batch = 1 << 57;
+        assert!(message(&preset).contains("train.micro_batch = 144115188075855872: must be at most"));
+        let mut preset = test_preset();
+        preset.train.tokens = u64::MAX;
+        assert!(message(&preset).contains("train.tokens"));
+        let mut preset = test_preset();
+        preset.curriculum = vec![crate::StageSettings {
+            accumulation: Some(1 << 60),
+            ..Default::default()
+        }];
+        assert!(message(&preset).contains("at most 1048576"));
+    }
+
     fn message(preset: &Preset) -> String {
         preset.validate().expect_err("invalid").to_string()
     }
@@ -408,6 +438,13 @@ mod tests {
             .expect_err("unknown key")
             .to_string();
         assert!(error.contains("unknown field `lr`"), "{error}");
+        // A constant schedule has no fields, and none that is misspelt.
+        let mut value = serde_json::to_value(test_preset()).expect("serialises");
+        value["schedule"]["warmpu"] = 0.1.into();
+        let error = serde_json::from_value::<Preset>(value)
+            .expect_err("unknown key")
+            .to_string();
+        assert!(error.contains("unknown field `warmpu`"), "{error}");
     }
 
     #[test]

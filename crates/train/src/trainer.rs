@@ -203,15 +203,7 @@ impl Trainer {
     fn report(&self, measured: &[f32]) -> Result<StepReport, StepError> {
         let loss = f64::from(measured[0]);
         if !loss.is_finite() {
-            let bad = self
-                .specs
-                .iter()
-                .zip(&measured[1..])
-                .find(|(_, square)| !square.is_finite());
-            let what = match bad {
-                Some((spec, _)) => format!("the gradient of `{}` is not finite, and the loss", spec.name),
-                None => "the loss".into(),
-            };
+            let what = self.blame(&measured[1..]);
             return Err(StepError::NotFinite { what, value: loss });
         }
         self.check_finite(&measured[1..], "the gradient of ")?;
@@ -220,6 +212,27 @@ impl Trainer {
             loss,
             grad_norm: squares.sqrt(),
         })
+    }
+
+    /// A loss that is no number, with the gradients that are none either: often all of them, since it goes through each.
+    fn blame(&self, squares: &[f32]) -> String {
+        let parameters = self.specs.iter().zip(squares);
+        let bad: Vec<&str> = parameters
+            .filter(|(_, square)| !square.is_finite())
+            .map(|(spec, _)| spec.name.as_str())
+            .collect();
+        match bad[..] {
+            [] => "the loss".into(),
+            [name] => format!("the gradient of `{name}` is not finite, and the loss"),
+            [first, ..] if bad.len() == self.specs.len() => {
+                format!("every gradient, from that of `{first}` on, is not finite, and the loss")
+            }
+            [first, ..] => format!(
+                "the gradients of `{first}` and of {} more of {} parameters are not finite, and the loss",
+                bad.len() - 1,
+                self.specs.len()
+            ),
+        }
     }
 
     /// Whether the norm of every parameter is a finite number.

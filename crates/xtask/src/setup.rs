@@ -13,6 +13,12 @@ struct Need {
     debian: &'static [&'static str],
     /// How to get it on every other system.
     elsewhere: &'static str,
+    /// Whether that is the better way on this machine, whatever its system.
+    elsewhere_first: fn() -> bool,
+}
+
+fn never() -> bool {
+    false
 }
 
 const NEEDS: &[Need] = &[
@@ -20,19 +26,22 @@ const NEEDS: &[Need] = &[
         what: "a C compiler",
         found: has_c_compiler,
         debian: &["build-essential"],
-        elsewhere: "install gcc or clang (macOS: `xcode-select --install`)",
+        elsewhere: "`xcode-select --install` (macOS), `dnf install gcc` (Fedora) or `pacman -S gcc` (Arch)",
+        elsewhere_first: never,
     },
     Need {
         what: "software Vulkan (lavapipe), on which the GPU tests run",
         found: || !cfg!(target_os = "linux") || has_lavapipe(VULKAN_FOLDERS),
         debian: &["mesa-vulkan-drivers"],
-        elsewhere: "install Mesa's Vulkan drivers (Fedora: `dnf install mesa-vulkan-drivers`, Arch: `pacman -S vulkan-swrast`)",
+        elsewhere: "`dnf install mesa-vulkan-drivers` (Fedora) or `pacman -S vulkan-swrast` (Arch)",
+        elsewhere_first: never,
     },
     Need {
         what: "a compiler for the browser (wasm32-unknown-unknown)",
         found: || wasm::Route::find().is_some(),
         debian: &["rustc-web", "cargo-web", "rust-web-src", "lld-19"],
-        elsewhere: "run `rustup target add wasm32-unknown-unknown`",
+        elsewhere: "`rustup target add wasm32-unknown-unknown`",
+        elsewhere_first: || process::output(Command::new("rustup").arg("--version")).is_some(),
     },
 ];
 
@@ -42,19 +51,22 @@ const WISHES: &[Need] = &[
         what: "a browser (Chromium), in which the page is tested",
         found: || web::browser().is_some(),
         debian: &["chromium"],
-        elsewhere: "install Chromium or Chrome, and name it in CHROMIUM where it is in no usual place",
+        elsewhere: "`brew install --cask chromium` (macOS), `dnf install chromium` (Fedora) or `pacman -S chromium` (Arch); CHROMIUM names one in another place",
+        elsewhere_first: never,
     },
     Need {
         what: "node and npm, which drive the browser in tests",
         found: web::has_node,
         debian: &["nodejs", "npm"],
-        elsewhere: "install Node.js 20 or later (<https://nodejs.org>)",
+        elsewhere: "`brew install node` (macOS), `dnf install nodejs` (Fedora) or `pacman -S nodejs npm` (Arch): 20 or later",
+        elsewhere_first: never,
     },
     Need {
         what: "bubblewrap, in whose sandbox the verifier's tests run",
         found: || !cfg!(target_os = "linux") || has_bubblewrap(),
         debian: &["bubblewrap"],
-        elsewhere: "install bubblewrap (`bwrap`)",
+        elsewhere: "`dnf install bubblewrap` (Fedora) or `pacman -S bubblewrap` (Arch)",
+        elsewhere_first: never,
     },
 ];
 
@@ -99,7 +111,11 @@ fn report(need: &Need) {
     if (need.found)() {
         println!("found    {}", need.what);
     } else {
-        println!("missing  {}: {}", need.what, advice(need, is_debian()));
+        println!(
+            "missing  {}: {}",
+            need.what,
+            advice(need, is_debian() && !(need.elsewhere_first)())
+        );
     }
 }
 
@@ -110,7 +126,7 @@ fn advice(need: &Need, debian: bool) -> String {
             need.debian.join(" ")
         )
     } else {
-        need.elsewhere.to_owned()
+        format!("run {}", need.elsewhere)
     }
 }
 

@@ -12,6 +12,9 @@ use crate::{nvrtc, process};
 /// Files of tests, by name, that compile and run kernels of GPUs: minutes each, mostly on one core.
 const OF_GPUS: &[&str] = &["gpu", "ptx", "wgpu"];
 
+/// How much CubeCL tunes.
+const AUTOTUNE: &str = "CUBECL_AUTOTUNE_LEVEL";
+
 /// The tests were not run, or one failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -29,6 +32,10 @@ pub enum Error {
 pub fn of_gpus(workspace: &Workspace) -> Result<(), Error> {
     let mut cargo = cargo_test(workspace);
     cargo.args(named(OF_GPUS));
+    // Which of Burn's routines is the quickest matters to no test, and trying them all takes minutes of compiling.
+    if std::env::var_os(AUTOTUNE).is_none() {
+        cargo.env(AUTOTUNE, "minimal");
+    }
     // Not CUDA_PATH, for which a build script would run again.
     if std::env::var_os("BLUEBERRY_NVRTC").is_none()
         && let Some(folder) = nvrtc::ensure(workspace)

@@ -59,6 +59,52 @@ fn files_that_documents_name_exist() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// What compiles for a browser and does not work there: a file, a thread, a wait for a result. `native` and `cpu` folders
+/// are not for it.
+#[test]
+fn what_compiles_to_wasm_can_run_there() -> Result<(), Box<dyn Error>> {
+    const NOT_THERE: [&str; 8] = [
+        "std::fs",
+        "std::thread",
+        "std::net",
+        "std::process",
+        "std::time",
+        "rayon",
+        ".into_data()",
+        ".into_scalar()",
+    ];
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../..");
+    let document = std::fs::read_to_string(root.join("ARCHITECTURE.md"))?;
+    let rows = document
+        .lines()
+        .filter(|line| line.contains("compiles to wasm |"));
+    let folders = rows.filter_map(|row| Some(root.join(row.split('|').nth(1)?.trim()).join("src")));
+    let mut folders: Vec<PathBuf> = folders.collect();
+    assert!(folders.len() > 8, "{folders:?}");
+    let (mut found, mut files) = (Vec::new(), 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.extend((!path.ends_with("native") && !path.ends_with("cpu")).then_some(path));
+                continue;
+            }
+            let text = std::fs::read_to_string(&path)?;
+            // Tests run here; they stand at a file's end.
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            files += 1;
+            found.extend(
+                NOT_THERE
+                    .iter()
+                    .filter(|name| text.contains(**name))
+                    .map(|name| format!("{}: {name}", path.display())),
+            );
+        }
+    }
+    assert!(files > 50 && found.is_empty(), "{files} files; {found:#?}");
+    Ok(())
+}
+
 /// Whether a word in code marks is the path of something in the sources.
 fn is_path(word: &str) -> bool {
     let tops = ["crates/", "bench/", "tests/", "presets/", "shaders/", "web/app"];

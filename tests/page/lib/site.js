@@ -8,14 +8,18 @@ import { LOGS, PAGE, SMALL } from "./paths.js";
 
 const TYPES = /** @type {Record<string, string>} */ ({ ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".wasm": "application/wasm", ".svg": "image/svg+xml", ".webmanifest": "application/manifest+json" });
 
+/** @typedef {string | Buffer | ((response: import("node:http").ServerResponse) => void)} Answer what a file holds, or how it is answered */
+
 /**
- * @param {Record<string, string | Buffer>} [texts] further files by path, as `logs/a.jsonl`
- * @returns {Promise<{ url: string, texts: Record<string, string | Buffer>, close: () => Promise<void> }>}
+ * @param {Record<string, Answer>} [texts] further files by path, as `logs/a.jsonl`
+ * @returns {Promise<{ url: string, texts: Record<string, Answer>, close: () => Promise<void> }>}
  */
 export async function serve(texts = {}) {
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname).slice(1) || "index.html";
-    if (path in texts) return void response.writeHead(200, { "content-type": "application/octet-stream" }).end(texts[path]);
+    const text = texts[path];
+    if (typeof text === "function") return text(response);
+    if (path in texts) return void response.writeHead(200, { "content-type": "application/octet-stream" }).end(text);
     const file = fileOf(path);
     if (!file) return void response.writeHead(404).end();
     response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "cache-control": "no-cache" });

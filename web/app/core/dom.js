@@ -58,6 +58,13 @@ export function refill(element, shown, make) {
   }
 }
 
+/** What `refill` takes: what is shown, and how that is made. @typedef {[unknown, () => (Child | Child[])]} View */
+
+/** Words, where there is nothing else to show. @param {string} text @returns {View} */
+export function note(text) {
+  return [text, () => h("p", { class: "note body" }, text)];
+}
+
 /** @param {string} label @param {() => void} act @param {Record<string, any>} [props] */
 export function button(label, act, props = {}) {
   return h("button", { type: "button", onclick: act, ...props }, label);

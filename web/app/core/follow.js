@@ -17,12 +17,15 @@ export async function follow(opener, run, begin) {
   await opener.drawer();
   opener.add({ ...opened, digest }, { name: run.name, blob: begin, url: run.url, grows: true });
   update(id, {});
-  void poll(opener, run, id, whole.length);
+  void poll(opener, run, id, whole.length, opened.problems.length);
 }
 
-/** @param {import("./opening.js").Opener} opener @param {{ name: string, url: string }} run @param {number} id @param {number} at */
-async function poll(opener, run, id, at) {
-  let [reported, misses] = [0, 0];
+/**
+ * @param {import("./opening.js").Opener} opener @param {{ name: string, url: string }} run @param {number} id
+ * @param {number} at bytes that were read @param {number} reported problems of those, which were told already
+ */
+async function poll(opener, run, id, at, reported) {
+  let misses = 0;
   const { age } = opener;
   const isOpen = () => opener.age === age && shown.runs.some((one) => one.id === id);
   while (isOpen()) {
@@ -31,8 +34,10 @@ async function poll(opener, run, id, at) {
     try {
       const bytes = await newLines(run.url, at);
       if (!isOpen()) return;
+      if (misses > 0) opener.say(`${run.name}: there are answers again`);
       misses = 0;
       if (bytes === "shorter") {
+        update(id, { live: false });
         opener.trouble(run.name, null, "the log was replaced by a shorter one; open it again");
         return;
       }
@@ -65,10 +70,10 @@ async function newLines(url, at) {
   return bytes.slice(0, bytes.lastIndexOf(NEWLINE) + 1);
 }
 
-/** @param {number} id @param {any} facts */
+/** @param {number} id @param {any} facts what the worker says, and `live` where that does not tell */
 function update(id, facts) {
   const wasAtEnd = shown.t >= furthest();
-  const runs = shown.runs.map((run) => (run.id === id ? { ...run, ...facts, live: isLive({ ...run, ...facts }) } : run));
+  const runs = shown.runs.map((run) => (run.id === id ? { ...run, live: isLive({ ...run, ...facts }), ...facts } : run));
   set({ runs });
   if (wasAtEnd) set({ t: furthest() });
 }

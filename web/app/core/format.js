@@ -52,7 +52,7 @@ export function value(metric, value) {
   if (metric === "mfu") return `${(value * 100).toFixed(1)} %`;
   if (metric === "memory_bytes") return `${(value / 2 ** 30).toFixed(2)} GiB`;
   if (metric === "lr") return value === 0 ? "0" : value.toPrecision(3);
-  return Math.abs(value) >= 1000 ? short(value) : value.toPrecision(4);
+  return Math.abs(value) >= 1000 ? GROUPED.format(value) : value.toPrecision(4);
 }
 
 /** What a metric or axis is called. */

@@ -100,7 +100,12 @@ export function raceRequest() {
 }
 
 async function askState() {
-  if (visible().length === 0) return;
+  if (visible().length === 0) {
+    // The last state is of runs that are hidden or closed.
+    if (shown.state) set({ state: null });
+    for (const chart of charts) chart.tell("");
+    return;
+  }
   // While a replay plays, nobody could follow the words.
   const [state] = await Promise.all([ask("state", raceRequest()), shown.playing ? null : askWords()]);
   if (state) set({ state });

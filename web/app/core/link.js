@@ -70,9 +70,9 @@ export function linkOf() {
   const base = document.baseURI.split(/[?#]/)[0];
   /** @type {Map<string, string>} a log may hold several runs */
   const urls = new Map(runs.flatMap((run) => (run.url ? [[relative(run.url, base), run.grows ? "" : run.digest]] : [])));
-  const local = [...new Set(runs.flatMap((run) => (run.url ? [] : [`${run.digest}~${encodeURIComponent(run.name)}`])))];
+  const local = [...new Set(runs.flatMap((run) => (run.url ? [] : [`${run.digest}~${entry(encodeURIComponent(run.name))}`])))];
   const parts = [
-    ["runs", [...urls.keys()].join(",")],
+    ["runs", [...urls.keys()].map(entry).join(",")],
     ["digests", [...urls.values()].join(",")],
     ["files", local.join(",")],
     ["axis", axis], ["clock", clock], ["xlog", xlog ? "1" : ""], ["ylog", ylog.join(",") || "none"],
@@ -85,22 +85,31 @@ export function linkOf() {
 /** @param {string} url @param {string} base */
 function relative(url, base) {
   const folder = new URL("./", base).href;
-  return url.startsWith(folder) ? url.slice(folder.length) : new URL(url).pathname;
+  const { pathname, search } = new URL(url);
+  return url.startsWith(folder) ? url.slice(folder.length) : pathname + search;
+}
+
+/**
+ * A text in a list of the query. Its commas are escaped once more than the rest: a query is decoded as a whole, before the
+ * list is parted at its own. @param {string} text
+ */
+function entry(text) {
+  return encodeURIComponent(text.replaceAll(",", "%2C")).replaceAll("%2F", "/");
 }
 
 /** Files that a link names by digest and that only a person can bring. @param {URLSearchParams} query */
 export function wantedFiles(query) {
   const parts = (query.get("files") ?? "").split(",").filter(Boolean).slice(0, MOST_RUNS);
   return parts.flatMap((part) => {
-    const [digest, name] = part.split("~");
-    return /^[0-9a-f]{16}$/.test(digest) ? [{ digest, name: safely(name) }] : [];
+    const [, digest, name] = /^([0-9a-f]{16})~?(.*)$/s.exec(part) ?? [];
+    return digest ? [{ digest, name: safely(name) }] : [];
   });
 }
 
-/** @param {string | undefined} text */
+/** @param {string} text */
 function safely(text) {
   try {
-    return decodeURIComponent(text ?? "").slice(0, 200);
+    return decodeURIComponent(text).slice(0, 200);
   } catch {
     return "";
   }

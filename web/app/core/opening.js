@@ -6,6 +6,7 @@ import { furthest, set, shown } from "./store.js";
 
 const MOST_FILES = 200;
 const MOST_BYTES = 1.5 * 2 ** 30;
+const TOO_LONG = "the log is longer than this page reads (1.5 GiB)";
 const MOST_RUNS = 150;
 /** What a folder may hold beside logs is passed over without a word. */
 const LOG = /\.(jsonl|log|txt|json|csv|tfevents)(\.(zst|gz))?$|tfevents/i;
@@ -108,6 +109,7 @@ export class Opener {
     set({ runs, chosen: shown.chosen === id ? (runs[0]?.id ?? null) : shown.chosen });
     if (shown.t > furthest()) set({ t: furthest() });
     await this.call("close", id);
+    this.done();
   }
 
   /** Opens everything again, after the worker broke down. What broke it was not open yet. */
@@ -145,17 +147,23 @@ export class Opener {
  * A log that may come in parts, and whether its server says that it may grow.
  * @param {string} url @returns {Promise<{ blob: Blob, grows: boolean }>}
  */
-async function whole(url) {
+export async function whole(url) {
   /** @type {Blob[]} */
   const parts = [];
   for (let at = 0; ; ) {
     const response = await fetch(url, { redirect: "error", cache: "no-store", headers: at > 0 ? { Range: `bytes=${at}-` } : {} });
     if (!response.ok) throw new Error(`the server answers ${response.status} ${response.statusText}`);
+    if (at > 0 && response.status !== 206) throw new Error("the server gives the begin of the log again instead of its rest");
+    const all = Number(response.headers.get("content-range")?.split("/")[1] ?? response.headers.get("content-length"));
+    if (all > MOST_BYTES) {
+      void response.body?.cancel();
+      throw new Error(TOO_LONG);
+    }
     const part = await response.blob();
     parts.push(part);
     at += part.size;
-    const all = Number(response.headers.get("content-range")?.split("/")[1]);
-    if (at > MOST_BYTES) throw new Error("the log is longer than this page reads (1.5 GiB)");
+    // Not every server says beforehand how much it is.
+    if (at > MOST_BYTES) throw new Error(TOO_LONG);
     if (response.status === 200 || part.size === 0 || !(at < all)) return { blob: new Blob(parts), grows: response.headers.has("blueberry-follow") };
   }
 }

@@ -4,7 +4,7 @@
 // While a playhead moves nothing changes but how far each curve was replayed. So the curves are traced once; and where all
 // reach equally far, a frame is two pictures side by side: everything as replayed, and everything as still ahead.
 
-import { BAND, LINE, NUMBERS } from "./items.js";
+import { AHEAD, BAND, COLOR, LINE, NUMBERS, REACH } from "./items.js";
 
 /** @typedef {import("./renderer.js").Renderer} Renderer */
 /** @typedef {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} Context */
@@ -17,11 +17,6 @@ import { BAND, LINE, NUMBERS } from "./items.js";
  * @property {Path2D[]} paths of that list
  * @property {OffscreenCanvas[] | null} layers the replayed picture and the one ahead, once they are worth it
  */
-
-/** Places in an item. */
-const REACH = 4;
-const COLOR = 5;
-const AHEAD = 9;
 
 /** @implements {Renderer} */
 export class Canvas2D {

@@ -3,6 +3,11 @@
 
 /** Numbers of an item: kind, first point, count, width, reach, colour, colour ahead, dash; see crates/curves. */
 export const NUMBERS = 17;
+/** Places in it. */
+export const REACH = 4;
+export const COLOR = 5;
+export const AHEAD = 9;
+/** What an item is. */
 export const LINE = 0;
 export const BAND = 1;
 export const MARK = 2;

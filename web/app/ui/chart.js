@@ -2,7 +2,7 @@
 // A chart: curves on a canvas, axes over it, and the hand on it (wheel, drag, pinch, keys, crosshair).
 
 import { fill, h, s } from "../core/dom.js";
-import { onAxis, value, WORDS } from "../core/format.js";
+import { WORDS } from "../core/format.js";
 import { invalidate } from "../core/frame.js";
 import { furthest, runOf, set, shown, visible } from "../core/store.js";
 import { drawAxes, MARGIN } from "../draw/axes.js";
@@ -182,14 +182,5 @@ export class Chart {
     if (!this.current) return;
     const inside = px >= MARGIN.left && px <= MARGIN.left + this.inner;
     set({ cross: inside ? this.toAxis(px) : null });
-  }
-
-  /** What the crosshair says of one metric. @param {any} row */
-  say(row) {
-    return this.metrics.map((metric) => value(metric, row[metric])).join(" / ");
-  }
-
-  title() {
-    return `${onAxis(shown.axis, shown.cross)} ${WORDS[shown.axis]}`;
   }
 }

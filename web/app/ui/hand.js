@@ -1,6 +1,6 @@
 // @ts-check
 // The hand on a chart. Wheel zooms at the pointer; a drag chooses what to show; with Shift or the middle button it moves
-// the picture; two fingers pinch; a double click shows all. Keys do the same.
+// the picture; two fingers pinch; a tap points; a double click shows all. Keys do the same.
 
 import { set, shown } from "../core/store.js";
 import { MARGIN } from "../draw/axes.js";
@@ -22,7 +22,7 @@ export class Hand {
     plot.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => this.move(event));
     plot.addEventListener("pointerup", (/** @type {PointerEvent} */ event) => this.lift(event));
     plot.addEventListener("pointercancel", (/** @type {PointerEvent} */ event) => this.drop(event));
-    plot.addEventListener("pointerleave", () => this.drag || set({ cross: null }));
+    plot.addEventListener("pointerleave", (/** @type {PointerEvent} */ event) => this.leave(event));
     plot.addEventListener("dblclick", () => set({ zoom: null }));
     plot.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.key(event));
   }
@@ -79,10 +79,16 @@ export class Hand {
   /** @param {PointerEvent} event */
   lift(event) {
     const now = this.px(event);
-    if (this.drag && !this.drag.pan && this.down.size === 1 && Math.abs(now - this.drag.from) > CLICK_PX) {
-      this.chart.zoomTo(Math.min(now, this.drag.from), Math.max(now, this.drag.from));
+    if (this.drag && !this.drag.pan && this.down.size === 1) {
+      if (Math.abs(now - this.drag.from) > CLICK_PX) this.chart.zoomTo(Math.min(now, this.drag.from), Math.max(now, this.drag.from));
+      else this.chart.pointAt(now);
     }
     this.drop(event);
+  }
+
+  /** A finger leaves whenever it lifts, and what it pointed at is then read. @param {PointerEvent} event */
+  leave(event) {
+    if (event.pointerType !== "touch" && !this.drag) set({ cross: null });
   }
 
   /** @param {PointerEvent} event */

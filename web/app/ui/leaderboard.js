@@ -50,14 +50,15 @@ function categoryView(category, logs, opener) {
 function line(row, metric, logs, opener) {
   const watch = () => void opener.links(linked(logs));
   const mean = (row.verified ?? row.claimed)?.figure?.mean;
-  const cells = [row.rank ?? "–", row.title, row.author, figure(mean, metric), row.date, row.status];
+  const cells = [row.rank ?? "–", row.title, row.author, figure(mean, metric), row.date, row.short_of ? `${row.status}; not shown to be better than ${row.short_of}` : row.status];
   return h("tr", {}, cells.map((cell) => h("td", {}, cell ?? "–")), h("td", {}, logs.length > 0 ? button("Watch", watch, { "aria-label": `Watch ${row.title}` }) : "–"));
 }
 
 /** What others published stands without a rank. @param {any} reference */
 function referenceLine({ clock_s, val_loss, hardware, note }) {
-  const cells = ["–", "the reference", "", `${time(clock_s)}, ${val_loss.toFixed(3)}`, hardware, "unverified", ""];
-  return h("tr", { title: note }, cells.map((cell) => h("td", { class: "note" }, cell)));
+  const title = hardware ? `the reference (${hardware})` : "the reference";
+  const cells = ["–", title, "", `${time(clock_s)}, ${val_loss.toFixed(3)}`, "", note ? `unverified; ${note}` : "unverified", ""];
+  return h("tr", {}, cells.map((cell) => h("td", { class: "note" }, cell)));
 }
 
 /** @param {number | null | undefined} mean @param {string} metric */

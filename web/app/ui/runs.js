@@ -3,7 +3,7 @@
 
 import { button, fill, h, refill, s } from "../core/dom.js";
 import { value } from "../core/format.js";
-import { on, set, shown } from "../core/store.js";
+import { furthest, on, set, shown, visible } from "../core/store.js";
 import { runColorName, runDash } from "../draw/theme.js";
 
 /** A sample of a run's line. @param {number} index */
@@ -32,12 +32,24 @@ export function runsPanel(acts) {
   return panel;
 }
 
+/** The names in a line, where there is no room for the list. */
+export function legend() {
+  const line = h("p", { class: "legend" });
+  on(["runs"], () => {
+    const named = visible().map(({ name, color }) => ({ name, color }));
+    refill(line, named, () => named.map(({ name, color }) => h("span", {}, swatch(color), name)));
+  });
+  return line;
+}
+
 /** @param {import("../core/store.js").Run} run @param {{ close: (id: number) => void }} acts */
 function row(run, acts) {
   const choose = () => set({ chosen: run.id });
   const hide = () => {
-    run.hidden = !run.hidden;
-    set({ runs: [...shown.runs] });
+    const wasAtEnd = shown.t >= furthest();
+    // By number: of a run that is followed, the one that this row was made of is replaced twice a second.
+    set({ runs: shown.runs.map((one) => (one.id === run.id ? { ...one, hidden: !one.hidden } : one)) });
+    if (wasAtEnd || shown.t > furthest()) set({ t: furthest() });
   };
   const status = run.live ? h("span", { class: "live" }, "● training  ") : run.status ? `${run.status} · ` : "";
   return h(

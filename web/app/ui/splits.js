@@ -3,7 +3,7 @@
 
 import { button, fill, h, refill } from "../core/dom.js";
 import { short, signed, time } from "../core/format.js";
-import { on, runOf, set, shown } from "../core/store.js";
+import { on, runOf, set, shown, visible } from "../core/store.js";
 import { records } from "./leaderboard.js";
 
 const PACES = /** @type {Record<string, [string, string, string]>} */ ({
@@ -12,6 +12,9 @@ const PACES = /** @type {Record<string, [string, string, string]>} */ ({
   behind_gaining: ["behind-less", "△", "behind but gaining"],
   behind_losing: ["behind", "▼", "behind and losing"],
 });
+
+/** What splits are counted in. */
+const COUNTED = ["tokens", "train_s", "wall_s"];
 
 /** The records that a person can compare with. @type {Awaited<ReturnType<typeof records>>} */
 let published = [];
@@ -29,10 +32,10 @@ export function splitsPanel(opener) {
     h("header", {}, title, h("label", { class: "note" }, "against ", against), button("Edit", editTargets, { "aria-label": "Edit the losses of the splits", "data-key": "edit-splits" })),
     body, totals,
   );
-  on(["runs", "against", "chosen"], () => fillAgainst(against, title));
+  on(["runs", "against", "chosen"], () => fillAgainst(against, title, opener));
   void records().then((found) => {
     published = found;
-    fillAgainst(against, title);
+    fillAgainst(against, title, opener);
   });
   on(["state", "chosen", "against"], () => redraw(body, totals));
   return panel;
@@ -49,15 +52,18 @@ async function compare(against, opener) {
   set({ against: run && asked === against ? String(run.id) : shown.against });
 }
 
-/** @param {any} select @param {Element} title */
-function fillAgainst(select, title) {
+/** @param {any} select @param {Element} title @param {import("../core/opening.js").Opener} opener */
+function fillAgainst(select, title, opener) {
   const chosen = runOf(shown.chosen);
   fill(title, chosen ? `Splits of ${chosen.name}` : "Splits");
-  const others = shown.runs.filter((run) => run.id !== shown.chosen).map((run) => [String(run.id), run.name]);
+  const others = visible().filter((run) => run.id !== shown.chosen).map((run) => [String(run.id), run.name]);
   const closed = published.filter(({ log }) => !shown.runs.some((run) => run.url === log.url));
   const options = [["best", "personal best"], ["segments", "best segments"], ...others, ...closed.map(({ words, log }) => [log.url, words])];
   refill(select, options, () => options.map(([value, words]) => h("option", { value }, words)));
-  if (!options.some(([value]) => value === shown.against)) set({ against: "best" });
+  if (!options.some(([value]) => value === shown.against)) {
+    set({ against: "best" });
+    opener.say("Splits are compared with the personal best again.");
+  }
   select.value = shown.against;
 }
 
@@ -66,8 +72,11 @@ function redraw(body, totals) {
   const run = shown.state?.runs.find((/** @type {any} */ run) => run.id === shown.chosen);
   // Another run was chosen, and its splits are on their way.
   if (run && !run.splits) return;
-  const splits = run?.splits;
-  refill(body, splits?.rows ?? null, () => (splits ? table(splits.rows) : h("p", { class: "note body" }, "Choose a run.")));
+  // What a log of steps alone crosses, it crosses at no time.
+  const isCounted = COUNTED.some((axis) => runOf(shown.chosen)?.axes.includes(axis));
+  const splits = isCounted ? run?.splits : null;
+  const words = run && !isCounted ? "This log has neither times nor tokens, in which splits are counted." : "Choose a run.";
+  refill(body, splits?.rows ?? words, () => (splits ? table(splits.rows) : h("p", { class: "note body" }, words)));
   const facts = splits ? [splits.live_delta_s, splits.best_possible_s, splits.possible_save_s, shown.state.sum_of_best_s] : null;
   refill(totals, facts, () => (splits ? sums(splits) : []));
 }
@@ -86,13 +95,19 @@ function line(row, isNext) {
   const delta = row.delta_s === null ? "" : [`${signed(row.delta_s, time)} ${arrow}`, h("span", { class: "unseen" }, words)];
   return h(
     "tr", { class: isNext ? "next" : "" },
-    h("th", { scope: "row", class: "num" }, row.bar.toFixed(2)),
+    h("th", { scope: "row", class: "num" }, loss(row.bar)),
     h("td", { class: "num" }, time(row.time_s)),
     h("td", { class: `num delta ${shade}` }, delta),
     h("td", { class: "num" }, row.segment_s === null ? "" : gold),
     h("td", { class: "num" }, short(row.tokens)),
     h("td", { class: "num" }, signed(row.delta_tokens, short)),
   );
+}
+
+/** With two digits, or all that it has: 3.281 and 3.279 are not the same. @param {number} bar */
+function loss(bar) {
+  const two = bar.toFixed(2);
+  return Number(two) === bar ? two : String(bar);
 }
 
 /** @param {any} splits */

@@ -69,18 +69,17 @@ function showTime(clock, slider) {
 
 /** Runners at how far each run has come; marks where the lead changed. @param {HTMLElement} track */
 function showTrack(track) {
-  const { state } = shown;
-  if (!state) return;
-  const ids = state.runs.map((/** @type {any} */ run) => run.id);
-  refill(track, [ids, state.changes], () => [
-    ...state.changes.map((/** @type {any} */ change) => place(h("span", { class: "change" }), change.at / (furthest() || 1), change.to)),
+  const { runs, changes, leader } = shown.state ?? { runs: [], changes: [], leader: null };
+  const ids = runs.map((/** @type {any} */ run) => run.id);
+  refill(track, [ids, changes, furthest()], () => [
+    ...changes.map((/** @type {any} */ change) => place(h("span", { class: "change" }), change.at / (furthest() || 1), change.to)),
     ...ids.map((/** @type {number} */ id) => h("span", { class: "runner", "data-run": id })),
   ]);
-  for (const run of state.runs) {
+  for (const run of runs) {
     const runner = track.querySelector(`.runner[data-run="${run.id}"]`);
     if (!runner) continue;
     place(runner, (run.at[shown.clock] ?? 0) / (furthest() || 1), run.id);
-    runner.classList.toggle("leads", run.id === state.leader);
+    runner.classList.toggle("leads", run.id === leader);
   }
 }
 
@@ -98,7 +97,8 @@ function leaderFacts() {
 
 function leaderWords() {
   const { state } = shown;
-  if (!state || state.leader === null) return ["No validation loss yet."];
+  if (!state) return [];
+  if (state.leader === null) return ["No validation loss yet."];
   const leads = state.runs.find((/** @type {any} */ run) => run.id === state.leader);
   const rest = state.runs.filter((/** @type {any} */ run) => run.id !== state.leader && run.val_loss !== null);
   const second = rest.sort((/** @type {any} */ a, /** @type {any} */ b) => a.val_loss - b.val_loss)[0];

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::{done, preset_config};
 use crate::exit::Done;
+use crate::out::Standard;
 
 /// The flags of `blueberry attempts`.
 #[derive(Debug, Args)]
@@ -54,5 +55,5 @@ pub fn run(flags: Flags) -> Result<Done> {
         out: flags.out,
         categories: flags.categories,
     };
-    Ok(done(attempts(&args, &mut std::io::stdout().lock())?))
+    Ok(done(attempts(&args, &mut Standard)?))
 }

@@ -14,7 +14,7 @@ use crate::exit::Done;
 pub fn run(args: &BenchArgs) -> Result<Done> {
     let preset = load_preset(&args.preset, &args.overrides)?;
     if args.pytorch_config {
-        println!("{}", serde_json::to_string_pretty(&pytorch_config(&preset)?)?);
+        outln!("{}", serde_json::to_string_pretty(&pytorch_config(&preset)?)?);
         return Ok(Done::Yes);
     }
     let device = open(&args.device)?;
@@ -26,8 +26,8 @@ pub fn run(args: &BenchArgs) -> Result<Done> {
     if args.interactive {
         return take_turns(&mut bench);
     }
-    let profile = bench.profile(args.steps, |what| eprintln!("measuring {what} .."))?;
-    println!("{}", profile.table());
+    let profile = bench.profile(args.steps, |what| errln!("measuring {what} .."))?;
+    outln!("{}", profile.table());
     if let Some(path) = &args.out {
         write(path, &args.preset, &bench, &profile)?;
     }
@@ -56,7 +56,7 @@ fn take_turns(bench: &mut StepBench) -> Result<Done> {
         let Some(Ok(steps)) = line.strip_prefix("go ").map(str::parse) else {
             bail!("expected `go K`, found `{line}`");
         };
-        println!("{}", bench.run(steps)?);
+        outln!("{}", bench.run(steps)?);
     }
     Ok(Done::Yes)
 }

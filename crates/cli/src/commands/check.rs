@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::done;
 use crate::exit::Done;
+use crate::out::Standard;
 
 /// The flags of `blueberry check`.
 #[derive(Debug, Args)]
@@ -46,5 +47,5 @@ pub fn run(flags: Flags) -> Result<Done> {
         scan: flags.scan,
         json: flags.json,
     };
-    Ok(done(check(&args, &mut std::io::stdout().lock())?))
+    Ok(done(check(&args, &mut Standard)?))
 }

@@ -6,11 +6,14 @@ use std::sync::Mutex;
 use anyhow::Result;
 use blueberry_data::prepare::{PrepareOptions, Progress, Stage, Status, prepare as prepare_data};
 use blueberry_data::{Dataset, Manifest, Tokenizer};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{PrepareArgs, VerifyArgs};
 use crate::exit::{Done, Usage};
 use crate::format::{bytes, grouped};
+use crate::meter::{EVERY, Meter};
+
+/// A bar over bytes.
+const OF_BYTES: &str = "{msg} {bar:24} {percent:>3}%  {binary_bytes_per_sec}  ETA {eta}";
 
 /// Makes token shards.
 pub fn prepare(args: &PrepareArgs) -> Result<Done> {
@@ -24,19 +27,17 @@ pub fn prepare(args: &PrepareArgs) -> Result<Done> {
         .threads
         .map(|n| NonZeroUsize::new(n).ok_or(Usage("--threads 0: must be at least 1")))
         .transpose()?;
-    let progress = Bar::new();
-    let prepared = prepare_data(&options, &progress)?;
-    progress.finish();
+    let prepared = prepare_data(&options, &Bar::new())?;
     if prepared.changed {
-        println!("{} is ready:", args.out.display());
+        outln!("{} is ready:", args.out.display());
     } else {
-        println!(
+        outln!(
             "{} holds these inputs already, nothing was changed:",
             args.out.display()
         );
     }
     print(&prepared.manifest);
-    println!(
+    outln!(
         "next: blueberry train --data {} --set model.vocab_size={}",
         args.out.display(),
         prepared.manifest.tokenizer.vocab_size
@@ -47,36 +48,51 @@ pub fn prepare(args: &PrepareArgs) -> Result<Done> {
 /// Compares shards with their digests.
 pub fn verify(args: &VerifyArgs) -> Result<Done> {
     let dataset = Dataset::open(&args.dir)?;
-    dataset.verify()?;
-    println!("{}: every shard is what its manifest says", args.dir.display());
+    hold_against_digests(&dataset)?;
+    outln!("{}: every shard is what its manifest says", args.dir.display());
     print(dataset.manifest());
+    outln!("  manifest           {}", dataset.manifest_sha256());
+    outln!("  validation set     {}", dataset.manifest().validation.sha256);
+    outln!("  tokenizer          {}", dataset.manifest().tokenizer.sha256);
     Ok(Done::Yes)
 }
 
+/// [`Dataset::verify`], with its progress.
+pub fn hold_against_digests(dataset: &Dataset) -> Result<()> {
+    let meter = Meter::bar(OF_BYTES, EVERY);
+    dataset.verify(&mut |done, all| {
+        let text = format!(
+            "reading the data, to hold it against its digests: {} of {}",
+            bytes(done),
+            bytes(all)
+        );
+        meter.set(done, all, text);
+    })?;
+    Ok(())
+}
+
 fn print(manifest: &Manifest) {
-    println!("  documents          {}", grouped(manifest.documents));
-    println!("  training tokens    {}", grouped(manifest.train_tokens));
-    println!("  validation targets {}", grouped(manifest.validation.targets));
-    println!(
+    outln!("  documents          {}", grouped(manifest.documents));
+    outln!("  training tokens    {}", grouped(manifest.train_tokens));
+    outln!("  validation targets {}", grouped(manifest.validation.targets));
+    outln!(
         "  unigram entropy    {:.4} nats a token",
         manifest.unigram_entropy_nats
     );
-    println!("  split              {}", manifest.split);
+    outln!("  split              {}", manifest.split);
 }
 
-/// A bar over the input's bytes, one for each stage.
-struct Bar(Mutex<Option<(Stage, ProgressBar)>>);
+/// A meter of the input's bytes, begun anew by each stage.
+struct Bar {
+    meter: Meter,
+    stage: Mutex<Option<Stage>>,
+}
 
 impl Bar {
     fn new() -> Self {
-        Self(Mutex::new(None))
-    }
-
-    fn finish(&self) {
-        if let Ok(mut current) = self.0.lock()
-            && let Some((_, bar)) = current.take()
-        {
-            bar.finish_and_clear();
+        Self {
+            meter: Meter::bar(OF_BYTES, EVERY),
+            stage: Mutex::new(None),
         }
     }
 }
@@ -84,23 +100,17 @@ impl Bar {
 impl Progress for Bar {
     fn update(&self, status: &Status) {
         // A poisoned lock means that drawing panicked: then there is no bar.
-        let Ok(mut current) = self.0.lock() else { return };
-        if current.as_ref().is_none_or(|(stage, _)| *stage != status.stage) {
-            *current = Some((status.stage, ProgressBar::new(status.bytes_total)));
+        let Ok(mut stage) = self.stage.lock() else { return };
+        if stage.replace(status.stage) != Some(status.stage) {
+            self.meter.restart();
         }
-        if let Some((stage, bar)) = current.as_ref() {
-            if let Ok(style) = ProgressStyle::with_template(
-                "{msg} {bar:24} {percent:>3}%  {binary_bytes_per_sec}  ETA {eta}",
-            ) {
-                bar.set_style(style);
-            }
-            bar.set_message(format!(
-                "{stage:?}: {} of {}, {} tokens",
-                bytes(status.bytes_done),
-                bytes(status.bytes_total),
-                grouped(status.tokens)
-            ));
-            bar.set_position(status.bytes_done);
-        }
+        let text = format!(
+            "{:?}: {} of {}, {} tokens",
+            status.stage,
+            bytes(status.bytes_done),
+            bytes(status.bytes_total),
+            grouped(status.tokens)
+        );
+        self.meter.set(status.bytes_done, status.bytes_total, text);
     }
 }

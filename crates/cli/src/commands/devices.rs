@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use blueberry_train::native::{DeviceInfo, OpenDevice, discover, open, open_cpu};
-use blueberry_train::{CheckReport, Kernels, check_device, versions};
+use blueberry_train::native::{DeviceError, DeviceInfo, OpenDevice, check_opened, discover, open};
+use blueberry_train::{CheckReport, Kernels, versions};
 use serde_json::{Value, json};
 
 use crate::args::DevicesArgs;
@@ -19,11 +19,19 @@ pub fn run(args: &DevicesArgs) -> Result<Done> {
     };
     let mut failed = false;
     let mut rows = Vec::new();
-    for info in &devices {
-        let device = wanted(args, info).then(|| open(&info.id)).transpose()?;
+    for mut info in devices {
+        let opened = wanted(args, &info).then(|| open(&info.id)).transpose();
+        let device = opened.unwrap_or_else(|error| {
+            failed |= args.check;
+            info.unusable = Some(match error {
+                DeviceError::Unusable(_, why) => why,
+                other => other.to_string(),
+            });
+            None
+        });
         let computes = device.as_ref().map(Computes::of);
         if !args.json {
-            print_info(info, computes.as_ref());
+            print_info(&info, computes.as_ref());
         }
         let checked = device.filter(|_| args.check).map(|device| check(&device));
         failed |= checked
@@ -32,10 +40,10 @@ pub fn run(args: &DevicesArgs) -> Result<Done> {
         if let (Some(result), false) = (&checked, args.json) {
             print_check(result);
         }
-        rows.push(describe(info, computes.as_ref(), checked.as_ref()));
+        rows.push(describe(&info, computes.as_ref(), checked.as_ref()));
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        outln!("{}", serde_json::to_string_pretty(&rows)?);
     }
     Ok(if failed { Done::No } else { Done::Yes })
 }
@@ -72,15 +80,13 @@ impl Computes {
 }
 
 fn check(device: &OpenDevice) -> Result<CheckReport> {
-    eprintln!("  checking {} ..", device.info.id);
-    let cpu = open_cpu().device;
-    let report = check_device(&device.device, &cpu, Kernels::Fused, device.half);
-    Ok(pollster::block_on(report)?)
+    errln!("  checking {} ..", device.info.id);
+    Ok(check_opened(device, Kernels::Fused)?)
 }
 
 fn print_info(info: &DeviceInfo, computes: Option<&Computes>) {
     let memory = info.memory_bytes.map_or("memory unknown".to_owned(), bytes);
-    println!(
+    outln!(
         "{:<8} {} ({}, {}, kernels by {}, {memory})",
         info.id,
         one_line(&info.name),
@@ -89,12 +95,12 @@ fn print_info(info: &DeviceInfo, computes: Option<&Computes>) {
         info.compiler
     );
     if let Some(computes) = computes {
-        println!("         computes in {}", computes.precisions.join(", "));
-        println!("         operations, {}", computes.by_version());
+        outln!("         computes in {}", computes.precisions.join(", "));
+        outln!("         operations, {}", computes.by_version());
     }
     match &info.unusable {
-        Some(why) => println!("         cannot be used: {}", one_line(why)),
-        None if info.software => println!(
+        Some(why) => outln!("         cannot be used: {}", one_line(why)),
+        None if info.software => outln!(
             "         software, used only if asked for by name: `blueberry devices --device {}` opens it",
             info.id
         ),
@@ -104,7 +110,7 @@ fn print_info(info: &DeviceInfo, computes: Option<&Computes>) {
 
 fn print_check(result: &Result<CheckReport>) {
     match result {
-        Ok(report) => println!(
+        Ok(report) => outln!(
             "         {}: {} values compared, the largest error is {:.1e} of its norm in the {} (allowed {:.0e})",
             if report.passed() { "passed" } else { "FAILED" },
             report.compared,
@@ -112,7 +118,7 @@ fn print_check(result: &Result<CheckReport>) {
             report.worst.what,
             report.worst.allowed
         ),
-        Err(error) => println!("         FAILED: {error:#}"),
+        Err(error) => outln!("         FAILED: {error:#}"),
     }
 }
 

@@ -24,7 +24,7 @@ struct Forecast {
 pub fn run(settings: &Settings, device: &OpenDevice, machine: bool) -> Result<Done> {
     let forecast = Forecast::new(settings, device)?;
     if machine {
-        println!("{}", forecast.json(device));
+        outln!("{}", forecast.json(device));
     } else {
         forecast.print(settings, device);
     }
@@ -72,35 +72,35 @@ impl Forecast {
 
     fn print(&self, settings: &Settings, device: &OpenDevice) {
         let info = &device.info;
-        println!("{} on {} ({})", settings.preset, info.name, info.id);
-        println!("  parameters        {}", grouped(self.parameters));
-        println!(
+        outln!("{} on {} ({})", settings.preset, info.name, info.id);
+        outln!("  parameters        {}", grouped(self.parameters));
+        outln!(
             "  steps             {} ({} tokens, {} a step at first)",
             grouped(self.steps),
             grouped(self.tokens),
             grouped(self.step_tokens)
         );
-        println!("  FLOPs a token     {:.3e}", self.flops_per_token);
-        println!("memory at its peak, predicted");
+        outln!("  FLOPs a token     {:.3e}", self.flops_per_token);
+        outln!("memory at its peak, predicted");
         for (part, held) in self.memory.predicted.rows() {
-            println!("  {part:<17} {:>10}", bytes(held));
+            outln!("  {part:<17} {:>10}", bytes(held));
         }
-        println!("  {:<17} {:>10}", "total", bytes(self.memory.predicted.total()));
+        outln!("  {:<17} {:>10}", "total", bytes(self.memory.predicted.total()));
         if settings.resolved.train.activations == Activations::Keep {
-            println!(
+            outln!(
                 "  (an allocator's holes come on top: glibc's took up to as much again; recompute leaves none)"
             );
         }
         let of = |memory: Option<u64>| memory.map_or_else(|| "unknown".to_owned(), bytes);
-        println!(
+        outln!(
             "  {:<17} {:>10} of {}",
             "available",
             of(self.memory.available),
             of(info.memory_bytes)
         );
         if !self.memory.fits() {
-            println!("  it does not fit: {}", self.memory.advice());
+            outln!("  it does not fit: {}", self.memory.advice());
         }
-        println!("disk for checkpoints {}", bytes(self.disk_bytes));
+        outln!("disk for checkpoints {}", bytes(self.disk_bytes));
     }
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use blueberry_train::native::{BenchmarkResult, Observer, Phase, benchmark_run};
-use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::exit::Done;
 use crate::format::one_line;
+use crate::meter::{EVERY, Meter};
 
 /// Make downstream benchmarks of the last saved model of a run: those of its preset (eval.benchmarks), or any JSON
 /// lines of questions.
@@ -30,31 +30,33 @@ pub struct EvalArgs {
 
 /// Prints a line a benchmark.
 pub fn run(args: &EvalArgs) -> Result<Done> {
-    let bar = ProgressBar::new_spinner();
+    let meter = Meter::spinner(EVERY);
     let results = benchmark_run(
         &args.run,
         args.device.as_deref(),
         &args.benchmarks,
-        &mut Bar(&bar),
+        &mut Bar(&meter),
     );
-    bar.finish_and_clear();
+    meter.clear();
     let results = results?;
     if args.json {
         let rows: Vec<_> = results.iter().map(describe).collect();
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        outln!("{}", serde_json::to_string_pretty(&rows)?);
         return Ok(Done::Yes);
     }
     for result in &results {
         let score = &result.score;
         let name = one_line(&result.name);
-        print!(
+        out!(
             "{name}: {} {:.4} of {} questions",
-            score.metric, score.value, result.items
+            score.metric,
+            score.value,
+            result.items
         );
         if let Some(unnormalized) = score.unnormalized {
-            print!(", accuracy {unnormalized:.4}, guessing {:.4}", score.chance);
+            out!(", accuracy {unnormalized:.4}, guessing {:.4}", score.chance);
         }
-        println!();
+        outln!("");
     }
     Ok(Done::Yes)
 }
@@ -73,13 +75,12 @@ fn describe(result: &BenchmarkResult) -> serde_json::Value {
 }
 
 /// A line that says how far it is.
-struct Bar<'a>(&'a ProgressBar);
+struct Bar<'a>(&'a Meter);
 
 impl Observer for Bar<'_> {
     fn phase(&mut self, phase: Phase<'_>) {
         if let Phase::Benchmarking(name, done, all) = phase {
-            self.0.set_message(format!("{} {done}/{all}", one_line(name)));
-            self.0.tick();
+            self.0.message(format!("{} {done}/{all}", one_line(name)));
         }
     }
 }

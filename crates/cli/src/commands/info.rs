@@ -13,7 +13,7 @@ use crate::format::{duration, grouped, one_line};
 pub fn run(args: &InfoArgs) -> Result<Done> {
     let log = read_log(&args.run).map_err(RunError::from)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&summary(&log))?);
+        outln!("{}", serde_json::to_string_pretty(&summary(&log))?);
     } else {
         print(&log);
     }
@@ -52,22 +52,22 @@ fn resumes(log: &RunLog) -> usize {
 
 fn print(log: &RunLog) {
     let run = &log.run;
-    println!("{} ({})", one_line(&run.run_id), status(log));
-    println!("  preset      {}, seed {}", one_line(&run.preset), run.seed);
-    println!(
+    outln!("{} ({})", one_line(&run.run_id), status(log));
+    outln!("  preset      {}, seed {}", one_line(&run.preset), run.seed);
+    outln!(
         "  model       {} parameters, {} in products, {} in tables, {:.0} MFLOP a token",
         grouped(run.model.parameters),
         grouped(run.model.matmul_parameters),
         grouped(run.model.table_parameters),
         run.model.flops_per_token / 1e6
     );
-    println!(
+    outln!(
         "  device      {} ({}, {})",
         one_line(&run.hardware.device),
         run.hardware.backend,
         one_line(&run.hardware.driver)
     );
-    println!(
+    outln!(
         "  check       {:?}{}",
         run.device_check.status,
         if run.device_check.cached {
@@ -77,19 +77,19 @@ fn print(log: &RunLog) {
         }
     );
     let commit = run.source.commit.as_deref().unwrap_or("unknown");
-    println!(
+    outln!(
         "  source      commit {}{}",
         one_line(commit),
         if run.source.dirty { ", changed since" } else { "" }
     );
     if let Some(last) = log.lines.iter().rev().find_map(|line| line.event.at()) {
-        println!(
+        outln!(
             "  reached     step {}, {} of {} tokens",
             grouped(last.step),
             grouped(last.tokens),
             grouped(run.target_tokens)
         );
-        println!(
+        outln!(
             "  time        {} of training, {} of wall clock, resumed {} times",
             duration(last.train_s),
             duration(last.wall_s),
@@ -97,7 +97,7 @@ fn print(log: &RunLog) {
         );
     }
     for eval in log.evals() {
-        println!(
+        outln!(
             "  validation  {:.4} at {} tokens, {}",
             eval.val_loss,
             grouped(eval.at.tokens),
@@ -105,11 +105,11 @@ fn print(log: &RunLog) {
         );
     }
     if let Some(reason) = log.end().and_then(|end| end.reason.as_deref()) {
-        println!("  reason      {}", one_line(reason));
+        outln!("  reason      {}", one_line(reason));
     }
-    println!("  seals       {}", seals(log));
+    outln!("  seals       {}", seals(log));
     if let Some(torn) = &log.torn {
-        println!("  torn        {torn}");
+        outln!("  torn        {torn}");
     }
 }
 

@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::done;
 use crate::exit::Done;
+use crate::out::Standard;
 
 /// The flags of `blueberry leaderboard`.
 #[derive(Debug, Args)]
@@ -27,6 +28,10 @@ pub struct Flags {
     /// Enter into the ledger that this record, as dash/2026-11-25-title, is void.
     #[arg(long, value_name = "RECORD", requires_all = ["by", "reason"], conflicts_with_all = ["appeal", "check"])]
     revoke: Option<String>,
+    /// Enter into the ledger that this record, which waits for a verifier, breaks a rule as it is, so that nothing of it is
+    /// run.
+    #[arg(long, value_name = "RECORD", requires_all = ["by", "reason"], conflicts_with_all = ["revoke", "appeal", "check"])]
+    reject: Option<String>,
     /// Enter into the ledger that somebody contests the last decision on this record.
     #[arg(long, value_name = "RECORD", requires_all = ["by", "reason"], conflicts_with = "check")]
     appeal: Option<String>,
@@ -47,12 +52,18 @@ pub fn run(flags: Flags) -> Result<Done> {
         categories: flags.categories,
         happening,
     };
-    Ok(done(leaderboard(&args, &mut std::io::stdout().lock())?))
+    Ok(done(leaderboard(&args, &mut Standard)?))
 }
 
 fn decision(flags: &Flags) -> Option<Decision> {
-    let revoked = flags.revoke.as_ref().map(|record| (Kind::Revoked, record));
-    let (kind, record) = revoked.or_else(|| flags.appeal.as_ref().map(|record| (Kind::Appeal, record)))?;
+    let given = [
+        (Kind::Revoked, &flags.revoke),
+        (Kind::Rejected, &flags.reject),
+        (Kind::Appeal, &flags.appeal),
+    ];
+    let (kind, record) = given
+        .into_iter()
+        .find_map(|(kind, record)| Some((kind, record.as_ref()?)))?;
     Some(Decision {
         kind,
         record: record.clone(),

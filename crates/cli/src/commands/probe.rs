@@ -34,10 +34,10 @@ pub fn run(args: &ProbeArgs) -> Result<Done> {
             "worst_probability_sum": number(sum),
             "worst_future_influence": number(influence),
         });
-        println!("{json}");
+        outln!("{json}");
     } else {
-        println!("probabilities sum to     {sum:.6} where that is farthest from 1");
-        println!("later tokens move a logit by {influence:.2e} at most");
+        outln!("probabilities sum to     {sum:.6} where that is farthest from 1");
+        outln!("later tokens move a logit by {influence:.2e} at most");
     }
     // Written so that what is no number is not clean.
     let clean = sum.ln().abs() <= TOLERANCE && influence <= TOLERANCE;

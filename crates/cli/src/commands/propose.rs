@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::{done, preset_config};
 use crate::exit::Done;
+use crate::out::Standard;
 
 /// The flags of `blueberry propose`.
 #[derive(Debug, Args)]
@@ -37,5 +38,5 @@ pub fn run(flags: Flags) -> Result<Done> {
         run: flags.run,
         categories: flags.categories,
     };
-    Ok(done(propose(&args, &mut std::io::stdout().lock())?))
+    Ok(done(propose(&args, &mut Standard)?))
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use blueberry_data::{Dataset, Overlap, scan};
-use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::commands::data::hold_against_digests;
 use crate::exit::Done;
 use crate::format::grouped;
+use crate::meter::{EVERY, Meter};
 
 /// Looks for the validation set in the training tokens.
 #[derive(Debug, clap::Args)]
@@ -26,47 +27,49 @@ pub struct ScanArgs {
 pub fn run(args: &ScanArgs) -> Result<Done> {
     let dataset = Dataset::open(&args.dir)?;
     // What is scanned must be what the report names.
-    dataset.verify()?;
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("scanning {bar:24} {percent:>3}%  {per_sec}  ETA {eta}") {
-        bar.set_style(style);
-    }
-    let overlap = scan(&dataset, args.places, &|done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    })?;
-    bar.finish_and_clear();
+    hold_against_digests(&dataset)?;
+    let overlap = scan_data(&dataset, args.places)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&overlap)?);
+        outln!("{}", serde_json::to_string_pretty(&overlap)?);
     } else {
         print(args, &overlap);
     }
     Ok(if overlap.is_clean() { Done::Yes } else { Done::No })
 }
 
+/// [`scan`], with its progress.
+pub fn scan_data(dataset: &Dataset, places: usize) -> Result<Overlap> {
+    let meter = Meter::bar("{msg} {bar:24} {percent:>3}%  {per_sec}  ETA {eta}", EVERY);
+    Ok(scan(dataset, places, &|done, all| {
+        let (seen, windows) = (grouped(done), grouped(all));
+        let text = format!("looking for validation data in the training data: {seen} of {windows} windows");
+        meter.set(done, all, text);
+    })?)
+}
+
 fn print(args: &ScanArgs, overlap: &Overlap) {
     let (dir, window) = (args.dir.display(), overlap.window_tokens);
     if overlap.is_clean() {
-        println!("{dir}: no {window} tokens of the validation set stand in the training tokens");
+        outln!("{dir}: no {window} tokens of the validation set stand in the training tokens");
     } else {
-        println!("{dir}: the validation set and the training tokens overlap");
+        outln!("{dir}: the validation set and the training tokens overlap");
     }
-    println!(
+    outln!(
         "  windows of {window} tokens  {} of {} overlap",
         grouped(overlap.overlapping_windows),
         grouped(overlap.train_windows)
     );
-    println!(
+    outln!(
         "  validation targets    {} of {} are covered ({:.3}%)",
         grouped(overlap.covered_targets),
         grouped(overlap.validation_targets),
         overlap.covered_share() * 100.0
     );
     for file in overlap.files.iter().filter(|file| file.overlapping_windows > 0) {
-        println!("  {}: {} windows", file.file, grouped(file.overlapping_windows));
+        outln!("  {}: {} windows", file.file, grouped(file.overlapping_windows));
     }
     for place in &overlap.places {
-        println!(
+        outln!(
             "  {} from token {}: {} tokens, validation from token {}",
             place.file,
             grouped(place.offset),
@@ -76,6 +79,6 @@ fn print(args: &ScanArgs, overlap: &Overlap) {
     }
     let more = overlap.places_in_all - overlap.places.len() as u64;
     if more > 0 {
-        println!("  and {} more places", grouped(more));
+        outln!("  and {} more places", grouped(more));
     }
 }

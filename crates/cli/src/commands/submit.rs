@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::done;
 use crate::exit::Done;
+use crate::out::Standard;
 
 /// The flags of `blueberry submit`.
 #[derive(Debug, Args)]
@@ -28,7 +29,7 @@ pub struct Flags {
     /// The file that declared the seeds, made by `blueberry attempts`.
     #[arg(long, value_name = "FILE")]
     attempts: Option<PathBuf>,
-    /// The record that it builds on and claims to beat, as dash/2026-11-25-title.
+    /// The record that it builds on, as dash/2026-11-25-title.
     #[arg(long, value_name = "RECORD")]
     parent: Option<String>,
     /// Sign with this OpenSSH private key; its passphrase is read from BLUEBERRY_KEY_PASSPHRASE.
@@ -61,5 +62,5 @@ pub fn run(flags: Flags) -> Result<Done> {
         patch: flags.patch,
         categories: flags.categories,
     };
-    Ok(done(submit(&args, &mut std::io::stdout().lock())?))
+    Ok(done(submit(&args, &mut Standard)?))
 }

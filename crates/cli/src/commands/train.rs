@@ -174,44 +174,44 @@ fn summarise(outcome: &Outcome) {
         ..
     } = &outcome.end;
     let dir = outcome.dir.display();
-    println!();
+    outln!("");
     match status {
-        EndStatus::Completed => println!(
+        EndStatus::Completed => outln!(
             "done: {} tokens in {} steps",
             grouped(at.tokens),
             grouped(at.step)
         ),
-        EndStatus::Interrupted => println!("stopped after step {} and saved", grouped(at.step)),
+        EndStatus::Interrupted => outln!("stopped after step {} and saved", grouped(at.step)),
         EndStatus::Diverged => {
-            println!("the run diverged {}", reason.as_deref().unwrap_or_default());
+            outln!("the run diverged {}", reason.as_deref().unwrap_or_default());
         }
-        EndStatus::Failed => println!("the run failed: {}", reason.as_deref().unwrap_or_default()),
+        EndStatus::Failed => outln!("the run failed: {}", reason.as_deref().unwrap_or_default()),
     }
     if let Some(loss) = val_loss {
-        println!("  validation loss   {loss:.4}");
+        outln!("  validation loss   {loss:.4}");
     }
     let rate = at.tokens as f64 / at.train_s.max(f64::MIN_POSITIVE);
-    println!(
+    outln!(
         "  training          {} ({} tokens/s)",
         duration(at.train_s),
         grouped(rate as u64)
     );
-    println!("  wall clock        {}", duration(at.wall_s));
+    outln!("  wall clock        {}", duration(at.wall_s));
     if let Some(share) = summary.get("data_wait_share") {
-        println!("  waiting for data  {:.2}% of training", share * 100.0);
+        outln!("  waiting for data  {:.2}% of training", share * 100.0);
     }
     print_memory(summary);
-    println!("  log               {}", outcome.dir.join("run.jsonl").display());
-    println!();
+    outln!("  log               {}", outcome.dir.join("run.jsonl").display());
+    outln!("");
     match status {
         EndStatus::Completed => {
-            println!(
+            outln!(
                 "next: `blueberry info {dir}` says what the run holds; `--preset nano` or `--set optim.muon.lr=0.03` tries another idea"
             );
         }
-        EndStatus::Interrupted => println!("go on with: blueberry train --resume {dir}"),
+        EndStatus::Interrupted => outln!("go on with: blueberry train --resume {dir}"),
         EndStatus::Diverged | EndStatus::Failed => {
-            println!(
+            outln!(
                 "the last good checkpoint, if there is one, is in {}",
                 outcome.dir.join("checkpoints").display()
             );
@@ -223,18 +223,18 @@ fn summarise(outcome: &Outcome) {
 fn print_memory(summary: &BTreeMap<String, f64>) {
     let of = |key: &str| summary.get(key).map(|&value| bytes(value as u64));
     if let Some(peak) = of("peak_resident_bytes") {
-        println!("  peak memory       {peak} on the host");
+        outln!("  peak memory       {peak} on the host");
     }
     if let Some(peak) = of("peak_device_bytes") {
-        println!("  peak memory       {peak} on the device");
+        outln!("  peak memory       {peak} on the device");
     }
     let Some(predicted) = of("predicted_memory_bytes") else {
         return;
     };
-    println!("  predicted         {predicted}, of which");
+    outln!("  predicted         {predicted}, of which");
     for (part, _) in Memory::default().rows() {
         if let Some(held) = of(&format!("predicted_{part}_bytes")) {
-            println!("    {part:<15} {held}");
+            outln!("    {part:<15} {held}");
         }
     }
 }

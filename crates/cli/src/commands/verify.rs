@@ -1,9 +1,10 @@
 //! `blueberry verify`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use blueberry_data::{Dataset, Overlap, scan};
+use blueberry_data::{Dataset, Overlap};
 use blueberry_records::leaderboard::standing;
 use blueberry_records::sign::{PASSPHRASE_VARIABLE, Signer};
 use blueberry_records::verify::{
@@ -12,10 +13,15 @@ use blueberry_records::verify::{
 };
 use blueberry_rules::{Answer, Categories, Finding, LeakScan};
 use blueberry_runlog::DataDigests;
-use indicatif::ProgressBar;
 
+use crate::commands::data::hold_against_digests;
+use crate::commands::scan::scan_data;
 use crate::exit::{Done, Usage};
 use crate::format::{duration, one_line};
+use crate::meter::Meter;
+
+/// Between two lines of progress without a terminal, as in a hosted workflow: a run takes many minutes.
+const BETWEEN_LINES: Duration = Duration::from_secs(60);
 
 /// Runs a record again: builds its source and runs it in a sandbox, by turns with the record that stands in its category,
 /// and writes `verification.toml` into its folder. Refuses a record that breaks a rule as it is. Goes on where it was
@@ -106,8 +112,12 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
         leak_scan.as_ref(),
     )?;
     if !broken.is_empty() {
-        println!("{}: not run, since it breaks rules as it is", challenger.side.id);
+        outln!("{}: not run, since it breaks rules as it is", challenger.side.id);
         say(&broken);
+        outln!(
+            "  `blueberry leaderboard --reject {} --by NAME --reason RULES` enters that into the ledger",
+            challenger.side.id
+        );
         return Ok(Done::No);
     }
     let standing = standing(&args.records, &categories, category, &challenger.side.id)?;
@@ -134,13 +144,13 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
 }
 
 fn carry_out(request: &Request, args: &VerifyRecordArgs) -> Result<Done> {
-    let bar = ProgressBar::new_spinner();
-    let verification = verify(request, &mut |progress| show(&bar, progress))?;
-    bar.finish_and_clear();
+    let meter = Meter::spinner(BETWEEN_LINES);
+    let verification = verify(request, &mut |progress| show(&meter, progress))?;
+    meter.clear();
     let written = write(&verification, &args.work, &args.record, request.signer)?;
     print(&verification);
     for path in written {
-        println!("  wrote {}", path.display());
+        outln!("  wrote {}", path.display());
     }
     Ok(match verification.outcome {
         Outcome::Verified => Done::Yes,
@@ -217,7 +227,7 @@ struct KnownData {
 
 fn known_data(dir: &Path) -> Result<KnownData> {
     let dataset = Dataset::open(dir)?;
-    dataset.verify()?;
+    hold_against_digests(&dataset)?;
     let manifest = dataset.manifest();
     let digests = DataDigests {
         manifest_sha256: dataset.manifest_sha256().to_owned(),
@@ -234,12 +244,7 @@ fn known_data(dir: &Path) -> Result<KnownData> {
 }
 
 fn leak_scan(dataset: &Dataset) -> Result<LeakScan> {
-    let bar = ProgressBar::new(0).with_message("looking for validation data in the training data");
-    let overlap = scan(dataset, 1, &|done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    })?;
-    bar.finish_and_clear();
+    let overlap = scan_data(dataset, 1)?;
     Ok(LeakScan {
         first: first_place(&overlap),
         manifest_sha256: overlap.manifest_sha256,
@@ -256,44 +261,55 @@ fn first_place(overlap: &Overlap) -> Option<String> {
     ))
 }
 
-fn show(bar: &ProgressBar, progress: Progress) {
+fn show(meter: &Meter, progress: Progress) {
     match progress {
         Progress::Preparing { role, step, seconds } => {
-            bar.set_message(format!("{}: {step}, {}", role.name(), duration(seconds)));
+            meter.message(format!("{}: {step}, {}", role.name(), duration(seconds)));
         }
         Progress::Running { turn, of, seconds } => {
             let (number, role, seed) = (turn.number + 1, turn.role.name(), turn.seed);
-            bar.set_message(format!(
+            meter.message(format!(
                 "run {number} of {of}: {role}, seed {seed}, {}",
                 duration(seconds)
             ));
         }
-        Progress::Probing { seconds } => bar.set_message(format!("probing the model, {}", duration(seconds))),
+        Progress::Probing { seconds } => meter.message(format!("probing the model, {}", duration(seconds))),
         Progress::Finished { turn, of, seconds } => {
             let (number, role, seed) = (turn.number + 1, turn.role.name(), turn.seed);
-            bar.suspend(|| eprintln!("run {number} of {of}: {role}, seed {seed}: {}", duration(seconds)));
+            meter.say(&format!(
+                "run {number} of {of}: {role}, seed {seed}: {}",
+                duration(seconds)
+            ));
         }
     }
-    bar.tick();
 }
 
 fn print(verification: &Verification) {
-    println!("{}: {}", verification.record, outcome(verification.outcome));
+    outln!(
+        "{}: {}{}",
+        verification.record,
+        outcome(verification.outcome),
+        match (verification.outcome, verification.short_of()) {
+            (Outcome::Verified, Some(_)) =>
+                ", but no record: it was not shown to be better than the one that stands",
+            _ => "",
+        }
+    );
     if let Some(figure) = verification
         .challenger
         .as_ref()
         .and_then(|summary| summary.figure.as_ref())
     {
-        println!("  measured  {}", figure.text(4));
+        outln!("  measured  {}", figure.text(4));
     }
     if let Some(claimed) = verification.claimed {
-        println!("  claimed   {claimed:.4}");
+        outln!("  claimed   {claimed:.4}");
     }
     if let Some(comparison) = &verification.comparison {
         let p = comparison
             .test
             .map_or("cannot tell".to_owned(), |test| format!("p = {:.2e}", test.p));
-        println!(
+        outln!(
             "  against   {}: {:+.4} over {} pairs, {p}",
             one_line(&comparison.record),
             comparison.difference,
@@ -301,7 +317,7 @@ fn print(verification: &Verification) {
         );
     }
     say(&verification.findings);
-    println!(
+    outln!(
         "  {} rules hold; sandbox: {}",
         verification.holds.len(),
         verification.sandbox
@@ -311,6 +327,7 @@ fn print(verification: &Verification) {
 fn say(findings: &[Finding]) {
     for finding in findings {
         let what = match finding.answer {
+            Answer::Fail { .. } if finding.rule == "beats-record" => "no record",
             Answer::Fail { .. } => "FAILED",
             _ => "cannot tell",
         };
@@ -318,7 +335,7 @@ fn say(findings: &[Finding]) {
             .run
             .as_deref()
             .map_or(String::new(), |run| format!(" ({run})"));
-        println!(
+        outln!(
             "  {what}  {}{run}: {}",
             finding.rule,
             one_line(finding.answer.words())

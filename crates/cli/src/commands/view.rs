@@ -11,7 +11,7 @@ use crate::exit::Done;
 pub fn run(args: &ViewArgs) -> Result<Done> {
     let page = args.page.clone().unwrap_or_else(built_page);
     blueberry_view::view(&page, &args.runs, args.port, args.open, |url| {
-        println!("{url}\nPress Ctrl-C to stop.");
+        outln!("{url}\nPress Ctrl-C to stop.");
     })?;
     Ok(Done::Yes)
 }

@@ -66,6 +66,14 @@ pub enum PrepareError {
         /// Files that were looked at.
         files: usize,
     },
+    /// Their names alone are more than a manifest may hold.
+    #[error(
+        "the inputs are {files} files, more than a manifest can name; join them into fewer, .jsonl files with a document a line say"
+    )]
+    TooManyFiles {
+        /// Files that were found.
+        files: usize,
+    },
     /// Everything went to validation, or less than two tokens are left on one side.
     #[error(
         "after the split {train} tokens are left for training and {validation} for validation, and each needs 2; \

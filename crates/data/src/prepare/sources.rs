@@ -43,6 +43,11 @@ impl Format {
     }
 }
 
+/// What the manifest says of a file beside its name: a digest, a size, and JSON around them.
+const BYTES_BESIDE_NAME: usize = 160;
+/// A manifest of 64 MiB is read; a name may take more than its length there.
+const MAX_NAMES_BYTES: usize = 40 << 20;
+
 /// The files of `inputs` with their digests, in an order that depends on neither that of the inputs nor on where
 /// they lie: by name, then by digest. A file that is named twice counts once.
 pub(super) fn find(
@@ -63,9 +68,16 @@ pub(super) fn find(
             files.entry(path).or_insert(name);
         }
     }
+    if !can_be_named(files.values()) {
+        return Err(PrepareError::TooManyFiles { files: files.len() });
+    }
     let mut sources = hash(files, progress)?;
     sources.sort_by(|a, b| (&a.info.name, &a.info.sha256).cmp(&(&b.info.name, &b.info.sha256)));
     Ok(sources)
+}
+
+fn can_be_named<'a>(names: impl Iterator<Item = &'a String>) -> bool {
+    names.map(|name| name.len() + BYTES_BESIDE_NAME).sum::<usize>() <= MAX_NAMES_BYTES
 }
 
 /// The files of an input, each with its name below the input; of a file, the file with its own name.
@@ -142,4 +154,28 @@ pub(super) fn fingerprint(options: &PrepareOptions, sources: &[Source]) -> Strin
         line(&source.info.sha256);
     }
     hex(&hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_files_than_a_manifest_can_name_are_refused_first() {
+        let names = |count: usize| {
+            (0..count)
+                .map(|index| format!("{index:08}.txt"))
+                .collect::<Vec<_>>()
+        };
+        assert!(can_be_named(names(200_000).iter()));
+        assert!(!can_be_named(names(300_000).iter()));
+        let longest = SourceInfo {
+            name: String::new(),
+            bytes: u64::MAX,
+            sha256: "f".repeat(64),
+        };
+        // In the manifest an indentation of at most six spaces stands before each of its five lines.
+        let written = serde_json::to_string_pretty(&longest).unwrap().len() + 5 * 6;
+        assert!(written <= BYTES_BESIDE_NAME, "{written}");
+    }
 }

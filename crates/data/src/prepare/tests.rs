@@ -108,7 +108,7 @@ fn a_dataset_holds_every_document_once() {
     let prepared = place.prepare().unwrap();
     assert!(prepared.changed);
     let dataset = Dataset::open(&place.path("out")).unwrap();
-    dataset.verify().unwrap();
+    dataset.verify(&mut |_, _| ()).unwrap();
     assert_eq!(dataset.manifest(), &prepared.manifest);
     let (train, validation) = (train(&dataset), dataset.validation_tokens().unwrap());
     let (train, validation) = (documents(&train), documents(&validation));
@@ -429,12 +429,12 @@ fn a_vocabulary_travels_with_the_dataset() {
         [4, 4, 4, 4, 4, 4, 3]
     );
     let dataset = Dataset::open(&place.path("out")).unwrap();
-    dataset.verify().unwrap();
+    dataset.verify(&mut |_, _| ()).unwrap();
     assert_eq!(dataset.tokenizer().unwrap().sha256(), options.tokenizer.sha256());
     fs::write(place.path("out/tokenizer.json"), word_level(41)).unwrap();
     assert!(
         dataset
-            .verify()
+            .verify(&mut |_, _| ())
             .unwrap_err()
             .to_string()
             .contains("tokenizer.json has SHA-256")

@@ -173,7 +173,7 @@ mod tests {
         make();
         assert_eq!(manifest(), before);
         let dataset = Dataset::open(&folders[0]).unwrap();
-        dataset.verify().unwrap();
+        dataset.verify(&mut |_, _| ()).unwrap();
         assert!(dataset.train_tokens() > 190_000);
         let left = fs::read_dir(dir.path())
             .unwrap()

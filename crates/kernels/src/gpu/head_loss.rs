@@ -13,18 +13,20 @@ use burn::backend::cubecl::dtype_to_storage_type;
 use burn::backend::ops::{FloatTensorOps, IntTensorOps};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Cube, TensorMetadata};
-use burn::tensor::{DType, FloatDType, Shape, Slice};
+use burn::tensor::{DType, Shape, Slice};
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-use super::GpuKernels;
 use super::launch::{UNITS, capped, cubes, empty, empty_like, exp_negative, row_max, row_sum, whole};
 use super::product::rounded;
+use super::{GpuKernels, drives_cuda};
 use crate::LossTerms;
 
 /// Logits of a chunk at most: 128 MiB, what a browser lets a kernel see of one tensor.
 const LOGITS: usize = 32 << 20;
+/// On CUDA: the gradient of the head is added to once a chunk, and a product of few rows leaves a large card idle.
+const CUDA_LOGITS: usize = 128 << 20;
 
 /// One cube a row: its loss `ln sum exp - logit + z (ln sum exp)^2`, and the loss's gradient of the logits before the cap,
 /// `softmax (1 + 2 z ln sum exp) - one_hot`, times `1 - (logit / cap)^2` where there is a cap.
@@ -122,9 +124,18 @@ struct Sums {
     slopes: Option<[FloatTensor<Cube>; 2]>,
 }
 
-fn product(a: FloatTensor<Cube>, b: FloatTensor<Cube>, half: Option<FloatDType>) -> FloatTensor<Cube> {
-    let [a, b] = [a, b].map(|x| rounded(x, half));
+fn product(a: FloatTensor<Cube>, b: FloatTensor<Cube>) -> FloatTensor<Cube> {
     <Cube as GpuKernels>::product(a, b, true)
+}
+
+/// Tokens of a chunk.
+fn chunk_of(x: &FloatTensor<Cube>, vocab: usize) -> usize {
+    let logits = if drives_cuda(&x.device()) {
+        CUDA_LOGITS
+    } else {
+        LOGITS
+    };
+    ((logits / vocab) / 64 * 64).max(64)
 }
 
 fn rows_of(from: usize, to: usize) -> Slice {
@@ -142,39 +153,34 @@ fn run(
 ) -> Sums {
     let tokens = x.shape()[0];
     let vocab = head.shape()[usize::from(!tied)];
-    let matrix = if tied {
-        Cube::float_transpose(head.clone())
-    } else {
-        head.clone()
-    };
-    let chunk = ((LOGITS / vocab) / 64 * 64).max(64);
+    let chunk = chunk_of(x, vocab);
+    // Once for all chunks, and before any transposing, which would make the pass over the table a slow one.
+    let [x, head] = [x, head].map(|tensor| rounded(tensor.clone(), terms.half));
+    let matrix = if tied { Cube::float_transpose(head) } else { head };
     let (mut loss, mut dhead) = (None, None);
     let mut dx = Vec::new();
     for from in (0..tokens).step_by(chunk) {
         let rows = rows_of(from, (from + chunk).min(tokens));
         let x = Cube::float_slice(x.clone(), &[rows]);
         let targets = Cube::int_slice(targets.clone(), &[rows]);
-        let logits = product(x.clone(), matrix.clone(), terms.half);
+        let logits = product(x.clone(), matrix.clone());
         let (losses, slopes) = Cube::cross_entropy(logits, targets, terms.softcap, terms.z_loss);
         add(&mut loss, Cube::float_sum(losses));
         if !wanted {
             continue;
         }
-        dx.push(product(
-            slopes.clone(),
-            Cube::float_transpose(matrix.clone()),
-            terms.half,
-        ));
+        let slopes = rounded(slopes, terms.half);
+        dx.push(product(slopes.clone(), Cube::float_transpose(matrix.clone())));
         add(
             &mut dhead,
             if tied {
-                product(Cube::float_transpose(slopes), x, terms.half)
+                product(Cube::float_transpose(slopes), x)
             } else {
-                product(Cube::float_transpose(x), slopes, terms.half)
+                product(Cube::float_transpose(x), slopes)
             },
         );
     }
-    let loss = loss.unwrap_or_else(|| Cube::float_sum(x.clone()));
+    let loss = loss.unwrap_or_else(|| Cube::float_sum(x));
     let slopes = dhead.map(|dhead| {
         let dx = if dx.len() == 1 {
             dx.remove(0)

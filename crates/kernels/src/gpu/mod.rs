@@ -21,6 +21,7 @@ mod activation;
 mod adamw;
 mod attention;
 mod embedding;
+mod fallback;
 mod global_norm;
 mod head_loss;
 mod kernels;
@@ -38,9 +39,10 @@ use burn_cubecl::CubeDevice;
 
 use kernels::GpuKernels;
 
+pub use fallback::take_fallbacks;
 pub(crate) use operations::{
-    adamw, add_rms_norm, attention, embedding, head_loss, muon, plain_product, product, qk_norm_rope, refill,
-    relu_squared, rms_norm, squared_norms, swiglu,
+    adamw, add_rms_norm, attention, dense, embedding, head_loss, muon, plain_product, product, qk_norm_rope,
+    refill, relu_squared, rms_norm, squared_norms, swiglu,
 };
 
 /// Whether tensors of `device` lie in the memory of a device that CubeCL drives.

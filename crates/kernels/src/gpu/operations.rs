@@ -14,7 +14,7 @@ use super::{
 };
 use crate::adamw::{AdamwState, AdamwUpdate};
 use crate::muon::{MuonIteration, MuonState, MuonUpdate, batches};
-use crate::orthogonalize;
+use crate::orthogonalize::orthogonalize_in;
 use crate::{Head, LossTerms};
 
 /// The operations, on primitives of one backend. The functions of the same names at the crate's root say what each
@@ -341,7 +341,13 @@ fn muon_batch(
     iteration: MuonIteration,
 ) -> Vec<MuonState> {
     let [rows, cols] = updates[0].gradient.dims();
-    let dtype = iteration.half.map_or(DType::F32, DType::from);
+    let factors = iteration.half.unwrap_or(FloatDType::F32);
+    // The batch is of the same float where that has the range: f16 begins at 6e-8, and a look-ahead may be less.
+    let float = match factors {
+        FloatDType::F16 => FloatDType::F32,
+        factors => factors,
+    };
+    let dtype = DType::from(float);
     let device = updates[0].gradient.device();
     let ahead = Tensor::<3>::empty([updates.len(), rows, cols], (&device, dtype));
     let mut ahead = ahead.into_dispatch();
@@ -364,7 +370,7 @@ fn muon_batch(
         ahead = filled;
         advanced.push((parameter, momentum, update.step));
     }
-    let directions = orthogonalize(Tensor::from_dispatch(ahead), iteration.method);
+    let directions = orthogonalize_in(factors, Tensor::from_dispatch(ahead), iteration.method).cast(float);
     // A tall matrix comes back as a view.
     let directions = <Dispatch as GpuKernels>::whole(directions.into_dispatch());
     let apply = |(index, (parameter, momentum, step)): (usize, (Tensor<2>, _, _))| {
@@ -387,6 +393,10 @@ pub(crate) fn squared_norms(gradients: &[Tensor<2>]) -> Tensor<1> {
 }
 
 /// `target`, a plain tensor on a GPU that no view is taken of, with the values of `source` where it lies.
+pub(crate) fn dense(x: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as GpuKernels>::whole(x.into_dispatch()))
+}
+
 pub(crate) fn refill(target: Tensor<2, Int>, source: Tensor<2, Int>) -> Tensor<2, Int> {
     let (target, source) = (target.into_dispatch(), source.into_dispatch());
     Tensor::from_dispatch(<Dispatch as GpuKernels>::refill(target, source))

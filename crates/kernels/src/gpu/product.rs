@@ -25,6 +25,7 @@ use cubek::matmul::multi_level::routines::batch::simple::SimpleArgs;
 use cubek::matmul::routine::BlueprintStrategy;
 use cubek::std::InputBinding;
 
+use super::fallback::fell_back;
 use super::{GpuKernels, drives_cuda};
 
 /// The routines of `client`'s device for factors of `dtype`, the preferred one first. The later ones take the shapes that
@@ -82,6 +83,10 @@ pub(super) fn product(a: CubeTensor, b: CubeTensor, wide: bool) -> CubeTensor {
         if routines.any(|routine| launch(&routine, &a, &b, &out).is_ok()) {
             return out;
         }
+        let (a, b) = (&a.meta.shape(), &b.meta.shape());
+        fell_back(format!(
+            "the product of {a:?} and {b:?} in {dtype:?} is Burn's, which tunes it"
+        ));
     }
     CubeBackend::float_cast(CubeBackend::float_matmul(a, b), FloatDType::from(dtype))
 }

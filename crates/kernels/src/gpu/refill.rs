@@ -12,15 +12,18 @@ fn refill_kernel<I: Int>(
     source: &Tensor<I>,
     target: &mut Tensor<I>,
     len: usize,
+    cols: usize,
+    stride: usize,
     #[define(I)] _dtype: ElemType,
 ) {
     let at = ABSOLUTE_POS;
     if at < len {
-        target[at] = source[at];
+        // The rows of the target may be padded; those of the source are not.
+        target[at / cols * stride + at % cols] = source[at];
     }
 }
 
-/// `target` with the values of `source`, which is of its shape and type.
+/// `target` with the values of `source`, which is a matrix of its shape and type.
 pub(super) fn refill(target: CubeTensor, source: CubeTensor) -> CubeTensor {
     let (grid, dim) = flat(target.meta.num_elements());
     refill_kernel::launch(
@@ -30,6 +33,8 @@ pub(super) fn refill(target: CubeTensor, source: CubeTensor) -> CubeTensor {
         whole(source).into_tensor_arg(),
         target.clone().into_tensor_arg(),
         target.meta.num_elements(),
+        target.meta.shape()[1].max(1),
+        target.meta.strides()[0],
         dtype_to_storage_type(target.dtype),
     );
     target

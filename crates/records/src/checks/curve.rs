@@ -11,6 +11,12 @@ pub const CHECK: FolderCheck = FolderCheck {
 
 fn check(subject: &Subject) -> Answer {
     let record = &subject.opened.record;
+    if record.curve == 0 || record.curve > VERSION {
+        return fail(format!(
+            "record.toml says that version {} of the drawing drew them, and there is none above {VERSION}",
+            record.curve
+        ));
+    }
     if record.curve != VERSION {
         // Of another version only the digests say that they are as they were handed in.
         let why = format!(

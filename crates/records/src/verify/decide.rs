@@ -8,13 +8,14 @@ use blueberry_rules::{
 };
 use blueberry_runlog::{DataDigests, Extra, Hardware};
 
-use super::document::{BuiltSource, Comparison, FORMAT, Outcome, Verification, VerifiedRun};
+use super::document::{BEATS_RECORD, BuiltSource, Comparison, FORMAT, Outcome, Verification, VerifiedRun};
 use super::error::{Unbuildable, VerifyError};
 use super::execute::{log, log_sha256};
 use super::host::Host;
 use super::plan::{Plan, Role, Side, Turn};
 use super::state::{Done, Probed, State, Work};
 use super::subject::Subject;
+use super::weights::saved_parameters;
 use super::witness::{check_pairs, check_run, unclocked_s};
 use crate::LogLimits;
 use crate::logs::LogReader;
@@ -85,6 +86,7 @@ pub(super) fn decide(
         findings.extend(check_run(plan, given, run));
     }
     findings.extend(check_pairs(plan, &runs));
+    findings.extend(faults_of_record(given, &runs));
     let pairs = pairs(&verification.runs);
     if let Some(missing) = &probed.missing {
         findings.push(finding(PROBES, None, cannot_tell(missing.clone())));
@@ -98,7 +100,9 @@ pub(super) fn decide(
     let probe = probed.probe.map(|probe| with_logged_loss(probe, logged_loss));
     let probe = probe.as_ref();
     if !logs.is_empty() {
-        let facts = facts(plan, given, probe, pairs, &verification.runs)?;
+        let mut facts = facts(plan, given, probe, pairs, &verification.runs)?;
+        facts.counted_parameters =
+            asked_run.and_then(|run| saved_parameters(&work.run(run.turn), &run.log.as_ref()?.log));
         let verdict = judge(&Case {
             category: given.category,
             plausibility: given.plausibility,
@@ -123,6 +127,27 @@ pub(super) fn decide(
     Ok(verification)
 }
 
+/// What the logs of the record's runs break. That does not speak against the challenger, but figures of such runs are nothing
+/// to compare with.
+fn faults_of_record(given: &Judge, runs: &[Run]) -> Vec<Finding> {
+    let logs: Vec<LoggedRun> = of(runs, Role::Record).filter_map(|run| run.log.clone()).collect();
+    let verdict = judge(&Case {
+        category: given.category,
+        plausibility: given.plausibility,
+        runs: &logs,
+        facts: &Facts::default(),
+    });
+    let of_a_run = verdict.failures().filter(|found| found.run.is_some());
+    let faults = of_a_run.map(|found| {
+        let missing = format!(
+            "a sound run of the record to compare with: {}",
+            found.answer.words()
+        );
+        finding(&found.rule, found.run.clone(), cannot_tell(missing))
+    });
+    faults.collect()
+}
+
 /// With what the log of the probed run says of its loss.
 fn with_logged_loss(probe: Probe, logged_loss: Option<f64>) -> Probe {
     Probe {
@@ -135,6 +160,7 @@ fn blank(plan: &Plan, subject: &Subject, judge: &Judge) -> Verification {
     Verification {
         format: FORMAT,
         record: plan.challenger.id.clone(),
+        record_sha256: plan.challenger.record_sha256.clone(),
         category: plan.category.clone(),
         outcome: Outcome::Undecided,
         verifier: String::new(),
@@ -293,7 +319,7 @@ fn facts(
             .collect(),
     });
     Ok(Facts {
-        attempts: Some(Declared::parse(&plan.attempts)?),
+        attempts: Some(Declared::parse(&plan.attempts(Role::Challenger)?)?),
         leak_scan: judge.leak_scan.cloned(),
         probe: probe.copied(),
         source: Some(SubmittedSource {
@@ -325,12 +351,18 @@ fn is_good(answer: &Answer) -> bool {
 }
 
 fn outcome(findings: &[Finding]) -> Outcome {
+    let fails = |finding: &Finding| matches!(finding.answer, Answer::Fail { .. });
+    // An honest entry that is no record has its place in the table all the same.
+    let is_no_record = |finding: &Finding| finding.rule == BEATS_RECORD && fails(finding);
     if findings
         .iter()
-        .any(|finding| matches!(finding.answer, Answer::Fail { .. }))
+        .any(|finding| fails(finding) && !is_no_record(finding))
     {
         Outcome::Rejected
-    } else if findings.iter().all(|finding| is_good(&finding.answer)) {
+    } else if findings
+        .iter()
+        .all(|finding| is_good(&finding.answer) || is_no_record(finding))
+    {
         Outcome::Verified
     } else {
         Outcome::Undecided

@@ -1,7 +1,7 @@
 //! `verification.toml`: what a verifier did and found.
 
 use blueberry_rules::stats::TTest;
-use blueberry_rules::{Finding, Summary};
+use blueberry_rules::{Answer, Finding, Summary};
 use blueberry_runlog::Hardware;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,8 @@ use super::plan::{Role, Side};
 pub const VERIFICATION_FILE: &str = "verification.toml";
 /// Name of its signature.
 pub const VERIFICATION_SIGNATURE_FILE: &str = "verification.toml.sig";
+/// The rule that a record keeps and any other entry may break.
+pub(super) const BEATS_RECORD: &str = "beats-record";
 /// Version of the format that this build writes, and the highest that it reads.
 pub const FORMAT: u64 = 1;
 
@@ -24,6 +26,8 @@ pub struct Verification {
     pub format: u64,
     /// Id of the record that was verified.
     pub record: String,
+    /// Digest of its `record.toml`, which names every file of it: what was verified, and nothing put in its place later.
+    pub record_sha256: String,
     /// Id of its category.
     pub category: String,
     /// What came of it.
@@ -70,9 +74,10 @@ pub struct Verification {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// The verifier's runs bear the record out.
+    /// The verifier's runs keep every rule. Whether they beat the record that stands is another question:
+    /// [`Verification::short_of`].
     Verified,
-    /// They do not, or a rule is broken.
+    /// A rule is broken.
     Rejected,
     /// Something that decides is missing.
     Undecided,
@@ -167,6 +172,19 @@ impl Verification {
             });
         }
         Ok(toml::from_str(text)?)
+    }
+
+    /// Id of the record that stands, where the challenger's runs were not shown to be better than its runs beside them.
+    #[must_use]
+    pub fn short_of(&self) -> Option<&str> {
+        let falls_short =
+            |finding: &Finding| finding.rule == BEATS_RECORD && matches!(finding.answer, Answer::Fail { .. });
+        let comparison = self.comparison.as_ref()?;
+        self.findings
+            .iter()
+            .any(falls_short)
+            .then_some(&comparison.record)
+            .map(String::as_str)
     }
 
     /// The text of its `verification.toml`; the same verification gives the same bytes.

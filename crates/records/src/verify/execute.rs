@@ -191,8 +191,13 @@ impl Execution<'_> {
     /// Runs what is left of the plan; the state is saved after each run.
     pub(super) fn run(&mut self, state: &mut State) -> Result<(), VerifyError> {
         let turns = self.plan.turns();
-        let attempts = self.work.dir().join("attempts.toml");
-        fs::write(&attempts, &self.plan.attempts).map_err(|cause| at("write", &attempts, cause))?;
+        for role in [Role::Challenger, Role::Record] {
+            if self.plan.side(role).is_some() {
+                let attempts = self.place(role).attempts();
+                fs::write(&attempts, self.plan.attempts(role)?)
+                    .map_err(|cause| at("write", &attempts, cause))?;
+            }
+        }
         for &turn in turns.iter().skip(state.runs.len()) {
             let dir = self.work.run(turn);
             if dir.exists() {
@@ -244,7 +249,7 @@ impl Execution<'_> {
     pub(super) fn job(&self, turn: Turn, dir: &Path, arguments: &[String]) -> Job {
         let place = self.place(turn.role);
         let recipe = place.dir.join("recipe.toml");
-        let attempts = self.work.dir().join("attempts.toml");
+        let attempts = place.attempts();
         let conditions = &self.plan.conditions;
         let values = [
             ("{recipe}", recipe.clone().into_os_string()),
@@ -301,7 +306,7 @@ impl Execution<'_> {
 /// The folder in a run's that its program may write. All else in the run's folder is the verifier's.
 pub(super) const WRITTEN: &str = "written";
 /// The run's own folder in it, as `blueberry train --out` is given it.
-const OUT: &str = "out";
+pub(super) const OUT: &str = "out";
 
 pub(super) fn bounds(job: &Job, seconds: u64) -> Bounds<'_> {
     Bounds {
@@ -323,6 +328,11 @@ impl Place {
     /// The program that the runs start: the verifier's copy of what was built.
     fn program(&self) -> PathBuf {
         self.dir.join(PROGRAM)
+    }
+
+    /// What declares the seeds for this side's recipe.
+    fn attempts(&self) -> PathBuf {
+        self.dir.join("attempts.toml")
     }
 
     /// Takes the program out of the folder in which a stranger's build could have put a link in its place.

@@ -39,6 +39,13 @@ pub(super) fn read(root: &Path, below: &[&str], most: u64) -> io::Result<Vec<u8>
     Ok(bytes)
 }
 
+/// The first bytes, at most `most`, of the plain file at `below` in `root`.
+pub(super) fn start(root: &Path, below: &[&str], most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(root, below, u64::MAX)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Copies the plain file at `below` in `root` to `to`, with its permissions.
 pub(super) fn copy(root: &Path, below: &[&str], to: &Path, most: u64) -> io::Result<()> {
     let from = open(root, below, most)?;

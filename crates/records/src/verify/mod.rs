@@ -33,6 +33,7 @@ mod sandbox;
 mod source;
 mod state;
 mod subject;
+mod weights;
 mod witness;
 mod write;
 

@@ -27,8 +27,6 @@ pub struct Plan {
     pub record: Option<Side>,
     /// Seeds of the runs, each for both sides.
     pub seeds: Vec<u64>,
-    /// The attempts file that declares them.
-    pub attempts: String,
     /// How they run.
     pub conditions: Conditions,
 }
@@ -43,6 +41,8 @@ pub struct Side {
     pub commit: String,
     /// Digest of the patch on top, where there is one.
     pub patch_sha256: Option<String>,
+    /// Digest of its `record.toml`, which names every file of it.
+    pub record_sha256: String,
     /// Digest of its source tree.
     pub source_sha256: String,
     /// Digest of the recipe that its runs have in their logs.
@@ -239,20 +239,34 @@ impl Plan {
             check_category(category, subject)?;
         }
         let seeds = seeds(category, record.is_some(), options)?;
-        let attempts = Attempts {
-            category: category.id.clone(),
-            config_sha256: challenger.side.config_sha256.clone(),
-            seeds: seeds.clone(),
-            note: format!("verification of {}", challenger.side.id),
-        };
-        Ok(Self {
+        let plan = Self {
             category: category.id.clone(),
             challenger: challenger.side.clone(),
             record: record.map(|record| record.side.clone()),
-            attempts: attempts.to_text()?,
             seeds,
             conditions: options.conditions.clone(),
-        })
+        };
+        for role in [Role::Challenger, Role::Record] {
+            plan.attempts(role)?;
+        }
+        Ok(plan)
+    }
+
+    /// The text of the attempts file that declares the seeds for the recipe of a side; empty where that has no part.
+    ///
+    /// # Errors
+    /// A seed beyond the integers of TOML.
+    pub fn attempts(&self, role: Role) -> Result<String, VerifyError> {
+        let Some(side) = self.side(role) else {
+            return Ok(String::new());
+        };
+        let attempts = Attempts {
+            category: self.category.clone(),
+            config_sha256: side.config_sha256.clone(),
+            seeds: self.seeds.clone(),
+            note: format!("verification of {}", self.challenger.id),
+        };
+        Ok(attempts.to_text()?)
     }
 
     /// The runs in their order: A B B A A B B A against a record, so that each side begins as many pairs as the other

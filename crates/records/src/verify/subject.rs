@@ -35,7 +35,8 @@ impl Subject {
     /// It is not a record, or its patch or settings are not those of its `record.toml`.
     pub fn read(path: &Path) -> Result<Self, VerifyError> {
         let folder = Folder::open(path, &Limits::default())?;
-        let record = Record::parse(&folder.text(crate::record::RECORD_FILE)?).map_err(|cause| {
+        let text = folder.text(crate::record::RECORD_FILE)?;
+        let record = Record::parse(&text).map_err(|cause| {
             let path = path.to_owned();
             VerifyError::Record { path, cause }
         })?;
@@ -44,6 +45,7 @@ impl Subject {
             id: record.id(),
             commit: record.source.commit.clone(),
             patch_sha256: record.source.patch_sha256.clone(),
+            record_sha256: sha256(text.as_bytes()),
             source_sha256: record.source.sha256.clone(),
             config_sha256: record.config_sha256.clone(),
             recipe: recipe(&folder, &record)?,

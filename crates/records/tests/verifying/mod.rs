@@ -12,6 +12,7 @@ use blueberry_records::record::{FORMAT, Record, Run as RecordRun, Source as Reco
 use blueberry_records::verify::*;
 use blueberry_rules::{Answer, Categories, config_sha256, sha256};
 use blueberry_runlog::{At, Event, SourceTree};
+use serde_json::Value;
 
 use crate::common::{self, Dir, Draft};
 
@@ -80,6 +81,12 @@ fn main() {
         let mut words = acts.split_whitespace().skip_while(|word| *word != name);
         words.nth(1).map(str::to_owned)
     };
+    // As the real one, it refuses seeds that are declared for another recipe.
+    let declared = fs::read_to_string(value("--attempts")).unwrap();
+    let recipe = fs::read_to_string(data.join(format!("{SIDE}-recipe"))).unwrap_or_default();
+    if !declared.contains(&format!("config_sha256 = \"{recipe}")) {
+        process::exit(2);
+    }
     if let Some(text) = act("sleep_ms") {
         thread::sleep(Duration::from_millis(text.parse().unwrap()));
     }
@@ -151,9 +158,9 @@ impl Place {
                 "All",
             ],
         );
-        let record = subject(&dir, "The record", 8.0);
+        let record = subject(&dir, Role::Record, "The record", 8.0);
         fs::write(&program, PROGRAM.replace("\"record\"", "\"challenger\"")).unwrap();
-        let challenger = subject(&dir, "The challenger", 6.0);
+        let challenger = subject(&dir, Role::Challenger, "The challenger", 6.0);
         git(&root, &["checkout", "--quiet", "."]);
         Self {
             challenger,
@@ -224,19 +231,45 @@ impl Place {
     /// Gives the trainer a log for each run of the plan; times are multiplied by `time` of the side and seed.
     pub fn provide(&self, plan: &Plan, time: impl Fn(Role, u64) -> f64) {
         for turn in plan.turns() {
-            let side = plan.side(turn.role).unwrap();
-            let log = log(plan, side, turn.seed, time(turn.role, turn.seed));
-            self.dir
-                .write(&format!("data/{}-{}.jsonl", turn.role.name(), turn.seed), &log);
+            let draft = draft(plan, turn.role, turn.seed, time(turn.role, turn.seed));
+            self.give(turn, &draft);
         }
+        for role in [Role::Challenger, Role::Record] {
+            if let Some(side) = plan.side(role) {
+                let recipe = format!("data/{}-recipe", role.name());
+                self.dir.write(&recipe, side.config_sha256.as_bytes());
+            }
+        }
+    }
+
+    fn give(&self, turn: Turn, draft: &Draft) {
+        let name = format!("data/{}-{}.jsonl", turn.role.name(), turn.seed);
+        self.dir.write(&name, &draft.bytes());
+    }
+
+    /// Gives the trainer another log for a run, as if it had been written so.
+    pub fn spoil(&self, plan: &Plan, turn: Turn, time: f64, edit: impl FnOnce(&mut Draft)) {
+        let mut draft = draft(plan, turn.role, turn.seed, time);
+        edit(&mut draft);
+        self.give(turn, &draft);
     }
 }
 
+/// The two have other recipes, as a challenger and the record that it has to beat mostly do.
+fn config(role: Role, seed: u64) -> Value {
+    let mut config = common::config(seed);
+    if role == Role::Record {
+        config["optim"]["muon"]["lr"] = 0.03.into();
+    }
+    config
+}
+
 /// A record of the source as it lies in the repository, which claims `train_s`.
-fn subject(dir: &Dir, title: &str, train_s: f64) -> Subject {
+fn subject(dir: &Dir, role: Role, title: &str, train_s: f64) -> Subject {
     let root = dir.path().join("repository");
     let patch = Some(blueberry_source::patch(&root).unwrap()).filter(|patch| !patch.is_empty());
-    let config = config_text(&common::config(1)).unwrap();
+    let settings = config(role, 1);
+    let config = config_text(&settings).unwrap();
     let record = Record {
         format: FORMAT,
         category: "small".into(),
@@ -245,7 +278,7 @@ fn subject(dir: &Dir, title: &str, train_s: f64) -> Subject {
         date: "2026-11-25".into(),
         parent: None,
         public_key: None,
-        config_sha256: config_sha256(&common::config(1)),
+        config_sha256: config_sha256(&settings),
         curve: 1,
         source: RecordSource {
             commit: git(&root, &["rev-parse", "HEAD"]),
@@ -272,8 +305,10 @@ fn subject(dir: &Dir, title: &str, train_s: f64) -> Subject {
     Subject::read(&dir.path().join("records").join(folder)).unwrap()
 }
 
-fn log(plan: &Plan, side: &Side, seed: u64, time: f64) -> Vec<u8> {
+fn draft(plan: &Plan, role: Role, seed: u64, time: f64) -> Draft {
+    let side = plan.side(role).unwrap();
     let mut draft = Draft::valid(seed);
+    draft.run.config = config(role, seed);
     draft.run.source = SourceTree {
         commit: Some(side.commit.clone()),
         dirty: side.patch_sha256.is_some(),
@@ -281,9 +316,9 @@ fn log(plan: &Plan, side: &Side, seed: u64, time: f64) -> Vec<u8> {
         patch_sha256: side.patch_sha256.clone(),
         ..draft.run.source
     };
-    draft.run.attempts_sha256 = Some(sha256(plan.attempts.as_bytes()));
+    draft.run.attempts_sha256 = Some(sha256(plan.attempts(role).unwrap().as_bytes()));
     draft.events.iter_mut().for_each(|event| scale(event, time));
-    draft.bytes()
+    draft
 }
 
 fn scale_at(at: &mut At, time: f64) {

@@ -52,11 +52,12 @@ pub fn ask(library: &mut Library, method: &str, request: &str) -> serde_json::Re
     let answer = match method {
         // Asked in every frame, so it is written at once.
         "state" => return serde_json::to_string(&state(library, &serde_json::from_str(request)?)),
+        // Of some hundred megabytes there is no room for two.
+        "csv" => return serde_json::to_string(&super::csv(library, &serde_json::from_str(request)?)),
         "values" => values(library, &serde_json::from_str(request)?),
         "words" => json!(super::words::words(library, &serde_json::from_str(request)?)),
         "samples" => samples(library, &serde_json::from_str(request)?),
         "compare" => compare(library, &serde_json::from_str::<RunsRequest>(request)?.runs),
-        "csv" => Value::String(super::csv(library, &serde_json::from_str(request)?)),
         _ => Value::Null,
     };
     serde_json::to_string(&answer)

@@ -10,6 +10,6 @@ mod words;
 
 pub use answers::{RaceRequest, ValuesRequest, ask};
 pub use chart::{About, ChartRequest, Drawn, Margin, chart};
-pub use csv::csv;
+pub use csv::{Csv, csv};
 pub use library::{Facts, LIMITS, Library, OpenError, Opened, Trouble};
 pub use points::{Kind, PointSpan, Points};

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test file uses a part
 
 use blueberry_replay::{Axis, Metric, Position, RunData};
+use blueberry_runlog::Run;
 use blueberry_runlog::import::{Format, Table};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -46,6 +47,16 @@ pub fn evaluated(name: &str, evals: &[Eval]) -> RunData {
             .expect("rows in order");
     }
     run.tables.push(table);
+    run
+}
+
+/// The same run as somebody's own, or as one that names nobody.
+pub fn made_by(user: Option<&str>, mut run: RunData) -> RunData {
+    let log = include_bytes!("../../../runlog/tests/small.jsonl");
+    let first = log.split(|&byte| byte == b'\n').next().expect("a line");
+    let mut first = Run::parse(first).expect("a first line");
+    first.user = user.map(str::to_owned);
+    run.run = Some(Box::new(first));
     run
 }
 

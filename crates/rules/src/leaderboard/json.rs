@@ -1,6 +1,6 @@
 //! `leaderboard.json`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::reference::Reference;
 use super::{Leaderboard, Part};
@@ -49,6 +49,23 @@ struct Milestone<'a> {
     figure: Option<f64>,
 }
 
+/// Where the ledger was when a `leaderboard.json` was made.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PublishedHead {
+    /// How many entries it had.
+    pub ledger_entries: usize,
+    /// Digest of the last one.
+    pub ledger_sha256: String,
+}
+
+/// What a `leaderboard.json` says of the ledger.
+///
+/// # Errors
+/// It is not one.
+pub fn published_head(json: &str) -> Result<PublishedHead, serde_json::Error> {
+    serde_json::from_str(json)
+}
+
 /// The leaderboard for programs.
 ///
 /// # Errors
@@ -90,7 +107,7 @@ fn category<'a>(board: &Leaderboard<'a>, part: &Part<'a>) -> CategoryPart<'a> {
 
 fn milestone(entry: &Entry) -> Milestone<'_> {
     Milestone {
-        date: &entry.date,
+        date: entry.since(),
         record: &entry.id,
         figure: entry.mean(),
     }

@@ -20,7 +20,8 @@ folders in `records/`; whoever runs that gets the same bytes.
 `train_s` counts training steps and pauses for validation, samples and checkpoints; `wall_s` does not pause. Both start
 after the warm-up (kernel compilation and tuning), which stands in its own column. Losses are nats per token on the
 validation set that the data's manifest fixes. A figure is the mean over all declared seeds with its 95 % interval. Only
-what a verifier has run again has a rank, and the verifier's figures stand.
+what a verifier has run again has a rank, and the verifier's figures stand. A record falls to what is better than it at
+p < 0.01, in runs by turns on one machine; what is not shown to be better shares its rank at best.
 ";
 
 const CLOSING: &str = "\
@@ -230,11 +231,17 @@ fn status(entry: &Entry, flags: &Flags) -> String {
         RecordStatus::Revoked => "revoked",
     }
     .to_owned();
+    if let Some(record) = &entry.short_of
+        && entry.status == RecordStatus::Verified
+    {
+        text += &format!("; not shown to be better than {}", cell(record));
+    }
     for flag in flags.get(entry.id.as_str()).into_iter().flatten() {
         text += &match flag {
             Flag::BuiltOnRevoked { record } => format!("; built on {}, which was revoked", cell(record)),
             Flag::UnknownParent { record } => format!("; built on {}, which is not here", cell(record)),
             Flag::SameLogs { record } => format!("; has a log of {}", cell(record)),
+            Flag::SameRecipe { record } => format!("; has the source and settings of {}", cell(record)),
         };
     }
     text
@@ -279,7 +286,7 @@ fn progression(part: &Part) -> String {
             .as_ref()
             .map_or_else(String::new, |figure| figure.text(decimals));
         text += &row([
-            cell(&entry.date),
+            cell(entry.since()),
             figure,
             cell(&entry.author),
             link(&entry.title, entry.link.as_deref()),

@@ -5,7 +5,7 @@ mod markdown;
 mod reference;
 mod text;
 
-pub use json::leaderboard_json;
+pub use json::{PublishedHead, leaderboard_json, published_head};
 pub use markdown::leaderboard_markdown;
 pub use text::grouped;
 

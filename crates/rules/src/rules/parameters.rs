@@ -8,11 +8,26 @@ pub const RULE: Rule = Rule {
     check: Check::Run(check),
 };
 
-fn check(_: &Case, run: &LoggedRun) -> Answer {
+fn check(case: &Case, run: &LoggedRun) -> Answer {
     let log = &run.log.run;
-    let model = match model(&log.config) {
-        Ok(model) => model,
-        Err(missing) => return Answer::cannot_tell(missing),
+    let (logged, counted) = (log.model.parameters, case.facts.counted_parameters);
+    if let Some(counted) = counted.filter(|&counted| counted != logged) {
+        return Answer::fail_at(
+            1,
+            format!("parameters is {logged}, but the model that a run saved has {counted}"),
+        );
+    }
+    let model = match (model(&log.config), counted) {
+        (Ok(model), _) => model,
+        // A new architecture: there is no formula of it here.
+        (Err(_), Some(counted)) => {
+            return Answer::pass(format!(
+                "{counted} parameters, counted in the model that a run saved"
+            ));
+        }
+        (Err(missing), None) => {
+            return Answer::cannot_tell(format!("{missing}, or a count by a verifier in the saved model"));
+        }
     };
     let counts = model.counts();
     for (name, logged, formula) in [
@@ -79,6 +94,21 @@ mod tests {
     fn a_model_without_a_formula_here_cannot_be_told() {
         let submission = Submission::with(|draft| draft.run.config["model"]["experts"] = 8.into());
         submission.cannot_tell("parameters", "unknown field `experts`");
+    }
+
+    #[test]
+    fn a_new_architecture_is_told_by_counting_what_was_saved() {
+        let mut submission = Submission::with(|draft| draft.run.config["model"]["experts"] = 8.into());
+        submission.facts.counted_parameters = Some(1720);
+        submission.passes("parameters");
+        submission.facts.counted_parameters = Some(1721);
+        submission.fails("parameters", "has 1721");
+        // Settings that are known do not help code that does not obey them.
+        let mut submission = Submission::valid();
+        submission.facts.counted_parameters = Some(1720);
+        submission.passes("parameters");
+        submission.facts.counted_parameters = Some(99);
+        submission.fails("parameters", "has 99");
     }
 
     #[test]

@@ -164,6 +164,11 @@ pub fn declared_for(config: &serde_json::Value, seeds: &[u64]) -> Declared {
 /// An entry of the leaderboard, verified with these figures a run.
 pub fn entry(author: &str, date: &str, values: &[f64]) -> Entry {
     Entry {
+        short_of: None,
+        submission: None,
+        verification: None,
+        verified_on: None,
+        recipe: String::new(),
         id: format!("small/{date}-{author}"),
         category: "small".into(),
         author: author.into(),

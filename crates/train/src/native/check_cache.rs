@@ -50,15 +50,21 @@ pub fn checked(
         return Ok(entry.verdict(true));
     }
     before_check(&open.info);
-    // A driver that breaks down speaks for its own device alone.
-    let report =
-        attempt(|| pollster::block_on(check_device(&open.device, &open_cpu().device, kernels, open.half)))?;
+    let report = check(open, kernels)?;
     let entry = Entry::new(&open.info, &report);
     let verdict = entry.verdict(false);
     entries.insert(key, entry);
     // Losing the cache costs a check, nothing else.
     let _ = store(&file, &entries);
     Ok(verdict)
+}
+
+/// [`check_device`] against this machine's CPU. A driver that breaks down speaks for its own device alone.
+///
+/// # Errors
+/// What the device could not compute.
+pub fn check(open: &OpenDevice, kernels: Kernels) -> Result<CheckReport, StepError> {
+    attempt(|| pollster::block_on(check_device(&open.device, &open_cpu().device, kernels, open.half)))
 }
 
 impl Entry {

@@ -46,6 +46,8 @@ pub struct Checkpoint {
     files: BTreeMap<String, String>,
 }
 
+/// The state of a run beside its tensors. Random numbers need none: the order of the data follows from seed and position,
+/// text that is drawn from seed and step.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {

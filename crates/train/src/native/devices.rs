@@ -1,5 +1,7 @@
 //! The devices of this machine: found without starting them, opened by name.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use blueberry_optim::MuonPrecision;
 use burn::tensor::{DType, Device, FloatDType};
 use cubecl::config::cache::CacheConfig;
@@ -8,6 +10,7 @@ use thiserror::Error;
 
 use crate::native::hardware::{host_memory_bytes, processor};
 use crate::native::user_cache_dir;
+use crate::native::warmup::panic_text;
 use crate::{Halves, Precision, Preset};
 
 /// Which backend drives a device.
@@ -140,7 +143,8 @@ pub fn discover() -> Vec<DeviceInfo> {
     devices
 }
 
-/// Opens the device of a name: `auto`, `cuda[:i]`, `wgpu[:i]`, `metal`, `vulkan[:i]`, `cpu`.
+/// Opens the device of a name: `auto`, `cuda[:i]`, `wgpu[:i]`, `metal`, `vulkan[:i]`, `cpu`. `auto` goes on to the next
+/// device where one does not open.
 ///
 /// # Errors
 /// [`DeviceError`].
@@ -149,13 +153,31 @@ pub fn open(name: &str) -> Result<OpenDevice, DeviceError> {
     if name == "cpu" {
         Ok(open_cpu())
     } else {
-        choose(name, &discover()).map(start)
+        open_among(name, discover(), start)
+    }
+}
+
+fn open_among<T>(
+    name: &str,
+    mut devices: Vec<DeviceInfo>,
+    start: impl Fn(DeviceInfo) -> Result<T, DeviceError>,
+) -> Result<T, DeviceError> {
+    loop {
+        let info = choose(name, &devices)?;
+        let id = info.id.clone();
+        let failure = match start(info) {
+            Err(DeviceError::Unusable(_, why)) if name == "auto" => why,
+            result => return result,
+        };
+        for device in devices.iter_mut().filter(|device| device.id == id) {
+            device.unusable = Some(failure.clone());
+        }
     }
 }
 
 /// Opens the CPU.
 pub fn open_cpu() -> OpenDevice {
-    start(cpu_info())
+    start_unguarded(cpu_info())
 }
 
 /// The device that a name means among `devices`.
@@ -225,7 +247,16 @@ fn choose_among(
     }
 }
 
-fn start(info: DeviceInfo) -> OpenDevice {
+/// A backend that cannot have its device (it is full, or another process has it for itself) says so by a panic.
+fn start(info: DeviceInfo) -> Result<OpenDevice, DeviceError> {
+    let id = info.id.clone();
+    catch_unwind(AssertUnwindSafe(|| start_unguarded(info))).map_err(|panic| {
+        let text = panic_text(panic.as_ref());
+        DeviceError::Unusable(id, format!("its driver is there, but did not open it: {text}"))
+    })
+}
+
+fn start_unguarded(info: DeviceInfo) -> OpenDevice {
     keep_what_is_tuned();
     let device = match (info.kind, &info.adapter) {
         (DeviceKind::Cuda, _) => Device::cuda(info.index),
@@ -545,6 +576,43 @@ mod tests {
         assert_eq!(chosen("auto", &machine(false, None)), "cuda:0");
         assert_eq!(chosen("auto", &machine(false, Some("no driver"))), "wgpu:0");
         assert_eq!(chosen("auto", &machine(true, Some("no driver"))), "cpu");
+    }
+
+    #[test]
+    fn auto_goes_on_to_the_next_device_where_one_does_not_open() {
+        let open_but = |broken: &'static [&str], name: &str, devices| {
+            let start = |info: DeviceInfo| match broken.contains(&&*info.id) {
+                true => Err(DeviceError::Unusable(info.id, "it is full".into())),
+                false => Ok(info.id),
+            };
+            open_among(name, devices, start).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            open_but(&["cuda:0"], "auto", machine(false, None)),
+            Ok("wgpu:0".into())
+        );
+        assert_eq!(
+            open_but(&["cuda:0", "wgpu:0"], "auto", machine(false, None)),
+            Ok("cpu".into())
+        );
+        assert!(
+            open_but(&["cuda:0"], "cuda", machine(false, None))
+                .is_err_and(|error| error.contains("it is full"))
+        );
+    }
+
+    #[test]
+    fn a_backend_that_panics_is_a_device_that_cannot_be_used() {
+        let mut info = device("wgpu:9", DeviceKind::Wgpu, false, None);
+        info.adapter = Some(burn::tensor::DeviceKind::DiscreteGpu(99));
+        let error = start(info)
+            .map(|_| ())
+            .expect_err("there are not as many")
+            .to_string();
+        assert!(
+            error.contains("wgpu:9") && error.contains("did not open it"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -22,8 +22,14 @@ fn processor_name() -> Option<String> {
 
 #[cfg(target_os = "macos")]
 fn processor_name() -> Option<String> {
+    sysctl("machdep.cpu.brand_string")
+}
+
+/// What the kernel of macOS says of itself.
+#[cfg(target_os = "macos")]
+fn sysctl(name: &str) -> Option<String> {
     let output = std::process::Command::new("sysctl")
-        .args(["-n", "machdep.cpu.brand_string"])
+        .args(["-n", name])
         .output()
         .ok()?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
@@ -35,6 +41,13 @@ fn processor_name() -> Option<String> {
 }
 
 /// Memory of the host in bytes, where the system says it.
+#[cfg(target_os = "macos")]
+pub(crate) fn host_memory_bytes() -> Option<u64> {
+    sysctl("hw.memsize")?.parse().ok()
+}
+
+/// Memory of the host in bytes, where the system says it.
+#[cfg(not(target_os = "macos"))]
 pub(crate) fn host_memory_bytes() -> Option<u64> {
     let info = fs::read_to_string("/proc/meminfo").ok()?;
     field_kib(&info, "MemTotal:")

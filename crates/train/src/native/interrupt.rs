@@ -1,5 +1,6 @@
 //! Ctrl-C: the first asks the run to stop after its step, the second leaves at once.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,7 +23,11 @@ impl Interrupt {
             if flag.0.swap(true, Ordering::SeqCst) {
                 std::process::exit(KILLED_BY_INTERRUPT);
             }
-            eprintln!("\nstopping after this step; press Ctrl-C again to leave at once");
+            // Whoever read the words may be gone: a terminal that is closed hangs up.
+            let _ = writeln!(
+                std::io::stderr(),
+                "\nstopping as soon as what is under way can be saved; press Ctrl-C again to leave at once"
+            );
         })?;
         Ok(interrupt)
     }

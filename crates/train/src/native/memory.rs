@@ -69,6 +69,7 @@ impl MemoryPlan {
 pub(crate) fn place(preset: &Preset, device: &OpenDevice) -> Result<Place, RunError> {
     Ok(Place {
         cpu: device.info.kind == DeviceKind::Cpu,
+        cuda: device.info.kind == DeviceKind::Cuda,
         threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         half: device.halves(preset)?.products.is_some(),
     })
@@ -106,6 +107,7 @@ mod tests {
 
     const CPU: Place = Place {
         cpu: true,
+        cuda: false,
         threads: 2,
         half: false,
     };

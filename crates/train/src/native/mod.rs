@@ -26,7 +26,7 @@ mod warmup;
 
 pub use bench::{Ceilings, OperationTime, Profile, StepBench, pytorch_config};
 pub use benchmarks::{BenchmarkResult, benchmark_run};
-pub use check_cache::{checked, user_cache_dir};
+pub use check_cache::{check as check_opened, checked, user_cache_dir};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use devices::{DeviceError, DeviceInfo, DeviceKind, OpenDevice, discover, open, open_cpu};
 pub use error::RunError;

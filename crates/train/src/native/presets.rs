@@ -128,7 +128,12 @@ fn apply(table: &mut Table, assignment: &str) -> Result<(), PresetError> {
             key: part.to_owned(),
         })?;
     }
-    place.insert(last.to_owned(), parse_value(value.trim()));
+    let value = parse_value(value.trim());
+    if key.trim() == "schedule.kind" && place.get(last) != Some(&value) {
+        // The other fields are those of the preset's kind.
+        place.clear();
+    }
+    place.insert(last.to_owned(), value);
     Ok(())
 }
 
@@ -143,6 +148,7 @@ fn parse_value(text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use blueberry_optim::Schedule;
 
     fn error(name: &str, overrides: &[&str]) -> String {
         let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
@@ -184,6 +190,33 @@ mod tests {
         assert_eq!(preset.train.micro_batch, 3);
         assert_eq!(preset.data.dir.as_deref(), Some("/some/where"));
         assert_eq!(preset.model.window, [0, 64]);
+    }
+
+    #[test]
+    fn another_schedule_begins_without_the_fields_of_the_last() {
+        let set = |overrides: &[&str]| {
+            let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+            load_preset("reference", &overrides).map(|preset| preset.schedule)
+        };
+        assert_eq!(
+            set(&["schedule.kind=constant"]).expect("valid"),
+            Schedule::Constant {}
+        );
+        let lacks = set(&["schedule.kind=trapezoid"])
+            .expect_err("no fields")
+            .to_string();
+        assert!(lacks.contains("missing field `warmup`"), "{lacks}");
+        let trapezoid = [
+            "schedule.kind=trapezoid",
+            "schedule.warmup=0.1",
+            "schedule.cooldown=0.4",
+            "schedule.end=0",
+        ];
+        assert!(matches!(set(&trapezoid), Ok(Schedule::Trapezoid { .. })));
+        assert!(matches!(
+            set(&["schedule.kind=cosine"]),
+            Ok(Schedule::Cosine { warmup: 0.01, .. })
+        ));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use blueberry_data::Prefetch;
+use blueberry_kernels::take_fallbacks;
 use blueberry_runlog::{
     At, CheckStatus, DeviceCheck, End, EndStatus, Event, Ledger, Note, Resume, RunLog, Step, Warmup,
 };
@@ -235,7 +236,17 @@ impl<'a> Session<'a> {
             seconds,
             extra,
         }))?;
+        self.tell_fallbacks()?;
         Ok(self.log.seal()?)
+    }
+
+    /// What the device does otherwise than the log's list of versions says.
+    fn tell_fallbacks(&mut self) -> Result<(), RunError> {
+        for what in take_fallbacks() {
+            self.observer.warning(&what);
+            self.note("fallback", what)?;
+        }
+        Ok(())
     }
 
     /// Records the steps to come on made-up tokens, where they are to be: no weight changes by it.
@@ -300,6 +311,7 @@ impl<'a> Session<'a> {
         for problem in problems {
             self.note("checkpoint", problem.to_string())?;
         }
+        self.tell_fallbacks()?;
         Ok(self.log.seal()?)
     }
 
@@ -370,7 +382,13 @@ impl<'a> Session<'a> {
 
         self.clock.resume(self.now_s());
         // Another shape than the last step's has to be recorded first, on the clock.
+        let before = self.recorder.words();
         self.record()?;
+        if self.recorder.words() != before {
+            let words = format!("from step {step} on, steps are {}", self.recorder.words());
+            self.observer.warning(&words);
+            self.note("steps", words)?;
+        }
         let served = self.data.next_blocks()?;
         let batches = micro_batches(&served.blocks.tokens, shape, self.plan.curriculum.block_len());
         let report = attempt(|| pollster::block_on(self.trainer.step(&batches, shape.window, factor)))

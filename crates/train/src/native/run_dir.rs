@@ -1,6 +1,6 @@
 //! A run's folder: its log and its checkpoints.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -112,7 +112,11 @@ impl RunDir {
     fn lock(path: &Path) -> Result<Self, RunDirError> {
         let file = path.join(LOCK_FILE);
         let lock = File::create(&file).map_err(fail("create", &file))?;
-        lock.try_lock().map_err(|_| RunDirError::Busy(path.to_owned()))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => RunDirError::Busy(path.to_owned()),
+            // Some network file systems have no locks.
+            TryLockError::Error(error) => RunDirError::from(fail("lock", &file)(error)),
+        })?;
         Ok(Self {
             path: path.to_owned(),
             _lock: lock,

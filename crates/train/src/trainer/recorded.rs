@@ -1,6 +1,6 @@
 //! A step's forward and backward passes as a recording, so that the host launches the optimiser alone.
 
-use blueberry_kernels::{Kernels, Recording, can_record, refill, squared_norms};
+use blueberry_kernels::{Kernels, Recording, can_record, dense, refill, squared_norms};
 use burn::tensor::Tensor;
 
 use super::{LossAndGradients, StepError, Trainer, read};
@@ -41,6 +41,10 @@ impl Trainer {
         if self.kernels != Kernels::Fused {
             return Err("`kernels = \"plain\"` moves the weights with every step".into());
         }
+        self.parameters = std::mem::take(&mut self.parameters)
+            .into_iter()
+            .map(dense)
+            .collect();
         let inputs = self.to_device(micro_batches);
         let device = self.device.clone();
         let recording = Recording::new(&device, || self.launch(&inputs, window))?;

@@ -9,6 +9,8 @@ use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::{LANES, Scores, Sizes, columns, dot, first_tile, load, seen, start_of, tensor_cores};
+use crate::gpu::drives_cuda;
+use crate::gpu::fallback::fell_back;
 use crate::gpu::launch::{capped, empty, empty_like, exp_negative, whole};
 
 #[cube(launch)]
@@ -134,6 +136,14 @@ pub(in crate::gpu) fn forward(
     let sizes = Sizes::of(&q, &k, scores);
     if tensor_cores::fits(&q) {
         return tensor_cores::forward(q, k, v, &sizes);
+    }
+    // The backward pass takes the same way.
+    if q.dtype != DType::F32 && drives_cuda(&q.device) {
+        let head_dim = q.meta.shape()[3];
+        fell_back(format!(
+            "attention with heads of {head_dim} in {:?} is without tensor cores, which take multiples of 16 up to 128",
+            q.dtype
+        ));
     }
     let (out, dtype) = (empty_like(&q), dtype_to_storage_type(q.dtype));
     let log_sums = empty(&q, [sizes.batch, sizes.seq, sizes.heads], DType::F32);

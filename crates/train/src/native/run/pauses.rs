@@ -50,6 +50,8 @@ impl Session<'_> {
         }
         let val_loss = sum / targets as f64;
         if !val_loss.is_finite() {
+            // Weights that the last update spoilt are the cause, where they are, and have a name.
+            self.check_parameters()?;
             return Err(self.not_finite("the validation loss", val_loss));
         }
         let (at, seconds, ledger) = (self.at(), self.now_s() - began, self.ledger());
@@ -104,13 +106,15 @@ impl Session<'_> {
         }))
     }
 
+    fn check_parameters(&self) -> Result<(), RunError> {
+        let step = self.step;
+        pollster::block_on(self.trainer.check_parameters()).map_err(|cause| RunError::Step { step, cause })
+    }
+
     pub(super) fn checkpoint(&mut self) -> Result<(), RunError> {
         self.pause()?;
         // A step shows its loss before its update: weights that the update spoilt must not be saved.
-        pollster::block_on(self.trainer.check_parameters()).map_err(|cause| RunError::Step {
-            step: self.step,
-            cause,
-        })?;
+        self.check_parameters()?;
         self.observer.phase(Phase::SavingCheckpoint);
         let position = Position {
             step: self.step,
