@@ -31,6 +31,10 @@ impl Progress {
 
     fn step(&mut self, step: &Step) {
         let weight = if self.rate == 0.0 { 1.0 } else { 0.1 };
+        if self.rate == 0.0 {
+            // However short the run is.
+            self.meter.next_is_due();
+        }
         self.rate += weight * (step.tokens_per_s - self.rate);
         let left = self.target_tokens.saturating_sub(step.at.tokens) as f64 / self.rate;
         let mfu = step
@@ -103,7 +107,6 @@ impl Observer for Progress {
 
     fn started(&mut self, run: &Run, dir: &Path) {
         self.target_tokens = run.target_tokens;
-        self.meter.next_is_due();
         let hardware = &run.hardware;
         let memory = match hardware.memory_bytes {
             0 => String::new(),
