@@ -18,6 +18,10 @@ use clap::Parser;
 
 use crate::args::{Args, Command, DataCommand};
 
+/// What it keeps of freed memory, a run says: `train::native::memory`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     quiet_graphics_drivers();
     let args = Args::parse();

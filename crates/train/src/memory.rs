@@ -4,8 +4,8 @@
 //! largest counts. Held against measurements on the CPU only; of GPUs and of the references (`kernels = "plain"`) it is an
 //! estimate.
 //!
-//! It is what must be held. An allocator keeps holes between its buffers on top: glibc's took `nano` from 266 to 418 MB, and
-//! with a micro-batch of 4 from 364 to 729 MB, where `train.activations` is `keep` (`native::hardware`).
+//! On the CPU the allocator keeps what was freed for a while, where `train.activations` is `keep` (`native::hardware`); that
+//! part is measured, not derived, and between presets it varies by a tenth of the whole.
 //!
 //! Symbols in the formulas: `t` tokens of a pass, `d` d_model, `q` and `kv` widths of all queries and of all keys, `f`
 //! d_ff, `v` the vocabulary. All numbers are f32 unless a 16-bit float is asked for.
@@ -19,9 +19,11 @@ use crate::{Activations, Curriculum, Preset, SettingsError, StepShape};
 
 const F32: u64 = 4;
 
-/// Resident pages of the program, its threads' stacks and what the allocator keeps: measured, see
-/// `bench/results/memory-cpu-2-threads.json`.
-const PROCESS: u64 = 36_000_000;
+/// Resident pages of the program, its threads' stacks and the allocator's own: measured (`bench/LOG.md`, 2026-11-28).
+const PROCESS: u64 = 60_000_000;
+
+/// Freed memory that the allocator keeps, in percent of what is held at the peak: measured (`bench/LOG.md`, 2026-11-28).
+const FREED_PERCENT: u64 = 22;
 
 /// What the CPU's head makes of logits at a time, in values (`LOGITS` of `kernels/src/cpu/head_loss.rs`).
 const LOGITS: u64 = 6 << 20;
@@ -64,6 +66,8 @@ pub struct Memory {
     pub activations: u64,
     /// What the largest operation of that moment needs besides.
     pub temporaries: u64,
+    /// Freed memory that the allocator keeps for what comes next (CPU only).
+    pub freed: u64,
     /// Pages of the training data (CPU only).
     pub data: u64,
     /// The program itself (CPU only).
@@ -77,13 +81,14 @@ impl Memory {
     }
 
     /// Every part with its name.
-    pub fn rows(&self) -> [(&'static str, u64); 7] {
+    pub fn rows(&self) -> [(&'static str, u64); 8] {
         [
             ("weights", self.weights),
             ("gradients", self.gradients),
             ("optimizer", self.optimizer),
             ("activations", self.activations),
             ("temporaries", self.temporaries),
+            ("freed", self.freed),
             ("data", self.data),
             ("process", self.process),
         ]
@@ -107,7 +112,12 @@ pub fn predict_memory(preset: &Preset, place: Place) -> Result<Memory, SettingsE
         .max_by_key(Memory::total)
         .unwrap_or_default();
     Ok(if place.cpu {
+        let freed = match preset.train.activations {
+            Activations::Keep => most.total() * FREED_PERCENT / 100,
+            Activations::Recompute => 0,
+        };
         Memory {
+            freed,
             data: data(&curriculum),
             process: PROCESS,
             ..most
@@ -391,10 +401,10 @@ mod tests {
         assert!(held(&preset) < kept);
     }
 
-    /// Without the pages of the data.
+    /// Without the pages of the data and those that were freed.
     fn held(preset: &Preset) -> u64 {
         let memory = predict_memory(preset, CPU).expect("a curriculum");
-        memory.total() - memory.data
+        memory.total() - memory.data - memory.freed
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use blueberry_train::native::{MemoryPlan, OpenDevice};
-use blueberry_train::{Activations, Curriculum, Settings};
+use blueberry_train::{Curriculum, Settings};
 use serde_json::json;
 
 use crate::exit::Done;
@@ -86,9 +86,9 @@ impl Forecast {
             outln!("  {part:<17} {:>10}", bytes(held));
         }
         outln!("  {:<17} {:>10}", "total", bytes(self.memory.predicted.total()));
-        if settings.resolved.train.activations == Activations::Keep {
+        if self.memory.predicted.freed > 0 {
             outln!(
-                "  (an allocator's holes come on top: glibc's took up to as much again; recompute leaves none)"
+                "  (freed: what the allocator keeps for the next buffer, to a tenth of the whole; recompute leaves none)"
             );
         }
         let of = |memory: Option<u64>| memory.map_or_else(|| "unknown".to_owned(), bytes);

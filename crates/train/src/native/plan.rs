@@ -8,7 +8,7 @@ use blueberry_eval::Benchmark;
 
 use crate::native::benchmarks::open_named;
 use crate::native::devices::precision_name;
-use crate::native::hardware::return_large_buffers;
+use crate::native::hardware::keep_freed_memory;
 use crate::native::{MemoryPlan, Observer, OpenDevice, Phase, RunError, user_cache_dir};
 use crate::{Batch, Curriculum, Halves, Settings, StepShape, Trainer};
 
@@ -61,7 +61,7 @@ impl Plan {
     ) -> Result<Self, RunError> {
         let preset = &settings.resolved;
         let curriculum = Curriculum::new(preset)?;
-        return_large_buffers(preset.train.activations);
+        keep_freed_memory(preset.train.activations);
         let memory = MemoryPlan::new(preset, &device)?;
         if !ignore_memory {
             memory.check(preset, &device)?;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Ceilings, Profile, time_operations};
 use crate::native::devices::precision_name;
 use crate::native::graph::wanted;
-use crate::native::hardware::return_large_buffers;
+use crate::native::hardware::keep_freed_memory;
 use crate::native::{OpenDevice, peak_resident_bytes, processor};
 use crate::{Batch, Curriculum, Graph, Halves, Preset, StepError, StepShape, Trainer};
 use blueberry_model::Activation;
@@ -37,7 +37,7 @@ impl StepBench {
         halves: Halves,
         seed: u64,
     ) -> Result<Self, crate::SettingsError> {
-        return_large_buffers(preset.train.activations);
+        keep_freed_memory(preset.train.activations);
         let shape = Curriculum::new(preset)?.shape(0);
         let trainer = Trainer::for_preset(preset, seed, &device.device, halves);
         let mut bench = Self {
