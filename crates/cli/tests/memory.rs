@@ -43,9 +43,9 @@ fn a_dry_run_says_what_a_run_takes_and_leaves_nothing() {
 fn too_large_a_micro_batch_is_refused_before_it_is_tried() {
     let place = place();
     let out = place.path().join("run");
-    let refused = finish(train(&out, &["train.micro_batch=10_000_000"])).expect_code(2);
+    let refused = finish(train(&out, &["train.micro_batch=1_000_000"])).expect_code(2);
     refused.expect_error(&[
-        "train.micro_batch = 10000000 needs about",
+        "train.micro_batch = 1000000 needs about",
         "should fit",
         "--set train.accumulation=",
     ]);
