@@ -118,7 +118,10 @@ impl Known {
         };
         let entries = || ledger.entries().iter().filter(|entry| entry.what.record == id);
         let submission = entries().find(|entry| entry.what.kind == Kind::Submission);
-        let verification = entries().rfind(|entry| entry.what.kind == Kind::Verified);
+        // Since when it counts without a break: an appeal that came to nothing is none.
+        let broken = entries().rfind(|entry| matches!(entry.what.kind, Kind::Rejected | Kind::Revoked));
+        let broken = broken.map_or(0, |entry| entry.number);
+        let verification = entries().find(|entry| entry.what.kind == Kind::Verified && entry.number > broken);
         Entry {
             submission: submission.map(|entry| entry.number),
             verification: verification.map(|entry| entry.number),

@@ -128,7 +128,10 @@ pub fn leaderboard(args: &LeaderboardArgs, out: &mut dyn Write) -> Result<Outcom
         writeln!(out, "{id}: {why}")?;
     }
     let files = made(args, &categories, &known)?;
-    let changed: Vec<_> = files.iter().filter(|(path, bytes)| !holds(path, bytes)).collect();
+    let mut changed: Vec<_> = files.iter().filter(|(path, bytes)| !holds(path, bytes)).collect();
+    // The ledger may be ahead of the page that says where it was, never behind: it is first and that page last, so that
+    // whoever stops in between can begin again.
+    changed.sort_by_key(|(path, _)| (path.ends_with(JSON_FILE), !path.ends_with(LEDGER_FILE)));
     if args.check {
         for (path, _) in &changed {
             writeln!(out, "{} is stale: run `blueberry leaderboard`", path.display())?;
@@ -299,6 +302,14 @@ fn unchanged(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Result<(), Lea
     Ok(())
 }
 
+/// Digest of the document of the last verdict that has one: after an appeal the same document decides nothing anew.
+fn last_document<'a>(ledger: &'a Ledger, id: &str) -> Option<&'a str> {
+    let entries = ledger.entries().iter().rev().map(|entry| &entry.what);
+    entries
+        .filter(|what| what.record == id && matches!(what.kind, Kind::Verified | Kind::Rejected))
+        .find_map(|what| what.document_sha256.as_deref())
+}
+
 /// A record's last verdict.
 fn last_decision<'a>(ledger: &'a Ledger, id: &str) -> Option<&'a Happening> {
     let decisions = ledger
@@ -321,8 +332,7 @@ fn news(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Vec<Happening> {
             news.push(record.submission(id));
         }
         let waits = status.is_none_or(|status| *status == RecordStatus::Pending);
-        let last = last_decision(ledger, id).and_then(|what| what.document_sha256.as_deref());
-        if waits && last != record.decision() {
+        if waits && last_document(ledger, id) != record.decision() {
             news.extend(record.verdict(id));
         }
     }

@@ -392,11 +392,12 @@ pub(crate) fn squared_norms(gradients: &[Tensor<2>]) -> Tensor<1> {
     Tensor::from_dispatch(<Dispatch as GpuKernels>::row_sums(table))
 }
 
-/// `target`, a plain tensor on a GPU that no view is taken of, with the values of `source` where it lies.
+/// [`crate::dense`].
 pub(crate) fn dense(x: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as GpuKernels>::whole(x.into_dispatch()))
 }
 
+/// `target`, a plain tensor on a GPU that no view is taken of, with the values of `source` where it lies.
 pub(crate) fn refill(target: Tensor<2, Int>, source: Tensor<2, Int>) -> Tensor<2, Int> {
     let (target, source) = (target.into_dispatch(), source.into_dispatch());
     Tensor::from_dispatch(<Dispatch as GpuKernels>::refill(target, source))

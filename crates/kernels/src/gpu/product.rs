@@ -83,9 +83,9 @@ pub(super) fn product(a: CubeTensor, b: CubeTensor, wide: bool) -> CubeTensor {
         if routines.any(|routine| launch(&routine, &a, &b, &out).is_ok()) {
             return out;
         }
-        let (a, b) = (&a.meta.shape(), &b.meta.shape());
+        let (a, b, factors) = (a.meta.shape(), b.meta.shape(), a.dtype);
         fell_back(format!(
-            "the product of {a:?} and {b:?} in {dtype:?} is Burn's, which tunes it"
+            "the product of {a:?} and {b:?} of {factors:?} is Burn's, which tunes it"
         ));
     }
     CubeBackend::float_cast(CubeBackend::float_matmul(a, b), FloatDType::from(dtype))

@@ -60,7 +60,7 @@ pub(super) fn unbuildable(plan: &Plan, subject: &Subject, judge: &Judge, why: &U
     };
     let mut verification = blank(plan, subject, judge);
     verification.findings.push(finding(BUILDS, None, answer));
-    verification.outcome = outcome(&verification.findings);
+    verification.outcome = outcome(&verification.findings, false);
     verification
 }
 
@@ -122,7 +122,7 @@ pub(super) fn decide(
         }));
         verification.challenger = Some(verdict.summary);
     }
-    verification.outcome = outcome(&findings);
+    verification.outcome = outcome(&findings, verification.comparison.is_some());
     (verification.holds, verification.findings) = split(findings);
     Ok(verification)
 }
@@ -350,10 +350,11 @@ fn is_good(answer: &Answer) -> bool {
     matches!(answer, Answer::Pass { .. } | Answer::NotApplicable { .. })
 }
 
-fn outcome(findings: &[Finding]) -> Outcome {
+/// `compared` where there are pairs with a record.
+fn outcome(findings: &[Finding], compared: bool) -> Outcome {
     let fails = |finding: &Finding| matches!(finding.answer, Answer::Fail { .. });
     // An honest entry that is no record has its place in the table all the same.
-    let is_no_record = |finding: &Finding| finding.rule == BEATS_RECORD && fails(finding);
+    let is_no_record = |finding: &Finding| compared && finding.rule == BEATS_RECORD && fails(finding);
     if findings
         .iter()
         .any(|finding| fails(finding) && !is_no_record(finding))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use blueberry_kernels::Kernels;
+use blueberry_kernels::{Kernels, take_fallbacks};
 use blueberry_runlog::{CheckStatus, DeviceCheck};
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,11 @@ pub fn checked(
 /// # Errors
 /// What the device could not compute.
 pub fn check(open: &OpenDevice, kernels: Kernels) -> Result<CheckReport, StepError> {
-    attempt(|| pollster::block_on(check_device(&open.device, &open_cpu().device, kernels, open.half)))
+    let report =
+        attempt(|| pollster::block_on(check_device(&open.device, &open_cpu().device, kernels, open.half)));
+    // Its shapes are odd on purpose: what they need is nothing that a run has to tell.
+    drop(take_fallbacks());
+    report
 }
 
 impl Entry {

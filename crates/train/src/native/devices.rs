@@ -59,6 +59,8 @@ pub struct OpenDevice {
     pub device: Device,
     /// The 16-bit float that it multiplies faster than f32, if any.
     pub half: Option<FloatDType>,
+    /// Devices that `auto` would have taken before it, and why they did not open.
+    pub passed_over: Vec<String>,
 }
 
 impl OpenDevice {
@@ -153,7 +155,11 @@ pub fn open(name: &str) -> Result<OpenDevice, DeviceError> {
     if name == "cpu" {
         Ok(open_cpu())
     } else {
-        open_among(name, discover(), start)
+        let (device, passed_over) = open_among(name, discover(), start)?;
+        Ok(OpenDevice {
+            passed_over,
+            ..device
+        })
     }
 }
 
@@ -161,14 +167,16 @@ fn open_among<T>(
     name: &str,
     mut devices: Vec<DeviceInfo>,
     start: impl Fn(DeviceInfo) -> Result<T, DeviceError>,
-) -> Result<T, DeviceError> {
+) -> Result<(T, Vec<String>), DeviceError> {
+    let mut passed_over = Vec::new();
     loop {
         let info = choose(name, &devices)?;
         let id = info.id.clone();
         let failure = match start(info) {
             Err(DeviceError::Unusable(_, why)) if name == "auto" => why,
-            result => return result,
+            result => return result.map(|opened| (opened, passed_over)),
         };
+        passed_over.push(format!("`{id}` was passed over: {failure}"));
         for device in devices.iter_mut().filter(|device| device.id == id) {
             device.unusable = Some(failure.clone());
         }
@@ -270,7 +278,12 @@ fn start_unguarded(info: DeviceInfo) -> OpenDevice {
         DeviceKind::Wgpu => device.supports_dtype(DType::F16).then_some(FloatDType::F16),
         DeviceKind::Cpu => None,
     };
-    OpenDevice { info, device, half }
+    OpenDevice {
+        info,
+        device,
+        half,
+        passed_over: Vec::new(),
+    }
 }
 
 /// Has CubeCL keep what it tunes and compiles in the user's cache, so that the next run of any checkout
@@ -585,7 +598,9 @@ mod tests {
                 true => Err(DeviceError::Unusable(info.id, "it is full".into())),
                 false => Ok(info.id),
             };
-            open_among(name, devices, start).map_err(|error| error.to_string())
+            open_among(name, devices, start)
+                .map(|(id, _)| id)
+                .map_err(|error| error.to_string())
         };
         assert_eq!(
             open_but(&["cuda:0"], "auto", machine(false, None)),

@@ -116,7 +116,8 @@ fn address_space_limit() -> Option<u64> {
 pub(crate) fn keep_freed_memory(activations: Activations) {
     /// `mi_option_purge_delay` of mimalloc 2.
     const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-    /// Of address space, which costs nothing: in one piece holes are filled again. More than that the allocator asks for.
+    /// Of address space, in one piece, in which holes are filled again. It costs nothing but of a limit on it; more than
+    /// that the allocator asks for.
     const RESERVED: usize = 8 << 30;
     static RESERVE: Once = Once::new();
     let delay_ms = match activations {
@@ -126,7 +127,8 @@ pub(crate) fn keep_freed_memory(activations: Activations) {
     // SAFETY: sets a number of the allocator. Where the program has another one, nobody reads it.
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, delay_ms) };
     // Linux alone gives memory out only when it is written to.
-    if cfg!(all(target_os = "linux", target_pointer_width = "64")) {
+    let has_room = address_space_limit().is_none_or(|limit| limit >= 4 * RESERVED as u64);
+    if has_room && cfg!(all(target_os = "linux", target_pointer_width = "64")) {
         RESERVE.call_once(|| {
             // SAFETY: the allocator takes no pointer from it. A refusal changes nothing.
             unsafe {

@@ -71,6 +71,9 @@ impl Plan {
             Some(dir) => DataPlace::Folder(dir.into()),
             None => DataPlace::BuiltIn,
         };
+        for passed_over in &device.passed_over {
+            observer.warning(passed_over);
+        }
         observer.phase(Phase::PreparingData);
         let dataset = Arc::new(Dataset::open(&data_dir(&place, total)?)?);
         let (vocab, rows) = (dataset.vocab_size() as usize, preset.model.vocab_size);

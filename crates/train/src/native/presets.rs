@@ -81,7 +81,10 @@ pub fn load_preset(name: &str, overrides: &[String]) -> Result<Preset, PresetErr
         cause: Box::new(cause),
     };
     let mut table: Table = text.parse().map_err(malformed)?;
-    for assignment in overrides {
+    // A kind first: it takes the fields of the preset's own kind away, and not those that were given before it.
+    let is_kind = |assignment: &&String| assignment.trim_start().starts_with("schedule.kind");
+    let (kinds, others): (Vec<_>, Vec<_>) = overrides.iter().partition(is_kind);
+    for assignment in kinds.into_iter().chain(others) {
         apply(&mut table, assignment)?;
     }
     let preset: Preset = table.try_into().map_err(malformed)?;
@@ -207,8 +210,8 @@ mod tests {
             .to_string();
         assert!(lacks.contains("missing field `warmup`"), "{lacks}");
         let trapezoid = [
-            "schedule.kind=trapezoid",
             "schedule.warmup=0.1",
+            "schedule.kind=trapezoid",
             "schedule.cooldown=0.4",
             "schedule.end=0",
         ];

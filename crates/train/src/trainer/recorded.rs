@@ -41,10 +41,10 @@ impl Trainer {
         if self.kernels != Kernels::Fused {
             return Err("`kernels = \"plain\"` moves the weights with every step".into());
         }
-        self.parameters = std::mem::take(&mut self.parameters)
-            .into_iter()
-            .map(dense)
-            .collect();
+        // One by one, so that none is lost where there is no room for a copy.
+        for parameter in &mut self.parameters {
+            *parameter = dense(parameter.clone());
+        }
         let inputs = self.to_device(micro_batches);
         let device = self.device.clone();
         let recording = Recording::new(&device, || self.launch(&inputs, window))?;
