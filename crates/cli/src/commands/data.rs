@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use anyhow::Result;
 use blueberry_data::prepare::{PrepareOptions, Progress, Stage, Status, prepare as prepare_data};
 use blueberry_data::{Dataset, Manifest, Tokenizer};
+use blueberry_train::native::return_freed_memory;
 
 use crate::args::{PrepareArgs, VerifyArgs};
 use crate::exit::{Done, Usage};
@@ -17,6 +18,8 @@ const OF_BYTES: &str = "{msg} {bar:24} {percent:>3}%  {binary_bytes_per_sec}  ET
 
 /// Makes token shards.
 pub fn prepare(args: &PrepareArgs) -> Result<Done> {
+    // Under 500 MB whatever the corpus.
+    return_freed_memory();
     let tokenizer = match args.tokenizer.as_str() {
         "bytes" => Tokenizer::bytes(),
         path => Tokenizer::from_file(path.as_ref())?,

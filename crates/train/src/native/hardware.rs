@@ -110,12 +110,22 @@ fn address_space_limit() -> Option<u64> {
     None
 }
 
+/// Has freed memory go back to the system at once, for the rest of the process: where a command promises to hold little.
+pub fn return_freed_memory() {
+    set_purge_delay(0);
+}
+
+fn set_purge_delay(delay_ms: std::ffi::c_long) {
+    /// `mi_option_purge_delay` of mimalloc 2.
+    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+    // SAFETY: sets a number of the allocator. Where the program has another one, nobody reads it.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, delay_ms) };
+}
+
 /// How long freed memory is kept for what comes next: fresh pages for every buffer cost a third of the speed of `nano`, and
 /// pages that are kept are a third to a half more than what is held. Where a preset wants little memory rather than speed
 /// they go back at once; then the peak is what is held, to a few percent.
 pub(crate) fn keep_freed_memory(activations: Activations) {
-    /// `mi_option_purge_delay` of mimalloc 2.
-    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
     /// Of address space, in one piece, in which holes are filled again. It costs nothing but of a limit on it; more than
     /// that the allocator asks for.
     const RESERVED: usize = 8 << 30;
@@ -124,8 +134,7 @@ pub(crate) fn keep_freed_memory(activations: Activations) {
         Activations::Keep => 1000,
         Activations::Recompute => 0,
     };
-    // SAFETY: sets a number of the allocator. Where the program has another one, nobody reads it.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, delay_ms) };
+    set_purge_delay(delay_ms);
     // Linux alone gives memory out only when it is written to.
     let has_room = address_space_limit().is_none_or(|limit| limit >= 4 * RESERVED as u64);
     if has_room && cfg!(all(target_os = "linux", target_pointer_width = "64")) {

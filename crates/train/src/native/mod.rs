@@ -30,7 +30,7 @@ pub use check_cache::{check as check_opened, checked, user_cache_dir};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use devices::{DeviceError, DeviceInfo, DeviceKind, OpenDevice, discover, open, open_cpu};
 pub use error::RunError;
-pub use hardware::{peak_resident_bytes, processor};
+pub use hardware::{peak_resident_bytes, processor, return_freed_memory};
 pub use interrupt::Interrupt;
 pub use logits::{LogitRow, LogitRows, saved_logits};
 pub use memory::MemoryPlan;
