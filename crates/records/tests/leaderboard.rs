@@ -433,18 +433,8 @@ fn every_digit_of_a_verification_counts() {
     assert!(standing().unwrap().is_some());
     let path = record.join("verification.toml");
     let original = fs::read_to_string(&path).unwrap();
-    for (place, digit) in original.char_indices().filter(|(_, c)| c.is_ascii_digit()) {
-        let other = if digit == '9' {
-            '0'
-        } else {
-            char::from(digit as u8 + 1)
-        };
-        fs::write(
-            &path,
-            format!("{}{other}{}", &original[..place], &original[place + 1..]),
-        )
-        .unwrap();
-        let line = original[..place].lines().last().unwrap_or_default();
+    for (line, changed) in changed_digits(&original) {
+        fs::write(&path, changed).unwrap();
         assert!(standing().is_err(), "changed behind `{line}` and not found");
     }
 }

@@ -51,7 +51,6 @@ pub fn all_others(workspace: &Workspace) -> Result<(), Error> {
     metadata.args(["metadata", "--no-deps", "--format-version", "1"]);
     let metadata = process::output(&mut metadata).ok_or(Error::NoMetadata)?;
     let mut cargo = cargo_test(workspace);
-    // `--examples` would run the unit tests of examples, which have none; the step that builds has built them.
     cargo
         .args(["--lib", "--bins"])
         .args(named(&all_but_gpus(&metadata)?));

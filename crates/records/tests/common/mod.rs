@@ -40,6 +40,17 @@ impl Dir {
     }
 }
 
+/// The text with each of its digits changed in turn, and the line up to that digit.
+pub fn changed_digits(text: &str) -> impl Iterator<Item = (&str, String)> {
+    let digits = text.char_indices().filter(|(_, letter)| letter.is_ascii_digit());
+    digits.map(|(place, digit)| {
+        let other = char::from(b'0' + (digit as u8 - b'0' + 1) % 10);
+        let (before, behind) = (&text[..place], &text[place + 1..]);
+        let line = before.lines().last().unwrap_or_default();
+        (line, format!("{before}{other}{behind}"))
+    })
+}
+
 /// A digest of one letter.
 pub fn digest(letter: char) -> String {
     judged::hex(letter)
