@@ -223,6 +223,67 @@ fn a_manifest_that_disagrees_with_its_shards() {
 }
 
 #[test]
+fn a_manifest_that_is_wrong_about_its_tokenizer() {
+    let attempt = Attempt::new();
+    attempt.edit_manifest(|manifest| manifest["tokenizer"]["vocab_size"] = 256.into());
+    attempt.assert_refused(&[FEW], &["manifest.json", "tokenizer.vocab_size", "256", "257"]);
+}
+
+#[test]
+fn damaged_data_is_not_taken_for_prepared() {
+    let attempt = Attempt::new();
+    attempt.edit("train_000000.bin", |bytes| {
+        *bytes.last_mut().expect("a token") ^= 1
+    });
+    attempt.assert_refused(&[FEW], &["train_000000.bin", "prepare"]);
+    let again = finish(prepare(&attempt.data.with_extension("jsonl"), &attempt.data));
+    again
+        .expect_code(2)
+        .expect_error(&["train_000000.bin", "remove it and prepare again"]);
+}
+
+#[test]
+fn the_built_in_corpus_is_mended() {
+    let place = place();
+    let run = |name: &str| {
+        let mut command = train(&place.path().join(name), &["train.tokens=64"]);
+        command.env("XDG_CACHE_HOME", place.path().join("cache"));
+        finish(command).expect_code(0)
+    };
+    run("first");
+    let data = place.path().join("cache/blueberry/data");
+    let corpora = fs::read_dir(&data)
+        .expect("is listed")
+        .map(|entry| entry.expect("an entry").path());
+    let corpus = corpora
+        .filter(|path| path.join("manifest.json").exists())
+        .last()
+        .expect("a corpus");
+    let shard = corpus.join("train_000000.bin");
+    let good = fs::read(&shard).expect("a shard");
+    let mut bad = good.clone();
+    *bad.last_mut().expect("a token") ^= 1;
+    fs::write(&shard, bad).expect("is written");
+    run("second").expect_error(&["the built-in corpus is made again"]);
+    assert!(fs::read(&shard).expect("a shard") == good);
+    // And one that is cut short.
+    fs::write(&shard, &good[..100]).expect("is written");
+    run("third");
+    assert!(fs::read(&shard).expect("a shard") == good);
+}
+
+#[test]
+fn a_run_knows_its_data_from_everywhere() {
+    let attempt = Attempt::new();
+    let mut command = train(&attempt.out, &[FEW, "data.dir=data"]);
+    command.current_dir(attempt.data.parent().expect("a folder"));
+    finish(command).expect_code(0);
+    let log = read_log(&attempt.out);
+    let dir = log.run.config["data"]["dir"].as_str().map(Path::new);
+    assert!(dir.is_some_and(Path::is_absolute), "{dir:?}");
+}
+
+#[test]
 fn a_folder_that_is_no_dataset() {
     let mut attempt = Attempt::new();
     attempt.data = attempt.place.path().join("gone");

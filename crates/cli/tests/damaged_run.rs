@@ -161,6 +161,39 @@ fn without_a_whole_checkpoint_the_run_begins_again() {
     whole_checkpoints(&dir);
 }
 
+/// A disk that is not mounted, say: to begin again would be to throw the work away.
+#[test]
+fn checkpoints_that_are_gone_are_asked_for() {
+    let place = place();
+    let (dir, calm) = killed_and_calm(place.path(), &SETTINGS, 1);
+    let (here, elsewhere) = (dir.join("checkpoints"), place.path().join("elsewhere"));
+    fs::rename(&here, &elsewhere).expect("is moved");
+    let lines = read_log(&dir).lines.len();
+    finish(resume(&dir))
+        .expect_code(2)
+        .expect_error(&["none of the checkpoints that the log names"]);
+    assert_eq!(read_log(&dir).lines.len(), lines);
+    fs::rename(&elsewhere, &here).expect("is moved back");
+    finish(resume(&dir)).expect_code(0);
+    assert_same_end(&read_log(&dir), &calm);
+}
+
+#[test]
+fn a_checkpoint_of_a_later_version_is_left_as_it_is() {
+    let place = place();
+    let (dir, _) = killed_and_calm(place.path(), &SETTINGS, 1);
+    let checkpoints = whole_checkpoints(&dir);
+    let path = checkpoints.last().expect("one at least").join("state.json");
+    let mut state: Value = serde_json::from_slice(&fs::read(&path).expect("is read")).expect("JSON");
+    state["version"] = 99.into();
+    fs::write(&path, state.to_string()).expect("is written");
+    let names = names_in(&dir.join("checkpoints"));
+    finish(resume(&dir))
+        .expect_code(2)
+        .expect_error(&["has version 99"]);
+    assert_eq!(names_in(&dir.join("checkpoints")), names);
+}
+
 #[test]
 #[cfg(unix)]
 fn a_damaged_checkpoint_does_not_push_a_good_one_out() {

@@ -21,6 +21,9 @@ fn diverge(dir: &Path, settings: &[&str]) -> RunLog {
         "{finished:#?}"
     );
     let log = read_log(dir);
+    // The data of a step that failed is not counted.
+    let consumed = end(&log).ledger.as_ref().map(|ledger| ledger.tokens);
+    assert_eq!(consumed, Some(end(&log).at.tokens));
     assert_eq!(
         (end(&log).status, log.seals.unsealed_lines),
         (EndStatus::Diverged, 0)

@@ -133,6 +133,21 @@ fn a_log_that_does_not_fit_ends_the_run_until_there_is_room() {
 }
 
 #[test]
+fn a_run_that_cannot_begin_leaves_nothing() {
+    let place = place();
+    let Some(disk) = Disk::mount(place.path().join("disk"), 16 * KIB) else {
+        return;
+    };
+    let filled = fs::write(disk.0.join("full"), vec![0; 16 << 10]);
+    assert!(filled.is_err() || bytes_in(&disk.0) == 16 << 10);
+    let dir = disk.0.join("run");
+    finish(train(&dir, &["train.tokens=640"]))
+        .expect_code(2)
+        .expect_error(&["No space left on device"]);
+    assert_eq!(names_in(&disk.0), ["full"]);
+}
+
+#[test]
 fn a_dataset_that_does_not_fit_leaves_nothing() {
     let place = place();
     let input = place.path().join("a.jsonl");

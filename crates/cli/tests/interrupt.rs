@@ -106,6 +106,58 @@ fn a_request_to_terminate_is_an_interrupt_too() {
     assert_eq!(end(&read_log(&dir)).status, EndStatus::Interrupted);
 }
 
+/// Some 800 batches, a second or more; evaluated at the start, in the middle and at the end of 20 steps.
+const LONG_EVALUATIONS: [&str; 3] = [
+    "train.tokens=1_280",
+    "eval.every_tokens=640",
+    "eval.tokens=200_000",
+];
+
+#[test]
+fn an_evaluation_that_is_interrupted_is_left_to_the_resume() {
+    let place = place();
+    let (calm, dir) = (place.path().join("calm"), place.path().join("stopped"));
+    finish(train(&calm, &LONG_EVALUATIONS)).expect_code(0);
+    let evaluated = |log: &RunLog| log.evals().map(|eval| eval.at.tokens).collect::<Vec<_>>();
+    assert_eq!(evaluated(&read_log(&calm)), [0, 640, 1_280]);
+    let mut done = Vec::new();
+    for (command, steps) in [
+        (train(&dir, &LONG_EVALUATIONS), 0),
+        (resume(&dir), 10),
+        (resume(&dir), 20),
+    ] {
+        let mut running = Running::start(command);
+        // The step is in the log, so its evaluation is under way.
+        running.wait_for_log(&dir, |log| log.lines.len() > 1 && log.steps().count() == steps);
+        running.signal(libc::SIGINT);
+        running.finish().expect_code(0);
+        let stopped = read_log(&dir);
+        assert_eq!(end(&stopped).status, EndStatus::Interrupted);
+        assert_eq!(evaluated(&stopped), done);
+        done.push(64 * steps as u64);
+    }
+    finish(resume(&dir)).expect_code(0);
+    let log = read_log(&dir);
+    assert_eq!(evaluated(&log), done);
+    assert_same_end(&log, &read_log(&calm));
+}
+
+#[test]
+fn before_the_first_step_one_interrupt_leaves_at_once() {
+    let place = place();
+    let dir = place.path().join("run");
+    // Two passes of 8,192 sequences warm up, for seconds.
+    let settings = ["train.micro_batch=8_192", "train.tokens=10_000_000"];
+    let mut running = Running::start(train(&dir, &settings));
+    running.wait_for_error("warming up");
+    running.signal(libc::SIGINT);
+    running
+        .finish()
+        .expect_code(130)
+        .expect_error(&["stopped before the first step: nothing was begun or changed"]);
+    assert!(!dir.exists());
+}
+
 #[test]
 fn a_second_interrupt_leaves_at_once() {
     let place = place();

@@ -4,22 +4,25 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use blueberry_runlog::{Event, RunLog};
 use common::checks::{assert_clocks_rise, assert_same_course, assert_same_end, end, whole_checkpoints};
-use common::{Running, blueberry, finish, place, read_log, resume, train};
+use common::{Running, blueberry, finish, place, read_log, resume, saved, train};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 const KILLS: u32 = 20;
 
-/// 1,000 steps; a checkpoint every 10, an evaluation every 25.
-const SETTINGS: [&str; 3] = [
+/// 1,000 steps; a checkpoint every 10, of which one is kept, an evaluation every 25.
+const SETTINGS: [&str; 4] = [
     "train.tokens=64_000",
     "checkpoint.every_tokens=640",
+    "checkpoint.keep=1",
     "eval.every_tokens=1_600",
 ];
 
@@ -102,7 +105,25 @@ fn check(dir: &Path, calm: &RunLog) {
         let log = read_log(dir);
         assert_clocks_rise(&log);
         assert_same_course(&log, calm);
+        // Work that was saved once is not done again.
+        assert!(saved(&log) == 0 || newest_that_counts(dir, &log).is_some());
     }
+}
+
+/// The newest checkpoint in the run's folder that its log names.
+fn newest_that_counts(dir: &Path, log: &RunLog) -> Option<PathBuf> {
+    let digest = |path: &Path| {
+        format!(
+            "{:x}",
+            Sha256::digest(fs::read(path.join("state.json")).expect("is read"))
+        )
+    };
+    let named = |found: &str| {
+        let of = |event: &Event| matches!(event, Event::Checkpoint(saved) if saved.sha256 == found);
+        log.lines.iter().any(|line| of(&line.event))
+    };
+    let whole = whole_checkpoints(dir);
+    whole.into_iter().rev().find(|path| named(&digest(path)))
 }
 
 fn steps_in(dir: &Path) -> usize {

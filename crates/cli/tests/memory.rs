@@ -54,8 +54,8 @@ fn too_large_a_micro_batch_is_refused_before_it_is_tried() {
     refused.expect_error(&["not even micro_batch = 1"]);
 }
 
-/// The peak of resident memory against its prediction, each in a process of its own: within a tenth where large buffers
-/// go back to the system, and elsewhere no less, since the allocator keeps holes between them.
+/// The peak of resident memory against its prediction, each in a process of its own: within a tenth where freed memory goes
+/// back to the system, and elsewhere within what the allocator's own share, which is measured, varies by.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_peak_is_what_was_predicted() {

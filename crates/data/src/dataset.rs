@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::digest::hex;
 use crate::error::DataError;
-use crate::manifest::{Manifest, ShardInfo, TokenizerKind};
+use crate::manifest::{self, Manifest, ShardInfo, TokenizerKind};
 use crate::shard::{Shard, to_bytes};
 use crate::tokenizer::Tokenizer;
 
@@ -91,7 +91,7 @@ impl Dataset {
     /// The tokenizer that made the tokens.
     ///
     /// # Errors
-    /// `tokenizer.json` is missing, malformed, or not the one of the manifest.
+    /// `tokenizer.json` is missing, malformed, or not the one of the manifest, or the manifest is wrong about it.
     pub fn tokenizer(&self) -> Result<Tokenizer, DataError> {
         let path = self.dir.join(TOKENIZER_FILE);
         let tokenizer = match self.manifest.tokenizer.kind {
@@ -105,6 +105,29 @@ impl Dataset {
                 found: found.to_owned(),
                 expected: expected.clone(),
             });
+        }
+        let (found, said) = (tokenizer.info(), &self.manifest.tokenizer);
+        let end = |end: Option<u16>| end.map_or("none".to_owned(), |id| id.to_string());
+        for (field, said, found) in [
+            (
+                "tokenizer.vocab_size",
+                said.vocab_size.to_string(),
+                found.vocab_size.to_string(),
+            ),
+            (
+                "tokenizer.end_of_document",
+                end(said.end_of_document),
+                end(found.end_of_document),
+            ),
+        ] {
+            if said != found {
+                return Err(DataError::ManifestField {
+                    path: self.dir.join(manifest::FILE_NAME),
+                    field,
+                    found: said,
+                    expected: found,
+                });
+            }
         }
         Ok(tokenizer)
     }

@@ -27,7 +27,7 @@ mod trainer;
 pub mod native;
 
 pub use batch::Batch;
-pub use blueberry_kernels::{Kernels, versions};
+pub use blueberry_kernels::{Kernels, may_round_products, versions};
 pub use clock::Clock;
 pub use curriculum::{Curriculum, Stage, StepShape};
 pub use device_check::{CheckReport, Disagreement, TOLERANCE, check_config, check_device, check_operations};

@@ -11,10 +11,10 @@ use std::process::exit;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use blueberry_kernels::Kernels;
+use blueberry_kernels::{AttentionMask, Kernels, Operations, attention};
 use blueberry_train::native::{OpenDevice, open};
-use blueberry_train::{TOLERANCE, check_device};
-use burn::tensor::Device;
+use blueberry_train::{TOLERANCE, check_device, check_operations};
+use burn::tensor::{Device, Tensor};
 use common::{Fixture, largest_error, values};
 
 /// The whole file takes about two minutes with nothing tuned yet.
@@ -59,11 +59,29 @@ fn wgpu_computes_what_the_cpu_computes() {
     println!("device check: {report:?}");
     assert!(report.passed(), "{report:?}");
 
+    broken_operations(&device, &cpu);
+
     for name in ["swiglu", "relu2"] {
         every_gradient(name, &device, &cpu);
         fifty_steps(name, &device, &cpu);
     }
     replayed_steps(&device);
+}
+
+/// The right values, and for the keys a gradient that is 1 % too large: the fault that a loss does not show.
+fn wrong_key_gradient(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: &AttentionMask) -> Tensor<4> {
+    let extra = (k.clone() - k.clone().detach()) * 0.01;
+    attention(q, k + extra, v, mask)
+}
+
+fn broken_operations(device: &Device, cpu: &Device) {
+    let broken = Operations {
+        attention: wrong_key_gradient,
+        ..Operations::default()
+    };
+    let report = pollster::block_on(check_operations(device, cpu, Kernels::Fused, broken)).expect("computes");
+    println!("device check of a wrong gradient: {report:?}");
+    assert!(!report.passed() && report.worst.what.contains(".k"), "{report:?}");
 }
 
 /// Steps that are replayed are those that are launched, to the last bit, evaluations and another shape between them.

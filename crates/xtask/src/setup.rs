@@ -21,6 +21,21 @@ fn never() -> bool {
     false
 }
 
+fn has_rustup() -> bool {
+    answers("rustup", &["--version"])
+}
+
+fn has_style_tools() -> bool {
+    ["fmt", "clippy"]
+        .iter()
+        .all(|tool| answers("cargo", &[tool, "--version"]))
+}
+
+/// Whether a program is there and does what `args` say.
+fn answers(program: &str, args: &[&str]) -> bool {
+    process::output(Command::new(program).args(args)).is_some()
+}
+
 const NEEDS: &[Need] = &[
     Need {
         what: "a C compiler",
@@ -41,7 +56,21 @@ const NEEDS: &[Need] = &[
         found: || wasm::Route::find().is_some(),
         debian: &["rustc-web", "cargo-web", "rust-web-src", "lld-19"],
         elsewhere: "`rustup target add wasm32-unknown-unknown`",
-        elsewhere_first: || process::output(Command::new("rustup").arg("--version")).is_some(),
+        elsewhere_first: has_rustup,
+    },
+    Need {
+        what: "rustfmt and clippy",
+        found: has_style_tools,
+        debian: &["rustfmt", "rust-clippy"],
+        elsewhere: "`rustup component add rustfmt clippy`",
+        elsewhere_first: has_rustup,
+    },
+    Need {
+        what: "git, which says what commit a build is of",
+        found: || answers("git", &["--version"]),
+        debian: &["git"],
+        elsewhere: "`xcode-select --install` (macOS), `dnf install git` (Fedora) or `pacman -S git` (Arch)",
+        elsewhere_first: never,
     },
 ];
 
@@ -94,7 +123,7 @@ pub fn doctor() -> Result<(), Error> {
 /// [`doctor`] does.
 pub fn ensure() -> Result<(), Error> {
     if is_debian() && is_root() {
-        add_rustup_target();
+        add_rustup_parts();
         install(&missing(NEEDS))?;
         if let Err(error) = install(&missing(WISHES)) {
             println!("{error}; what needs them is skipped");
@@ -130,13 +159,19 @@ fn advice(need: &Need, debian: bool) -> String {
     }
 }
 
-/// The quicker way to the browser, even where the other is there: it does not compile the standard library.
-/// A failure is no error here: the packages that [`install`] brings are the other way.
-fn add_rustup_target() {
-    if wasm::Route::find() != Some(wasm::Route::Installed)
-        && let Err(error) = process::run(Command::new("rustup").args(["target", "add", wasm::TARGET]))
-    {
-        println!("{error}; trying the system's packages instead");
+/// What rustup brings. The quicker way to the browser, even where the other is there: it does not compile the standard
+/// library. A failure is no error here: the packages that [`install`] brings are the other way.
+fn add_rustup_parts() {
+    let add = |kind: &str, names: &[&str]| {
+        if let Err(error) = process::run(Command::new("rustup").args([kind, "add"]).args(names)) {
+            println!("{error}; trying the system's packages instead");
+        }
+    };
+    if wasm::Route::find() != Some(wasm::Route::Installed) {
+        add("target", &[wasm::TARGET]);
+    }
+    if has_rustup() && !has_style_tools() {
+        add("component", &["rustfmt", "clippy"]);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use blueberry_train::native::{DeviceError, DeviceInfo, OpenDevice, check_opened, discover, open};
-use blueberry_train::{CheckReport, Kernels, versions};
+use blueberry_train::{CheckReport, Kernels, may_round_products, versions};
 use serde_json::{Value, json};
 
 use crate::args::DevicesArgs;
@@ -20,7 +20,8 @@ pub fn run(args: &DevicesArgs) -> Result<Done> {
     let mut failed = false;
     let mut rows = Vec::new();
     for mut info in devices {
-        let opened = wanted(args, &info).then(|| open(&info.id)).transpose();
+        let usable = info.unusable.is_none();
+        let opened = usable.then(|| open(&info.id)).transpose();
         let device = opened.unwrap_or_else(|error| {
             failed |= args.check;
             info.unusable = Some(match error {
@@ -33,7 +34,9 @@ pub fn run(args: &DevicesArgs) -> Result<Done> {
         if !args.json {
             print_info(&info, computes.as_ref());
         }
-        let checked = device.filter(|_| args.check).map(|device| check(&device));
+        // A software adapter is slow to check, and never chosen by itself.
+        let checks = args.check && (args.device.is_some() || !info.software);
+        let checked = device.filter(|_| checks).map(|device| check(&device));
         failed |= checked
             .as_ref()
             .is_some_and(|result| !matches!(result, Ok(report) if report.passed()));
@@ -48,14 +51,11 @@ pub fn run(args: &DevicesArgs) -> Result<Done> {
     Ok(if failed { Done::No } else { Done::Yes })
 }
 
-/// Whether to open it. A software adapter is slow to open and to check, and never chosen by itself.
-fn wanted(args: &DevicesArgs, info: &DeviceInfo) -> bool {
-    info.unusable.is_none() && (args.device.is_some() || !info.software)
-}
-
 /// What is known of a device once it is open.
 struct Computes {
     precisions: Vec<&'static str>,
+    /// f32 products are those of TF32.
+    rounds_products: bool,
     operations: BTreeMap<String, String>,
 }
 
@@ -63,6 +63,7 @@ impl Computes {
     fn of(device: &OpenDevice) -> Self {
         Self {
             precisions: device.precisions(),
+            rounds_products: may_round_products(&device.device),
             operations: versions(&device.device, Kernels::Fused, None),
         }
     }
@@ -95,13 +96,24 @@ fn print_info(info: &DeviceInfo, computes: Option<&Computes>) {
         info.compiler
     );
     if let Some(computes) = computes {
-        outln!("         computes in {}", computes.precisions.join(", "));
+        let tf32 = if computes.rounds_products {
+            " (factors of its products rounded to TF32)"
+        } else {
+            ""
+        };
+        outln!(
+            "         computes in {}",
+            computes
+                .precisions
+                .join(", ")
+                .replacen("f32", &format!("f32{tf32}"), 1)
+        );
         outln!("         operations, {}", computes.by_version());
     }
     match &info.unusable {
         Some(why) => outln!("         cannot be used: {}", one_line(why)),
         None if info.software => outln!(
-            "         software, used only if asked for by name: `blueberry devices --device {}` opens it",
+            "         software, used and checked only if asked for by name: `blueberry devices --check --device {}`",
             info.id
         ),
         None => {}
@@ -131,6 +143,7 @@ fn describe(info: &DeviceInfo, computes: Option<&Computes>, check: Option<&Resul
         "compiler": info.compiler,
         "memory_bytes": info.memory_bytes,
         "precisions": computes.map(|computes| &computes.precisions),
+        "f32_products_in_tf32": computes.map(|computes| computes.rounds_products),
         "operations": computes.map(|computes| &computes.operations),
         "software": info.software,
         "unusable": info.unusable,

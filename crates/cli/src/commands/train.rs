@@ -102,10 +102,12 @@ fn settings(args: &TrainArgs) -> Result<Settings, RunError> {
     overrides.extend(args.train_tokens.map(|tokens| format!("train.tokens={tokens}")));
     overrides.extend(args.epochs.map(|epochs| format!("train.epochs={epochs}")));
     let mut resolved = load_preset(&preset, &overrides)?;
-    if let Some(dir) = &args.data {
-        let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
-        resolved.data.dir = Some(absolute.to_string_lossy().into_owned());
-    }
+    let dir = args.data.clone().or(resolved.data.dir.map(PathBuf::from));
+    // Whoever resumes the run may be somewhere else.
+    resolved.data.dir = dir.map(|dir| {
+        let absolute = std::path::absolute(&dir).unwrap_or(dir);
+        absolute.to_string_lossy().into_owned()
+    });
     Ok(Settings {
         preset,
         seed: args.seed.unwrap_or(DEFAULT_SEED),

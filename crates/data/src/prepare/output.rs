@@ -46,7 +46,7 @@ impl Output {
         })
     }
 
-    /// The manifest, where the folder already holds the dataset of these inputs; `None` where it is free.
+    /// The manifest, where the folder already holds the dataset of these inputs, to the last byte; `None` where it is free.
     pub(super) fn existing(&self, inputs_sha256: &str) -> Result<Option<Manifest>, PrepareError> {
         if self.is_free()? {
             return Ok(None);
@@ -66,6 +66,7 @@ impl Output {
         }
         let dataset = Dataset::open(&out).map_err(damaged)?;
         dataset.tokenizer().map_err(damaged)?;
+        dataset.check_train(&mut |_| ()).map_err(damaged)?;
         Ok(Some(manifest))
     }
 

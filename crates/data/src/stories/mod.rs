@@ -57,8 +57,8 @@ pub fn write(seed: u64, bytes: u64, mut out: impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// The folder below `cache_dir` with a dataset of `bytes` bytes of stories; it is made on the first call. Several
-/// processes may call this at once.
+/// The folder below `cache_dir` with a dataset of `bytes` bytes of stories; it is made on the first call. Where several
+/// processes call this at once, one makes it and the others wait.
 ///
 /// # Errors
 /// The folder cannot be written, or the dataset is too small to be split.
@@ -68,20 +68,54 @@ pub fn prepare(
     tokenizer: Tokenizer,
     progress: &dyn Progress,
 ) -> Result<PathBuf, PrepareError> {
-    let out = cache_dir.join(format!("stories-v1-{bytes}-{}", short_name(&tokenizer)));
+    let out = folder(cache_dir, bytes, &tokenizer);
     if Dataset::open(&out).is_ok() {
         return Ok(out);
     }
-    // Whatever is wrong with a folder that is there, the preparation says it.
     fs::create_dir_all(cache_dir).at("create", cache_dir)?;
-    let sources = tempfile::Builder::new()
-        .prefix(".stories-")
-        .tempdir_in(cache_dir)
-        .at("create", cache_dir)?;
-    let text = sources.path().join("stories.jsonl");
+    let lock_path = cache_dir.join(".stories.lock");
+    let lock = File::create(&lock_path).at("create", &lock_path)?;
+    lock.lock().at("lock", &lock_path)?;
+    if Dataset::open(&out).is_ok() {
+        return Ok(out);
+    }
+    // What a killed process or a full disk left is ours, and made again.
+    remove(&out)?;
+    let sources = cache_dir.join(".stories");
+    let made = write_sources(&sources, bytes)
+        .map_err(PrepareError::from)
+        .and_then(|text| prepare_corpus(&PrepareOptions::new(vec![text], out.clone(), tokenizer), progress));
+    // After an error, that one is the one to report.
+    let _ = fs::remove_dir_all(&sources);
+    made.map(|_| out)
+}
+
+/// Has [`prepare`] make a dataset again whose files are not what it wrote.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn forget(cache_dir: &Path, bytes: u64, tokenizer: &Tokenizer) -> Result<(), PrepareError> {
+    Ok(remove(&folder(cache_dir, bytes, tokenizer))?)
+}
+
+fn remove(folder: &Path) -> Result<(), FileError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at("remove", folder),
+        _ => Ok(()),
+    }
+}
+
+fn folder(cache_dir: &Path, bytes: u64, tokenizer: &Tokenizer) -> PathBuf {
+    cache_dir.join(format!("stories-v1-{bytes}-{}", short_name(tokenizer)))
+}
+
+/// The stories as a file in a new folder.
+fn write_sources(folder: &Path, bytes: u64) -> Result<PathBuf, FileError> {
+    remove(folder)?;
+    fs::create_dir(folder).at("create", folder)?;
+    let text = folder.join("stories.jsonl");
     write_file(&text, bytes)?;
-    prepare_corpus(&PrepareOptions::new(vec![text], out.clone(), tokenizer), progress)?;
-    Ok(out)
+    Ok(text)
 }
 
 fn write_file(path: &Path, bytes: u64) -> Result<(), FileError> {
@@ -177,8 +211,13 @@ mod tests {
         assert!(dataset.train_tokens() > 190_000);
         let left = fs::read_dir(dir.path())
             .unwrap()
-            .map(|entry| entry.unwrap().file_name())
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect::<HashSet<_>>();
-        assert_eq!(left.len(), 2, "{left:?}");
+        let expected = [
+            ".stories-v1-200000-bytes.lock",
+            ".stories.lock",
+            "stories-v1-200000-bytes",
+        ];
+        assert_eq!(left, expected.map(str::to_owned).into());
     }
 }

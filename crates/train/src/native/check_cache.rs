@@ -13,6 +13,7 @@ use crate::native::warmup::attempt;
 use crate::native::{DeviceInfo, OpenDevice, open_cpu, source_tree};
 use crate::{CheckReport, StepError, check_device};
 
+const FILE: &str = "device-checks.json";
 /// Larger caches are not ours.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -43,20 +44,25 @@ pub fn checked(
     cache_dir: &Path,
     before_check: impl FnOnce(&DeviceInfo),
 ) -> Result<DeviceCheck, StepError> {
-    let file = cache_dir.join("device-checks.json");
-    let key = key(&open.info, kernels);
-    let mut entries = load(&file);
-    if let Some(entry) = entries.get(&key) {
-        return Ok(entry.verdict(true));
+    if let Some(verdict) = remembered(open, kernels, cache_dir) {
+        return Ok(verdict);
     }
     before_check(&open.info);
     let report = check(open, kernels)?;
     let entry = Entry::new(&open.info, &report);
     let verdict = entry.verdict(false);
-    entries.insert(key, entry);
+    let file = cache_dir.join(FILE);
+    let mut entries = load(&file);
+    entries.insert(key(&open.info, kernels), entry);
     // Losing the cache costs a check, nothing else.
     let _ = store(&file, &entries);
     Ok(verdict)
+}
+
+/// The check of `open` with `kernels` from the cache in `cache_dir`, where there is one.
+pub(crate) fn remembered(open: &OpenDevice, kernels: Kernels, cache_dir: &Path) -> Option<DeviceCheck> {
+    let entries = load(&cache_dir.join(FILE));
+    Some(entries.get(&key(&open.info, kernels))?.verdict(true))
 }
 
 /// [`check_device`] against this machine's CPU. A driver that breaks down speaks for its own device alone.

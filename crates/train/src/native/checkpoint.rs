@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use blueberry_data::LoaderState;
@@ -84,6 +85,18 @@ pub enum CheckpointError {
     },
 }
 
+impl CheckpointError {
+    /// Whether the checkpoint itself is at fault, so that an older one may serve: a file that is missing is, a disk that does
+    /// not answer is not.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::File(error) => error.kind() == ErrorKind::NotFound,
+            Self::Version { .. } => false,
+        }
+    }
+}
+
 /// Where a checkpoint stands in the run.
 #[derive(Clone, Debug)]
 pub(crate) struct Position {
@@ -93,14 +106,12 @@ pub(crate) struct Position {
     pub loader: LoaderState,
 }
 
-/// Saves `trainer` under `folder` and removes all but the newest `keep`.
-///
-/// The folder appears by one rename, after everything in it is on the disk.
+/// Saves `trainer` under `folder`: a folder of its own there, which appears by one rename, after everything in it is on the
+/// disk. It counts once the log names it.
 pub(crate) fn save(
     folder: &Path,
     position: &Position,
     trainer: &Trainer,
-    keep: usize,
 ) -> Result<Checkpoint, CheckpointError> {
     fs::create_dir_all(folder).map_err(fail("create", folder))?;
     let beside = tempfile::Builder::new()
@@ -131,13 +142,12 @@ pub(crate) fn save(
     files::write_durably(&beside.path().join(STATE), &json)?;
     files::sync(beside.path())?;
     let path = publish(folder, &beside.keep(), position.step)?;
-    prune(folder, keep);
     Checkpoint::open(&path)
 }
 
 fn publish(folder: &Path, beside: &Path, step: u64) -> Result<PathBuf, FileError> {
     let path = folder.join(format!("step-{step:08}"));
-    // Saved before a kill and again after the resume: the same state, so either may stay.
+    // One that was rejected and could not be set aside: a run saves each of its steps once.
     if path.exists() {
         put_away(&path).map_err(fail("replace", &path))?;
     }
@@ -151,9 +161,10 @@ fn publish(folder: &Path, beside: &Path, step: u64) -> Result<PathBuf, FileError
     Ok(path)
 }
 
-/// Removes the oldest; a folder that cannot be removed costs space, nothing else.
-fn prune(folder: &Path, keep: usize) {
-    for old in list(folder).iter().rev().skip(keep) {
+/// Removes all but the newest `keep`, which the log must name before: a kill in between would leave none that counts. A
+/// folder that cannot be removed costs space, nothing else.
+pub(crate) fn prune(folder: &Path, keep: usize) {
+    for old in list(folder).unwrap_or_default().iter().rev().skip(keep) {
         let _ = put_away(old);
     }
 }
@@ -166,23 +177,23 @@ fn put_away(path: &Path) -> std::io::Result<()> {
     fs::remove_dir_all(&away)
 }
 
-/// Folders of whole checkpoints, oldest first.
-fn list(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
+/// Folders of whole checkpoints, oldest first; none where `folder` does not exist.
+fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(fail("list", folder)(error)),
     };
     let is_checkpoint = |path: &PathBuf| {
         path.file_name()
             .and_then(|name| name.to_str())
             .is_some_and(|name| name.starts_with("step-"))
     };
-    let mut found: Vec<PathBuf> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(is_checkpoint)
-        .collect();
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut found: Vec<PathBuf> = paths.collect::<Result<_, _>>().map_err(fail("list", folder))?;
+    found.retain(is_checkpoint);
     found.sort();
-    found
+    Ok(found)
 }
 
 /// Removes what a killed process left of a checkpoint that it was saving or removing.
@@ -197,11 +208,17 @@ pub(crate) fn remove_unfinished(folder: &Path) {
 }
 
 /// The newest checkpoint that is what was written: its files have the digests in its state, and its state has a
-/// digest that the log names (`logged`). Newer ones are set aside under another name, and what is wrong with
+/// digest that the log names (`logged`). Newer ones that are damaged are set aside under another name, and what is wrong with
 /// each is returned.
-pub(crate) fn newest(folder: &Path, logged: &BTreeSet<&str>) -> (Option<Checkpoint>, Vec<CheckpointError>) {
+///
+/// # Errors
+/// [`CheckpointError`] of what cannot be judged: a disk that does not answer, a later version. All stays as it is.
+pub(crate) fn newest(
+    folder: &Path,
+    logged: &BTreeSet<&str>,
+) -> Result<(Option<Checkpoint>, Vec<CheckpointError>), CheckpointError> {
     let mut problems = Vec::new();
-    for path in list(folder).iter().rev() {
+    for path in list(folder)?.iter().rev() {
         let checked = Checkpoint::open(path).and_then(|checkpoint| {
             checkpoint.verify()?;
             if logged.contains(checkpoint.sha256.as_str()) {
@@ -213,14 +230,15 @@ pub(crate) fn newest(folder: &Path, logged: &BTreeSet<&str>) -> (Option<Checkpoi
             }
         });
         match checked {
-            Ok(checkpoint) => return (Some(checkpoint), problems),
-            Err(problem) => {
+            Ok(checkpoint) => return Ok((Some(checkpoint), problems)),
+            Err(problem) if problem.is_damage() => {
                 set_aside(path);
                 problems.push(problem);
             }
+            Err(problem) => return Err(problem),
         }
     }
-    (None, problems)
+    Ok((None, problems))
 }
 
 /// Keeps a rejected checkpoint for whoever wants to look at it, where it neither counts nor is in the way.

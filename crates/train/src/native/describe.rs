@@ -1,10 +1,11 @@
 //! The first line of a run's log.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use blueberry_runlog::{DataDigests, DeviceCheck, Hardware, ModelCounts, Run};
+use blueberry_runlog::{DataDigests, DeviceCheck, Extra, Hardware, ModelCounts, Run};
 
-use crate::native::hardware::{peak_flops, processor};
+use crate::native::hardware::{Factors, peak_flops, processor};
 use crate::native::{Plan, Start, source_tree};
 
 /// Everything that is known of a run before its first step.
@@ -48,31 +49,37 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
         device_check,
         user: start.user.clone(),
         started_unix_s,
-        kernels: blueberry_kernels::versions(
-            &plan.device.device,
-            settings.resolved.kernels,
-            plan.halves.products,
-        ),
+        kernels: operations(plan),
         attempts_sha256: start.attempts_sha256.clone(),
         extra: [("predicted_memory".to_owned(), memory)].into_iter().collect(),
     }
 }
 
-fn hardware(plan: &Plan) -> Hardware {
+/// The version of each operation.
+pub(crate) fn operations(plan: &Plan) -> BTreeMap<String, String> {
+    let (kernels, half) = (plan.settings.resolved.kernels, plan.halves.products);
+    blueberry_kernels::versions(&plan.device.device, kernels, half)
+}
+
+/// What the run computes on, and in which precision.
+pub(crate) fn hardware(plan: &Plan) -> Hardware {
     let info = &plan.device.info;
     let (cpu, cpus) = processor();
-    let precision = plan.precision();
+    let mut extra = Extra::new();
+    if plan.factors() == Factors::Tf32 {
+        extra.insert("products".into(), "tf32".into());
+    }
     Hardware {
         device: info.name.clone(),
         backend: info.api.clone(),
         driver: info.driver.clone(),
         compiler: info.compiler.clone(),
-        precision: precision.into(),
+        precision: plan.precision().into(),
         cpu,
         cpus,
         memory_bytes: info.memory_bytes.unwrap_or(0),
-        peak_flops: peak_flops(&info.name, precision),
-        extra: Default::default(),
+        peak_flops: peak_flops(&info.name, plan.factors()),
+        extra,
     }
 }
 

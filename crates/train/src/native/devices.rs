@@ -3,8 +3,6 @@
 mod adapters;
 mod cuda;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use blueberry_optim::MuonPrecision;
 use burn::tensor::{DType, Device, FloatDType};
 use cubecl::config::cache::CacheConfig;
@@ -12,8 +10,8 @@ use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use thiserror::Error;
 
 use crate::native::hardware::{host_memory_bytes, processor};
+use crate::native::panics::caught;
 use crate::native::user_cache_dir;
-use crate::native::warmup::panic_text;
 use crate::{Halves, Precision, Preset};
 
 /// Which backend drives a device.
@@ -261,9 +259,9 @@ fn choose_among(
 /// A backend that cannot have its device (it is full, or another process has it for itself) says so by a panic.
 fn start(info: DeviceInfo) -> Result<OpenDevice, DeviceError> {
     let id = info.id.clone();
-    catch_unwind(AssertUnwindSafe(|| start_unguarded(info))).map_err(|panic| {
-        let text = panic_text(panic.as_ref());
-        DeviceError::Unusable(id, format!("its driver is there, but did not open it: {text}"))
+    let (opened, _) = caught(|| start_unguarded(info));
+    opened.map_err(|panic| {
+        DeviceError::Unusable(id, format!("its driver is there, but did not open it: {panic}"))
     })
 }
 

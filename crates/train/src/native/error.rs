@@ -23,7 +23,7 @@ pub enum RunError {
     #[error(transparent)]
     Data(#[from] DataError),
     /// Making the built-in corpus.
-    #[error("the built-in corpus: {0}")]
+    #[error("the built-in corpus cannot be made")]
     Corpus(#[from] PrepareError),
     /// The run's folder or log.
     #[error(transparent)]

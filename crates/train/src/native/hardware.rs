@@ -169,62 +169,68 @@ pub fn peak_resident_bytes() -> Option<u64> {
     None
 }
 
-/// Dense peak rates of a device in FLOP/s: of f32 outside the tensor cores, and of bf16 and f16 in them with sums in f32.
+/// Which floats the large products multiply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Factors {
+    F32,
+    /// f32, rounded to 10 bits of mantissa for tensor cores.
+    Tf32,
+    /// bf16 or f16.
+    Half,
+}
+
+/// Dense peak rates of a device in FLOP/s: of f32 outside the tensor cores, and of TF32, bf16 and f16 in them with sums in
+/// f32.
 struct Peak {
-    /// Part of the device's name; the first row that fits counts.
+    /// Words of the device's name; the first row that fits counts.
     name: &'static str,
     f32: f64,
+    tf32: f64,
     half: f64,
 }
 
 /// From NVIDIA's data sheets and architecture papers. A device that is not listed has no MFU, rather than a guessed one.
 const PEAKS: [Peak; 8] = [
-    Peak {
-        name: "RTX 5090",
-        f32: 104.8e12,
-        half: 209.5e12,
-    },
-    Peak {
-        name: "RTX 4090",
-        f32: 82.6e12,
-        half: 165.2e12,
-    },
-    Peak {
-        name: "RTX 3090 Ti",
-        f32: 40.0e12,
-        half: 80.0e12,
-    },
-    Peak {
-        name: "RTX 3090",
-        f32: 35.6e12,
-        half: 71.2e12,
-    },
-    Peak {
-        name: "H100 PCIe",
-        f32: 51.2e12,
-        half: 756e12,
-    },
-    Peak {
-        name: "H100",
-        f32: 66.9e12,
-        half: 989.4e12,
-    },
-    Peak {
-        name: "H200",
-        f32: 66.9e12,
-        half: 989.4e12,
-    },
-    Peak {
-        name: "A100",
-        f32: 19.5e12,
-        half: 312e12,
-    },
+    peak("RTX 5090", 104.8, 104.8, 209.5),
+    peak("RTX 4090", 82.6, 82.6, 165.2),
+    peak("RTX 3090 Ti", 40.0, 40.0, 80.0),
+    peak("RTX 3090", 35.6, 35.6, 71.2),
+    peak("H100 PCIe", 51.2, 378.0, 756.0),
+    peak("H100 80GB HBM3", 66.9, 494.7, 989.4),
+    peak("H200", 66.9, 494.7, 989.4),
+    peak("A100", 19.5, 156.0, 312.0),
 ];
 
-/// The peak rate of a device at a precision (`f32`, `bf16`, `f16`) in FLOP/s, where it is known.
-pub(crate) fn peak_flops(device_name: &str, precision: &str) -> Option<f64> {
-    let peak = PEAKS.iter().find(|peak| device_name.contains(peak.name))?;
-    Some(if precision == "f32" { peak.f32 } else { peak.half })
+/// Relatives with the name of a listed device in theirs and other rates.
+const RELATIVES: [&str; 3] = ["Laptop", "D", "NVL"];
+
+/// Rates in TFLOP/s.
+const fn peak(name: &'static str, f32: f64, tf32: f64, half: f64) -> Peak {
+    Peak {
+        name,
+        f32: f32 * 1e12,
+        tf32: tf32 * 1e12,
+        half: half * 1e12,
+    }
+}
+
+/// The peak rate of a device in FLOP/s, where it is known.
+pub(crate) fn peak_flops(device_name: &str, factors: Factors) -> Option<f64> {
+    // `A100-SXM4-80GB` has three words, and `A1000` is another device.
+    let words: Vec<&str> = device_name.split([' ', '-']).collect();
+    if words.iter().any(|word| RELATIVES.contains(word)) {
+        return None;
+    }
+    let has = |name: &str| {
+        let name: Vec<&str> = name.split(' ').collect();
+        words.windows(name.len()).any(|part| part == name)
+    };
+    let peak = PEAKS.iter().find(|peak| has(peak.name))?;
+    Some(match factors {
+        Factors::F32 => peak.f32,
+        Factors::Tf32 => peak.tf32,
+        Factors::Half => peak.half,
+    })
 }
 
 #[cfg(test)]
@@ -233,10 +239,27 @@ mod tests {
 
     #[test]
     fn a_peak_is_that_of_the_precision_and_of_the_closest_name() {
-        assert_eq!(peak_flops("NVIDIA GeForce RTX 4090", "bf16"), Some(165.2e12));
-        assert_eq!(peak_flops("NVIDIA H100 PCIe", "f32"), Some(51.2e12));
-        assert_eq!(peak_flops("NVIDIA H100 80GB HBM3", "f32"), Some(66.9e12));
-        assert_eq!(peak_flops("NVIDIA H200", "bf16"), Some(989.4e12));
-        assert_eq!(peak_flops("llvmpipe", "f32"), None);
+        let half = |name| peak_flops(name, Factors::Half);
+        assert_eq!(half("NVIDIA GeForce RTX 4090"), Some(165.2e12));
+        assert_eq!(half("NVIDIA GeForce RTX 3090"), Some(71.2e12));
+        assert_eq!(half("NVIDIA GeForce RTX 3090 Ti"), Some(80e12));
+        assert_eq!(half("NVIDIA H200"), Some(989.4e12));
+        assert_eq!(peak_flops("NVIDIA H100 PCIe", Factors::F32), Some(51.2e12));
+        assert_eq!(peak_flops("NVIDIA H100 80GB HBM3", Factors::Tf32), Some(494.7e12));
+        assert_eq!(peak_flops("NVIDIA A100-SXM4-80GB", Factors::Tf32), Some(156e12));
+    }
+
+    #[test]
+    fn a_relative_of_a_listed_device_has_no_peak() {
+        for name in [
+            "llvmpipe",
+            "NVIDIA RTX A1000",
+            "NVIDIA GeForce RTX 4090 Laptop GPU",
+            "NVIDIA GeForce RTX 4090 D",
+            "NVIDIA H100 NVL",
+            "NVIDIA H200 NVL",
+        ] {
+            assert_eq!(peak_flops(name, Factors::Half), None, "{name}");
+        }
     }
 }

@@ -14,6 +14,7 @@ mod interrupt;
 mod logits;
 mod memory;
 mod observer;
+mod panics;
 mod plan;
 mod presets;
 mod probe;
@@ -22,6 +23,7 @@ mod run;
 mod run_dir;
 mod saved;
 mod source;
+mod stopwatch;
 mod warmup;
 
 pub use bench::{Ceilings, OperationTime, Profile, StepBench, pytorch_config};

@@ -1,19 +1,22 @@
 //! A run as it will be: settings, device and data that go together.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use blueberry_data::{Dataset, Loader, LoaderState, Prefetch, Tokenizer, stories};
 use blueberry_eval::Benchmark;
+use blueberry_kernels::may_round_products;
 
 use crate::native::benchmarks::open_named;
 use crate::native::devices::precision_name;
-use crate::native::hardware::keep_freed_memory;
+use crate::native::hardware::{Factors, keep_freed_memory};
 use crate::native::{MemoryPlan, Observer, OpenDevice, Phase, RunError, user_cache_dir};
 use crate::{Batch, Curriculum, Halves, Settings, StepShape, Trainer};
 
 /// Bytes of the built-in corpus at least.
 const CORPUS_BYTES: u64 = 20_000_000;
+/// Bytes of the built-in corpus at most; its tokens take twice as many.
+const MAX_CORPUS_BYTES: u64 = 4_000_000_000;
 /// Answers that the loader keeps ready.
 const READ_AHEAD: usize = 4;
 
@@ -75,7 +78,7 @@ impl Plan {
             observer.warning(passed_over);
         }
         observer.phase(Phase::PreparingData);
-        let dataset = Arc::new(Dataset::open(&data_dir(&place, total)?)?);
+        let mut dataset = Dataset::open(&data_dir(&place, total)?)?;
         let (vocab, rows) = (dataset.vocab_size() as usize, preset.model.vocab_size);
         if vocab > rows {
             return Err(RunError::Mismatch(format!(
@@ -83,7 +86,15 @@ impl Plan {
             )));
         }
         dataset.check_budget(total, curriculum.block_len(), preset.train.epochs)?;
-        check_data(&dataset, observer)?;
+        if let Err(damage) = check_data(&dataset, observer) {
+            if place != DataPlace::BuiltIn {
+                return Err(damage);
+            }
+            observer.warning(&format!("the built-in corpus is made again: {damage}"));
+            stories::forget(&corpus_dir(), corpus_bytes(total), &Tokenizer::bytes())?;
+            dataset = Dataset::open(&data_dir(&place, total)?)?;
+            check_data(&dataset, observer)?;
+        }
         let halves = device.halves(&settings.resolved)?;
         let tokenizer = dataset.tokenizer()?;
         let validation = validation_batches(&settings, &dataset)?;
@@ -93,7 +104,7 @@ impl Plan {
             device,
             curriculum,
             halves,
-            dataset,
+            dataset: Arc::new(dataset),
             tokenizer,
             memory,
             validation,
@@ -104,6 +115,15 @@ impl Plan {
     /// Name of the float of the large products.
     pub fn precision(&self) -> &'static str {
         precision_name(self.halves.products)
+    }
+
+    /// What the large products multiply: f32 is TF32 where the device's products round it.
+    pub(crate) fn factors(&self) -> Factors {
+        match self.halves.products {
+            Some(_) => Factors::Half,
+            None if may_round_products(&self.device.device) => Factors::Tf32,
+            None => Factors::F32,
+        }
     }
 
     /// Validation targets that an evaluation covers.
@@ -155,12 +175,26 @@ fn data_dir(place: &DataPlace, tokens: u64) -> Result<PathBuf, RunError> {
     match place {
         DataPlace::Folder(dir) => Ok(dir.clone()),
         DataPlace::BuiltIn => {
-            // Some of it is validation; a token is a byte.
-            let bytes = CORPUS_BYTES.max(tokens + tokens / 20);
-            let cache: &Path = &user_cache_dir().join("data");
-            Ok(stories::prepare(cache, bytes, Tokenizer::bytes(), &())?)
+            let bytes = corpus_bytes(tokens);
+            if bytes > MAX_CORPUS_BYTES {
+                return Err(RunError::Mismatch(format!(
+                    "the built-in corpus is for trying out, and {tokens} tokens of it would take {} GB: make data of real text with `blueberry data prepare`, and name it with `--data`",
+                    3 * bytes / 1_000_000_000
+                )));
+            }
+            Ok(stories::prepare(&corpus_dir(), bytes, Tokenizer::bytes(), &())?)
         }
     }
+}
+
+/// Bytes of text for a run of `tokens`: some of it is validation, and a token is a byte.
+fn corpus_bytes(tokens: u64) -> u64 {
+    CORPUS_BYTES.max(tokens.saturating_add(tokens / 20))
+}
+
+/// Where built-in corpora lie.
+fn corpus_dir() -> PathBuf {
+    user_cache_dir().join("data")
 }
 
 fn validation_batches(settings: &Settings, dataset: &Dataset) -> Result<Vec<Batch>, RunError> {

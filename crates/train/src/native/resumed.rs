@@ -57,10 +57,31 @@ pub(crate) fn logged_checkpoints(log: &RunLog) -> BTreeSet<&str> {
         .collect()
 }
 
+/// Whether the run had saved something since it last began at its start: then a checkpoint that the log names must be there.
+pub(crate) fn has_saved(log: &RunLog) -> bool {
+    log.lines.iter().fold(false, |saved, line| match &line.event {
+        Event::Checkpoint(_) => true,
+        Event::Resume(resume) => !resume.from_sha256.is_empty(),
+        _ => saved,
+    })
+}
+
 /// The validation loss that the log has for exactly these tokens.
 pub(crate) fn evaluated_at(log: &RunLog, tokens: u64) -> Option<(u64, f64)> {
     log.evals()
         .filter(|eval| eval.at.tokens == tokens)
         .last()
         .map(|eval| (tokens, eval.val_loss))
+}
+
+/// Whether the log has a sample that was drawn after exactly these tokens.
+pub(crate) fn sampled_at(log: &RunLog, tokens: u64) -> bool {
+    let drawn = |event: &Event| matches!(event, Event::Sample(sample) if sample.at.tokens == tokens);
+    log.lines.iter().any(|line| drawn(&line.event))
+}
+
+/// Targets consumed before the step that came to `tokens`.
+pub(crate) fn tokens_before(log: &RunLog, tokens: u64) -> u64 {
+    let ends = log.steps().map(|step| step.at.tokens);
+    ends.filter(|&end| end < tokens).max().unwrap_or(0)
 }

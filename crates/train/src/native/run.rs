@@ -9,16 +9,20 @@ use std::time::Instant;
 use blueberry_data::Prefetch;
 use blueberry_kernels::take_fallbacks;
 use blueberry_runlog::{
-    At, CheckStatus, DeviceCheck, End, EndStatus, Event, Ledger, Note, Resume, RunLog, Step, Warmup,
+    At, CheckStatus, DeviceCheck, End, EndStatus, Event, Extra, Ledger, Note, Resume, RunLog, Step, Warmup,
 };
 use serde_json::json;
 
+use crate::native::check_cache::remembered;
 use crate::native::checkpoint;
-use crate::native::describe::{describe, unix_s};
+use crate::native::describe::{describe, hardware, operations, unix_s};
 use crate::native::graph::Recorder;
 use crate::native::hardware::{peak_flops, peak_resident_bytes};
-use crate::native::resumed::{CLOCK_STARTED, Times, evaluated_at, logged_checkpoints};
+use crate::native::resumed::{
+    CLOCK_STARTED, Times, evaluated_at, has_saved, logged_checkpoints, sampled_at, tokens_before,
+};
 use crate::native::run_dir::Log;
+use crate::native::stopwatch::Stopwatch;
 use crate::native::warmup::{attempt, explain, warm_up};
 use crate::native::{
     Interrupt, Observer, Phase, Plan, RunDir, RunError, checked, source_tree, user_cache_dir,
@@ -65,8 +69,15 @@ pub fn train(
     observer.started(&run, &start.dir);
     // Before the folder: what cannot be warmed up leaves nothing.
     let (warmed_s, recorder) = warm(&plan, observer)?;
+    interrupt.begin();
     let dir = RunDir::create(&start.dir)?;
-    let log = dir.start_log(&run)?;
+    let log = match dir.start_log(&run) {
+        Ok(log) => log,
+        Err(error) => {
+            dir.discard();
+            return Err(error.into());
+        }
+    };
     let mut session = Session::new(plan, dir, log, interrupt, observer, recorder)?;
     session.start(warmed_s)?;
     session.finish()
@@ -92,39 +103,59 @@ pub fn resume(
     }
     observer.started(&old.run, dir.path());
     let (_, recorder) = warm(&plan, observer)?;
+    interrupt.begin();
     let mut session = Session::new(plan, dir, log, interrupt, observer, recorder)?;
     session.restore(&old, &check)?;
     session.finish()
 }
 
-/// The device's check, made or remembered; a failed one stops the run unless it was told not to.
+/// The device's check, made or remembered; a failed one stops the run unless it was told not to. Whoever wants the device
+/// unchecked gets no new check: a driver may hang in it.
 fn check(plan: &Plan, observer: &mut dyn Observer) -> Result<DeviceCheck, RunError> {
-    let check = checked(
-        &plan.device,
-        plan.settings.resolved.kernels,
-        &user_cache_dir(),
-        |info| observer.phase(Phase::CheckingDevice(info)),
-    )
-    .map_err(|cause| RunError::Step { step: 0, cause })?;
-    if check.status == CheckStatus::Passed {
-        return Ok(check);
-    }
+    let (device, kernels, cache) = (&plan.device, plan.settings.resolved.kernels, user_cache_dir());
+    let check = if plan.settings.unchecked_device {
+        remembered(device, kernels, &cache).unwrap_or_else(unchecked)
+    } else {
+        checked(device, kernels, &cache, |info| {
+            observer.phase(Phase::CheckingDevice(info))
+        })
+        .map_err(|cause| RunError::Step { step: 0, cause })?
+    };
     let what = check.worst_parameter.clone().unwrap_or_default();
     let error = check.worst_error.unwrap_or(f64::INFINITY);
-    if plan.settings.unchecked_device {
-        observer.warning(&format!(
-            "the device failed its check ({what} is off by {error:.1e}); training on it as asked"
-        ));
-        return Ok(check);
+    match check.status {
+        CheckStatus::Passed => Ok(check),
+        CheckStatus::Unchecked => {
+            observer.warning(
+                "the device is not checked, as asked: whether it computes what it should is unknown",
+            );
+            Ok(check)
+        }
+        CheckStatus::Failed if plan.settings.unchecked_device => {
+            observer.warning(&format!(
+                "the device failed its check ({what} is off by {error:.1e}); training on it as asked"
+            ));
+            Ok(check)
+        }
+        CheckStatus::Failed => Err(RunError::WrongDevice {
+            id: device.info.id.clone(),
+            name: device.info.name.clone(),
+            what,
+            error,
+            allowed: check.allowed_error.unwrap_or_default(),
+        }),
     }
-    let info = &plan.device.info;
-    Err(RunError::WrongDevice {
-        id: info.id.clone(),
-        name: info.name.clone(),
-        what,
-        error,
-        allowed: check.allowed_error.unwrap_or_default(),
-    })
+}
+
+fn unchecked() -> DeviceCheck {
+    DeviceCheck {
+        status: CheckStatus::Unchecked,
+        worst_parameter: None,
+        worst_error: None,
+        allowed_error: None,
+        cached: false,
+        extra: Extra::new(),
+    }
 }
 
 /// Compiles everything, before the run's own weights are there, so that both are never in memory together; gives the
@@ -156,13 +187,21 @@ struct Session<'a> {
     data: Prefetch,
     clock: Clock,
     /// What the clock counts from.
-    origin: Instant,
+    origin: Stopwatch,
     step: u64,
     tokens: u64,
+    /// The data of the last whole step.
+    ledger: Ledger,
     /// Validation loss of the newest evaluation and the tokens it was made at.
     evaluated: Option<(u64, f64)>,
+    /// Tokens after which the newest sample was drawn.
+    sampled: Option<u64>,
+    /// Step of the newest checkpoint.
+    saved: Option<u64>,
     /// Training seconds spent waiting for data.
     waited_s: f64,
+    /// Tokens before the step that a resume goes on from, whose evaluation or sample may not have been made.
+    resumed_after: u64,
     /// `train_s` at the end of the last step, so that rates and clock give the same times.
     stepped_s: f64,
 }
@@ -179,6 +218,7 @@ impl<'a> Session<'a> {
         let trainer = plan.trainer(plan.settings.seed);
         let data = plan.prefetch(None, 0)?;
         Ok(Self {
+            ledger: ledger(&data),
             plan,
             dir,
             log,
@@ -188,17 +228,20 @@ impl<'a> Session<'a> {
             recorder,
             data,
             clock: Clock::new(0.0),
-            origin: Instant::now(),
+            origin: Stopwatch::start(),
             step: 0,
             tokens: 0,
             evaluated: None,
+            sampled: None,
+            saved: None,
             waited_s: 0.0,
+            resumed_after: 0,
             stepped_s: 0.0,
         })
     }
 
     fn now_s(&self) -> f64 {
-        self.origin.elapsed().as_secs_f64()
+        self.origin.seconds()
     }
 
     fn at(&self) -> At {
@@ -259,9 +302,15 @@ impl<'a> Session<'a> {
     fn restore(&mut self, old: &RunLog, check: &DeviceCheck) -> Result<(), RunError> {
         let folder = self.dir.checkpoints();
         checkpoint::remove_unfinished(&folder);
-        let (found, problems) = checkpoint::newest(&folder, &logged_checkpoints(old));
+        let (found, problems) = checkpoint::newest(&folder, &logged_checkpoints(old))?;
         for problem in &problems {
             self.observer.warning(&problem.to_string());
+        }
+        if found.is_none() && problems.is_empty() && has_saved(old) {
+            return Err(RunError::Mismatch(format!(
+                "`{}` has none of the checkpoints that the log names: put them back, or begin a new run",
+                folder.display()
+            )));
         }
         let (from_step, from_sha256) = match &found {
             Some(checkpoint) => {
@@ -269,6 +318,8 @@ impl<'a> Session<'a> {
                 self.step = checkpoint.step;
                 self.tokens = checkpoint.tokens;
                 self.data = self.plan.prefetch(Some(&checkpoint.loader), self.tokens)?;
+                self.ledger = ledger(&self.data);
+                self.saved = Some(self.step);
                 (checkpoint.step, checkpoint.sha256.clone())
             }
             None => (0, String::new()),
@@ -286,9 +337,13 @@ impl<'a> Session<'a> {
         self.stepped_s = times.train_s;
         self.waited_s = times.waited_s;
         self.evaluated = evaluated_at(old, self.tokens);
+        self.sampled = sampled_at(old, self.tokens).then_some(self.tokens);
+        self.resumed_after = tokens_before(old, self.tokens);
         let torn_bytes = old.torn.as_ref().map_or(0, |torn| torn.bytes);
-        let mut extra = blueberry_runlog::Extra::new();
+        let mut extra = Extra::new();
         extra.insert("device".into(), self.plan.device.info.name.clone().into());
+        extra.insert("hardware".into(), json!(hardware(&self.plan)));
+        extra.insert("kernels".into(), json!(operations(&self.plan)));
         extra.insert("source_sha256".into(), source_tree().sha256.into());
         extra.insert(STEPS.into(), self.recorder.words().into());
         extra.insert("device_check".into(), json!(check));
@@ -352,9 +407,7 @@ impl<'a> Session<'a> {
 
     fn train_to_end(&mut self) -> Result<EndStatus, RunError> {
         let target = self.plan.curriculum.target_tokens();
-        if self.tokens == 0 {
-            self.evaluate()?;
-        }
+        self.pause_for(self.resumed_after)?;
         while self.tokens < target {
             if self.interrupt.requested() {
                 self.checkpoint()?;
@@ -364,12 +417,13 @@ impl<'a> Session<'a> {
             self.train_one_step()?;
             self.pause_for(before)?;
         }
-        if self.evaluated.is_none_or(|(tokens, _)| tokens != self.tokens) {
-            self.evaluate()?;
-        }
+        self.evaluate()?;
         self.sample()?;
-        self.checkpoint()?;
         // Saved before: benchmarks may take longer than anyone waits.
+        self.checkpoint()?;
+        if self.evaluated.is_none_or(|(tokens, _)| tokens != self.tokens) {
+            return Ok(EndStatus::Interrupted);
+        }
         self.benchmark()
     }
 
@@ -395,6 +449,7 @@ impl<'a> Session<'a> {
             .map_err(|cause| explain(&self.plan, step, shape, cause))?;
         self.step = step;
         self.tokens += shape.tokens();
+        self.ledger = ledger(&self.data);
         let at = self.at();
         let seconds = at.train_s - std::mem::replace(&mut self.stepped_s, at.train_s);
         self.waited_s += served.wait_s;
@@ -402,7 +457,7 @@ impl<'a> Session<'a> {
         let (lr, lr_adamw) = (optim.muon.lr * factor, optim.adamw.lr * factor);
         let tokens_per_s = shape.tokens() as f64 / seconds;
         let flops = self.plan.settings.resolved.model.flops_per_token(shape.seq_len);
-        let mfu = peak_flops(&self.plan.device.info.name, self.plan.precision())
+        let mfu = peak_flops(&self.plan.device.info.name, self.plan.factors())
             .map(|peak| tokens_per_s * flops / peak);
         self.write(&Event::Step(Step {
             at,
@@ -427,15 +482,6 @@ impl<'a> Session<'a> {
 
     fn sync(&self) -> Result<(), RunError> {
         sync(&self.plan, self.step)
-    }
-
-    fn ledger(&self) -> Ledger {
-        let state = self.data.state();
-        Ledger {
-            tokens: state.tokens,
-            sha256: state.ledger_sha256.clone(),
-            extra: Default::default(),
-        }
     }
 
     fn end(&mut self, status: EndStatus, reason: Option<String>) -> Result<End, RunError> {
@@ -469,7 +515,7 @@ impl<'a> Session<'a> {
             at,
             status,
             val_loss,
-            ledger: Some(self.ledger()),
+            ledger: Some(self.ledger.clone()),
             reason,
             summary,
             extra: Default::default(),
@@ -477,6 +523,15 @@ impl<'a> Session<'a> {
         self.write(&Event::End(end.clone()))?;
         self.log.seal()?;
         Ok(end)
+    }
+}
+
+fn ledger(data: &Prefetch) -> Ledger {
+    let state = data.state();
+    Ledger {
+        tokens: state.tokens,
+        sha256: state.ledger_sha256.clone(),
+        extra: Default::default(),
     }
 }
 

@@ -146,11 +146,25 @@ impl RunDir {
         // Beside and renamed: a log that is there has its first line.
         let beside = self.path.join(NEW_LOG_FILE);
         let file = File::create(&beside).map_err(fail("create", &beside))?;
-        let writer = Writer::new(file, run).map_err(|cause| self.write_error(cause))?;
+        let writer = Writer::new(file, run).map_err(|cause| match cause {
+            // There is no run yet that could be resumed.
+            WriteError::Io { cause } => fail("write", &beside)(cause).into(),
+            cause => self.write_error(cause),
+        })?;
         sync(&beside)?;
         fs::rename(&beside, &path).map_err(fail("rename to", &path))?;
         sync(&self.path)?;
         Ok(Log { path, writer })
+    }
+
+    /// Removes what [`RunDir::create`] made, where the log could not begin: a folder that only looks like a run is in the way
+    /// of the next.
+    pub(crate) fn discard(self) {
+        // Whatever cannot be removed, the error that matters is the log's.
+        for name in [NEW_LOG_FILE, LOCK_FILE] {
+            let _ = fs::remove_file(self.path.join(name));
+        }
+        let _ = fs::remove_dir(&self.path);
     }
 
     /// Reads the log and opens it to go on behind its last whole line.

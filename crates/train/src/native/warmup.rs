@@ -1,12 +1,11 @@
 //! Warm-up: every shape of the run is computed once on throw-away weights and made-up tokens, so that
 //! kernels are compiled and tuned before the clock starts.
 
-use std::any::Any;
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::native::graph::Recorder;
 use crate::native::memory::{advice, place};
+use crate::native::panics::caught;
 use crate::native::{Plan, RunError};
 use crate::{Batch, StepError, StepShape, Trainer, sample};
 
@@ -16,12 +15,12 @@ const SEED_OFFSET: u64 = 0x7761_726d;
 /// Runs every shape of `plan` once, and records it where that is wanted; what came of that is in the result.
 ///
 /// # Errors
-/// [`RunError::OutOfMemory`] names a micro-batch that was tried and fits; [`RunError::Step`]; [`RunError::Graph`].
+/// [`RunError::OutOfMemory`] names a micro-batch that should fit; [`RunError::Step`]; [`RunError::Graph`].
 pub(crate) fn warm_up(plan: &Plan) -> Result<Recorder, RunError> {
     let mut recorder = Recorder::new(plan);
     let shapes: BTreeSet<StepShape> = plan.curriculum.stages().iter().map(|stage| stage.shape).collect();
     for shape in shapes {
-        try_shape(plan, shape).map_err(|failure| explain_by(plan, 0, shape, failure, measured_advice))?;
+        try_shape(plan, shape).map_err(|failure| explain(plan, 0, shape, failure))?;
         recorder.check(plan, shape)?;
     }
     let (id, batch) = (&plan.device.info.id, plan.settings.resolved.eval.batch);
@@ -51,8 +50,14 @@ fn try_shape(plan: &Plan, shape: StepShape) -> Result<(), StepError> {
 
 /// `step`, with a panic of the device's backend as the error that it is. Whatever it was at must not be used again.
 pub(crate) fn attempt<T>(step: impl FnOnce() -> Result<T, StepError>) -> Result<T, StepError> {
-    catch_unwind(AssertUnwindSafe(step))
-        .unwrap_or_else(|panic| Err(StepError::Device(panic_text(panic.as_ref()))))
+    match caught(step) {
+        (Err(panic), _) => Err(StepError::Device(panic)),
+        // What failed first is on the device's thread; what came of it may say less.
+        (Ok(Err(StepError::Device(text))), Some(cause)) if !text.contains(&cause) => {
+            Err(StepError::Device(format!("{cause}; {text}")))
+        }
+        (Ok(result), _) => result,
+    }
 }
 
 fn evaluate_once(plan: &Plan) -> Result<(), StepError> {
@@ -82,9 +87,17 @@ pub(crate) fn made_up(plan: &Plan, rows: usize, seq: usize, salt: usize) -> Opti
     Batch::new(tokens.collect(), seq)
 }
 
-/// The failure of step `step`; where it was for want of memory, with the micro-batch that fits by the prediction.
+/// The failure of step `step`; where it was for want of memory, with the micro-batch that fits by the prediction. Nothing is
+/// tried: a driver that has run out of memory may end the process at the next call.
 pub(crate) fn explain(plan: &Plan, step: u64, shape: StepShape, failure: StepError) -> RunError {
-    explain_by(plan, step, shape, failure, predicted_advice)
+    match &failure {
+        StepError::Device(text) if is_memory_failure(text) => RunError::OutOfMemory {
+            id: plan.device.info.id.clone(),
+            micro_batch: shape.micro_batch,
+            advice: predicted_advice(plan, shape),
+        },
+        _ => RunError::Step { step, cause: failure },
+    }
 }
 
 /// The failure of an evaluation of `batch` sequences at once, on the device `id` after step `step`.
@@ -96,31 +109,6 @@ pub(crate) fn explain_evaluation(id: &str, batch: usize, step: u64, failure: Ste
         },
         _ => RunError::Step { step, cause: failure },
     }
-}
-
-fn explain_by(
-    plan: &Plan,
-    step: u64,
-    shape: StepShape,
-    failure: StepError,
-    advice: fn(&Plan, StepShape) -> String,
-) -> RunError {
-    match &failure {
-        StepError::Device(text) if is_memory_failure(text) => RunError::OutOfMemory {
-            id: plan.device.info.id.clone(),
-            micro_batch: shape.micro_batch,
-            advice: advice(plan, shape),
-        },
-        _ => RunError::Step { step, cause: failure },
-    }
-}
-
-/// What fits on the device, tried out.
-fn measured_advice(plan: &Plan, shape: StepShape) -> String {
-    advice_by(shape, |micro_batch| {
-        plan.device.device.memory_cleanup();
-        try_shape(plan, StepShape { micro_batch, ..shape }).is_ok()
-    })
 }
 
 /// What fits by the formulas, or half where they took this shape to fit or nothing is known of the device.
@@ -135,15 +123,6 @@ fn predicted_advice(plan: &Plan, shape: StepShape) -> String {
     }
 }
 
-/// Halves the micro-batch until one `fits`.
-fn advice_by(shape: StepShape, fits: impl Fn(usize) -> bool) -> String {
-    let halves = std::iter::successors(Some(shape.micro_batch / 2), |&n| Some(n / 2));
-    let Some(micro_batch) = halves.take_while(|&n| n > 0).find(|&n| fits(n)) else {
-        return NOTHING_FITS.to_owned();
-    };
-    format!("micro_batch = {micro_batch} fits; {}", flags(shape, micro_batch))
-}
-
 const NOTHING_FITS: &str = "not even micro_batch = 1 fits: choose a smaller model or a shorter train.seq_len";
 
 /// How to say it.
@@ -154,52 +133,29 @@ fn flags(shape: StepShape, micro_batch: usize) -> String {
     )
 }
 
-/// What the backends and drivers say when there is no memory.
+/// What the backends and drivers say when there is no memory, or when a tensor is larger than they can take.
 fn is_memory_failure(text: &str) -> bool {
     let text = text.to_lowercase();
     [
         "out of memory",
+        "out of device memory",
         "outofmemory",
         "out_of_memory",
+        "not enough memory",
         "can't allocate",
         "cannot allocate",
         "buffer too big",
         "buffer size",
+        // One launch has at most 65,535 groups on some devices.
+        "count too big",
     ]
     .iter()
     .any(|sign| text.contains(sign))
 }
 
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("an unknown panic")
-        .to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn shape(micro_batch: usize) -> StepShape {
-        StepShape {
-            seq_len: 128,
-            micro_batch,
-            accumulation: 3,
-            window: None,
-        }
-    }
-
-    #[test]
-    fn the_advice_is_the_largest_half_that_fits() {
-        let advice = advice_by(shape(16), |micro_batch| micro_batch <= 5);
-        assert!(
-            advice.contains("train.micro_batch=4 --set train.accumulation=12"),
-            "{advice}"
-        );
-        assert!(advice_by(shape(16), |_| false).contains("not even micro_batch = 1"));
-        assert!(advice_by(shape(1), |_| true).contains("not even micro_batch = 1"));
-    }
 
     #[test]
     fn an_evaluation_that_does_not_fit_says_what_may() {
@@ -217,7 +173,9 @@ mod tests {
     #[test]
     fn only_a_lack_of_memory_reads_as_one() {
         assert!(is_memory_failure("CUDA_ERROR_OUT_OF_MEMORY"));
-        assert!(is_memory_failure("Not enough memory left: Out of Memory"));
+        assert!(is_memory_failure("wgpu error: Out of Memory"));
+        assert!(is_memory_failure("out of device memory allocating 512 bytes"));
+        assert!(is_memory_failure("Cube count too big (131072, 16, 1)"));
         assert!(!is_memory_failure("the device was lost"));
     }
 }

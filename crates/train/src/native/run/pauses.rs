@@ -9,7 +9,8 @@ use crate::native::{Phase, RunError, benchmarks};
 use crate::{StepError, sample};
 
 impl Session<'_> {
-    /// Evaluates, samples and saves where the step passed one of their marks.
+    /// Evaluates, samples and saves where the step passed one of their marks, unless that was done before a resume. A request
+    /// to stop leaves an evaluation or a sample to the resume.
     pub(super) fn pause_for(&mut self, before: u64) -> Result<(), RunError> {
         let preset = &self.plan.settings.resolved;
         let (eval, sample, save) = (
@@ -22,7 +23,7 @@ impl Session<'_> {
             return Ok(());
         }
         let passed = |every: u64| every > 0 && tokens / every != before / every;
-        if passed(eval) {
+        if passed(eval) || tokens == 0 {
             self.evaluate()?;
         }
         if passed(sample) {
@@ -34,7 +35,11 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// The validation loss of these weights, once. Nothing is written where somebody asks the run to stop.
     pub(super) fn evaluate(&mut self) -> Result<(), RunError> {
+        if self.evaluated.is_some_and(|(tokens, _)| tokens == self.tokens) {
+            return Ok(());
+        }
         self.pause()?;
         let began = self.now_s();
         let targets = self.plan.validation_targets();
@@ -42,6 +47,9 @@ impl Session<'_> {
         let (id, at_once) = (&self.plan.device.info.id, self.plan.settings.resolved.eval.batch);
         let mut sum = 0.0;
         for index in 0..count {
+            if self.interrupt.requested() {
+                return Ok(());
+            }
             self.observer.phase(Phase::Evaluating(index, count));
             let batch = &self.plan.validation[index];
             let loss = attempt(|| pollster::block_on(self.trainer.loss(batch)))
@@ -54,7 +62,7 @@ impl Session<'_> {
             self.check_parameters()?;
             return Err(self.not_finite("the validation loss", val_loss));
         }
-        let (at, seconds, ledger) = (self.at(), self.now_s() - began, self.ledger());
+        let (at, seconds, ledger) = (self.at(), self.now_s() - began, self.ledger.clone());
         self.evaluated = Some((self.tokens, val_loss));
         self.write(&Event::Eval(Eval {
             at,
@@ -79,7 +87,8 @@ impl Session<'_> {
 
     pub(super) fn sample(&mut self) -> Result<(), RunError> {
         let settings = self.plan.settings.resolved.sample.clone();
-        if settings.every_tokens == 0 {
+        let drawn = self.sampled == Some(self.tokens);
+        if settings.every_tokens == 0 || drawn || self.interrupt.requested() {
             return Ok(());
         }
         self.pause()?;
@@ -98,6 +107,7 @@ impl Session<'_> {
         })?;
         let text = self.plan.tokenizer.decode(&drawn);
         let at = self.at();
+        self.sampled = Some(self.tokens);
         self.write(&Event::Sample(Sample {
             at,
             prompt: settings.prompt,
@@ -111,7 +121,11 @@ impl Session<'_> {
         pollster::block_on(self.trainer.check_parameters()).map_err(|cause| RunError::Step { step, cause })
     }
 
+    /// Saves the run as it is now, once a step.
     pub(super) fn checkpoint(&mut self) -> Result<(), RunError> {
+        if self.saved == Some(self.step) {
+            return Ok(());
+        }
         self.pause()?;
         // A step shows its loss before its update: weights that the update spoilt must not be saved.
         self.check_parameters()?;
@@ -122,8 +136,8 @@ impl Session<'_> {
             train_s: self.at().train_s,
             loader: self.data.state().clone(),
         };
-        let keep = self.plan.settings.resolved.checkpoint.keep;
-        let saved = checkpoint::save(&self.dir.checkpoints(), &position, &self.trainer, keep)?;
+        let folder = self.dir.checkpoints();
+        let saved = checkpoint::save(&folder, &position, &self.trainer)?;
         let path = saved.path.strip_prefix(self.dir.path()).unwrap_or(&saved.path);
         let event = CheckpointEvent {
             at: self.at(),
@@ -132,7 +146,10 @@ impl Session<'_> {
             extra: Default::default(),
         };
         self.write(&Event::Checkpoint(event))?;
-        Ok(self.log.seal()?)
+        self.log.seal()?;
+        self.saved = Some(self.step);
+        checkpoint::prune(&folder, self.plan.settings.resolved.checkpoint.keep);
+        Ok(())
     }
 
     /// Makes the benchmarks of the preset, off the training clock.
