@@ -19,13 +19,14 @@ class MuonConfig:
 
 @dataclass(frozen=True)
 class AdamWConfig:
-    """AdamW for tables, the head and gains; `weight_decay` leaves the gains alone."""
+    """AdamW for tables, the head and gains; `weight_decay` leaves the gains alone, unless `decay_gains`."""
 
     lr: float = 0.003
     beta1: float = 0.9
     beta2: float = 0.95
     eps: float = 1e-8
     weight_decay: float = 0.1
+    decay_gains: bool = False
 
 
 @dataclass(frozen=True)

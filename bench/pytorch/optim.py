@@ -78,8 +78,12 @@ class Muon:
 
 
 def adamw(tables: list[nn.Parameter], gains: list[nn.Parameter], config: AdamWConfig, fused: bool):
-    """torch's AdamW; only the tables decay, since a gain that decays shrinks towards zero, not towards one."""
-    groups = [{"params": tables, "weight_decay": config.weight_decay}, {"params": gains, "weight_decay": 0.0}]
+    """torch's AdamW. Gains decay if asked to: towards zero, not towards one."""
+    decay = config.weight_decay
+    groups = [
+        {"params": tables, "weight_decay": decay},
+        {"params": gains, "weight_decay": decay if config.decay_gains else 0.0},
+    ]
     betas = (config.beta1, config.beta2)
     return torch.optim.AdamW(groups, lr=config.lr, betas=betas, eps=config.eps, fused=fused)
 

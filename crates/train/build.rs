@@ -13,7 +13,9 @@ fn main() -> io::Result<()> {
         git(&root, &["rev-parse", "HEAD"]).unwrap_or_default()
     );
     let status = git(&root, &["status", "--porcelain", "--untracked-files=no"]);
-    let dirty = status.is_none_or(|changes| !changes.is_empty());
+    let unknown = blueberry_source::unknown(&root).unwrap_or_default();
+    let dirty = status.is_none_or(|changes| !changes.is_empty()) || !unknown.is_empty();
+    println!("cargo::rustc-env=BLUEBERRY_UNKNOWN_FILES={}", unknown.join(", "));
     println!("cargo::rustc-env=BLUEBERRY_DIRTY={dirty}");
     println!(
         "cargo::rustc-env=BLUEBERRY_SOURCE_SHA256={}",

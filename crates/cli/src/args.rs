@@ -11,9 +11,13 @@ use crate::commands::probe::ProbeArgs;
 use crate::commands::scan::ScanArgs;
 use crate::commands::verify::VerifyRecordArgs;
 
-/// The speedrun harness for a ~151M-parameter language model.
 #[derive(Debug, Parser)]
-#[command(name = "blueberry", version, about, max_term_width = 100)]
+#[command(
+    name = "blueberry",
+    version,
+    about = "A speedrun harness: race to train a language model of about 151 million parameters.",
+    max_term_width = 100
+)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
@@ -62,8 +66,8 @@ pub struct TrainArgs {
     /// A folder made by `blueberry data prepare`; without it, the built-in corpus.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Targets to consume, rounded up to whole steps.
-    #[arg(long, value_name = "N")]
+    /// Targets to consume, rounded up to whole steps: 100000000, 100_000_000 or 100M.
+    #[arg(long, value_name = "N", value_parser = count)]
     pub train_tokens: Option<u64>,
     /// How often the data may be seen.
     #[arg(long, value_name = "N")]
@@ -74,7 +78,7 @@ pub struct TrainArgs {
     /// Seed of weights, data order and samples [default: 42].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// The run's folder [default: runs/<preset>-<seed>-<time>].
+    /// The run's folder, by whose name it is known [default: runs/<preset>-<seed>-<time>].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Go on with the run in this folder, with the settings in its log.
@@ -85,7 +89,7 @@ pub struct TrainArgs {
     /// The file of `blueberry attempts` that declares this seed; its digest goes into the log, as a record needs.
     #[arg(long, value_name = "FILE")]
     pub attempts: Option<PathBuf>,
-    /// Train on a device that computes wrong values; the log says so.
+    /// Train without the device's check, or although it failed; the log says so.
     #[arg(long)]
     pub unchecked_device: bool,
     /// Say what the run would be, what memory and disk it takes, and stop.
@@ -206,4 +210,48 @@ pub struct BenchArgs {
     /// Print the preset as `bench/pytorch/train.py --config` reads it, and measure nothing.
     #[arg(long)]
     pub pytorch_config: bool,
+}
+
+/// A count as people write it: `100_000_000`, `100M`, `1.5B`, `1e8`.
+pub fn count(text: &str) -> Result<u64, String> {
+    let plain = text.replace('_', "");
+    if let Ok(count) = plain.parse() {
+        return Ok(count);
+    }
+    let (digits, scale) = match plain.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&plain[..at], 1e3),
+        Some((at, 'M')) => (&plain[..at], 1e6),
+        Some((at, 'B' | 'G')) => (&plain[..at], 1e9),
+        _ => (&plain[..], 1.0),
+    };
+    let value = digits.parse::<f64>().map_or(f64::NAN, |number| number * scale);
+    // Larger ones are no longer exact.
+    if value >= 0.0 && value.fract() == 0.0 && value <= (1u64 << 53) as f64 {
+        Ok(value as u64)
+    } else {
+        Err("not a count: write 100000000, 100_000_000, 100M or 1e8".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn counts_are_read_as_people_write_them() {
+        for (text, expected) in [
+            ("100000000", 100_000_000),
+            ("100_000_000", 100_000_000),
+            ("100M", 100_000_000),
+            ("1e8", 100_000_000),
+            ("1.5B", 1_500_000_000),
+            ("16k", 16_000),
+            ("0", 0),
+        ] {
+            assert_eq!(count(text), Ok(expected), "{text}");
+        }
+        for text in ["", "M", "-1", "1.5", "0.5k3", "1e300", "inf", "NaN", "1m"] {
+            assert!(count(text).is_err(), "{text}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use blueberry_runlog::{CheckStatus, Eval, Event, Run, Sample, Step};
+use blueberry_runlog::{Eval, Event, Run, Sample, Step};
 use blueberry_train::native::{Observer, Phase};
 
 use crate::format::{bytes, duration, grouped, one_line};
@@ -81,7 +81,10 @@ impl Observer for Progress {
                     info.id
                 )
             }
-            Phase::PreparingData => "opening the data (the built-in corpus is made on first use)".to_owned(),
+            Phase::PreparingData { built_in: true } => {
+                "opening the built-in corpus (it is made on first use)".to_owned()
+            }
+            Phase::PreparingData { built_in: false } => "opening the data".to_owned(),
             Phase::CheckingData(done, all) => {
                 let text = format!(
                     "reading the data, to hold it against its digests: {} of {}",
@@ -122,9 +125,6 @@ impl Observer for Progress {
             grouped(run.target_tokens),
             run.seed
         ));
-        if run.device_check.status != CheckStatus::Passed {
-            self.warning("this device has not passed its check; the log says so");
-        }
         self.say(&format!("run: {}", dir.display()));
     }
 

@@ -67,6 +67,34 @@ pub fn digest(root: &Path) -> io::Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
+/// Files that decide what the binary does and that git does not know, ignored ones among them: they are in the digest, and in
+/// no commit and no patch, so that nobody can build the same again.
+///
+/// # Errors
+/// There is no git, or no repository.
+pub fn unknown(root: &Path) -> io::Result<Vec<String>> {
+    let mut command = Command::new("git");
+    command
+        .args(["ls-files", "--others", "-z", "--"])
+        .args(FILES)
+        .args(FOLDERS);
+    let output = command.current_dir(root).output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(io::Error::other(format!(
+            "`git ls-files` in `{}` failed: {said}",
+            root.display()
+        )));
+    }
+    let names = output
+        .stdout
+        .split(|&byte| byte == 0)
+        .filter(|name| !name.is_empty());
+    Ok(names
+        .map(|name| String::from_utf8_lossy(name).into_owned())
+        .collect())
+}
+
 /// What leads from the commit that is checked out to the tree, as `git apply` takes it; empty where they are the same.
 /// Files that git does not know are not in it: `git add -N` makes them known.
 ///
@@ -241,6 +269,23 @@ mod tests {
         git(root, &["add", "."]);
         let author = ["-c", "user.name=alice", "-c", "user.email=alice@example.org"];
         git(root, &[&author[..], &["commit", "--quiet", "-m", "All"]].concat());
+    }
+
+    #[test]
+    fn files_that_no_commit_and_no_patch_has_are_named() {
+        let root = tree();
+        fs::write(root.path().join(".gitignore"), "*.swp\n").unwrap();
+        commit(root.path());
+        assert_eq!(unknown(root.path()).unwrap(), Vec::<String>::new());
+        for name in ["crates/a/new.rs", "crates/a/.lib.rs.swp", "notes.txt"] {
+            fs::write(root.path().join(name), "").unwrap();
+        }
+        assert_eq!(
+            unknown(root.path()).unwrap(),
+            ["crates/a/.lib.rs.swp", "crates/a/new.rs"]
+        );
+        git(root.path(), &["add", "-N", "crates/a/new.rs"]);
+        assert_eq!(unknown(root.path()).unwrap(), ["crates/a/.lib.rs.swp"]);
     }
 
     #[test]

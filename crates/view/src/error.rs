@@ -13,7 +13,7 @@ pub enum Error {
     #[error("{}: no run.jsonl in this folder; name a run's folder or a log", .0.display())]
     NoLog(PathBuf),
     /// A file or folder cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be read", path.display())]
     File {
         /// Which.
         path: PathBuf,
@@ -21,7 +21,9 @@ pub enum Error {
         source: io::Error,
     },
     /// The port is taken or not allowed.
-    #[error("port {port} of this machine: {source}; choose another with --port, or 0 for any that is free")]
+    #[error(
+        "port {port} of this machine cannot be had: choose another with --port, or 0 for any that is free"
+    )]
     Bind {
         /// The port.
         port: u16,
@@ -32,7 +34,7 @@ pub enum Error {
     #[error("the server stopped: {0}")]
     Serve(io::Error),
     /// No browser could be started.
-    #[error("no browser could be started by `{program}` ({source}); open the address by hand")]
+    #[error("no browser could be started by `{program}`; open the address by hand")]
     Browser {
         /// What was started.
         program: &'static str,

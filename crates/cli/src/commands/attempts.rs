@@ -23,7 +23,7 @@ pub struct Flags {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Targets to consume, as for `blueberry train`.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = crate::args::count)]
     train_tokens: Option<u64>,
     /// How often the data may be seen, as for `blueberry train`.
     #[arg(long, value_name = "N")]

@@ -9,7 +9,7 @@ use blueberry_rules::{Declared, config_sha256};
 use blueberry_runlog::{End, EndStatus};
 use blueberry_train::native::{
     Interrupt, LOG_FILE, Observer, Outcome, Plan, RunDir, RunDirError, RunError, Start, load_preset, open,
-    read_log, resume, train,
+    read_log, resume, train, unknown_source_files,
 };
 use blueberry_train::{Memory, Settings};
 
@@ -82,7 +82,13 @@ fn read_attempts(path: &Path) -> Result<Declared> {
 /// Whether the run is one of those that were declared; a log that names a file which does not declare it is worth
 /// nothing to the judge.
 fn check_declared(declared: &Declared, settings: &Settings) -> Result<()> {
-    let (attempts, seed) = (declared.attempts(), settings.seed);
+    let (attempts, seed, unknown) = (declared.attempts(), settings.seed, unknown_source_files());
+    if !unknown.is_empty() {
+        return Err(Undeclared(format!(
+            "this build has source files that git does not know ({unknown}), so nobody could build it again: `git add` or remove them, then build"
+        ))
+        .into());
+    }
     if !attempts.seeds.contains(&seed) {
         let seeds = &attempts.seeds;
         return Err(Undeclared(format!("seed {seed} is not among the declared seeds {seeds:?}")).into());
@@ -117,16 +123,17 @@ fn settings(args: &TrainArgs) -> Result<Settings, RunError> {
     })
 }
 
+/// A folder of its own also for runs that begin in the same second.
 fn default_dir(settings: &Settings) -> PathBuf {
     let preset = Path::new(&settings.preset)
         .file_stem()
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let unix_s = SystemTime::now()
+    let unix_ms = SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    Path::new("runs").join(format!("{preset}-{}-{unix_s}", settings.seed))
+        .map_or(0, |since| since.as_millis());
+    Path::new("runs").join(format!("{preset}-{}-{unix_ms}", settings.seed))
 }
 
 /// `None` where the run was complete already.

@@ -1,10 +1,12 @@
 //! The first line of a run's log.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use blueberry_runlog::{DataDigests, DeviceCheck, Extra, Hardware, ModelCounts, Run};
 
+use crate::Settings;
 use crate::native::hardware::{Factors, peak_flops, processor};
 use crate::native::{Plan, Start, source_tree};
 
@@ -19,12 +21,7 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
     let memory = serde_json::to_value(plan.memory.predicted).unwrap_or_default();
     Run {
         version: blueberry_runlog::VERSION,
-        run_id: format!(
-            "{}-{}-{:.0}",
-            settings.preset,
-            settings.seed,
-            started_unix_s * 1e3
-        ),
+        run_id: run_id(&start.dir, settings, started_unix_s),
         // Settings are numbers, strings, lists and maps with string keys.
         config: serde_json::to_value(settings).unwrap_or_default(),
         preset: settings.preset.clone(),
@@ -52,6 +49,17 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
         kernels: operations(plan),
         attempts_sha256: start.attempts_sha256.clone(),
         extra: [("predicted_memory".to_owned(), memory)].into_iter().collect(),
+    }
+}
+
+/// The name of the run's folder, by which its owner knows it, with the time where that is not in it.
+fn run_id(dir: &Path, settings: &Settings, started_unix_s: f64) -> String {
+    let of_preset = format!("{}-{}-", settings.preset, settings.seed);
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with(&of_preset) {
+        name.into_owned()
+    } else {
+        format!("{name}-{:.0}", started_unix_s * 1e3)
     }
 }
 

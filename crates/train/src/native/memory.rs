@@ -27,10 +27,12 @@ impl MemoryPlan {
             DeviceKind::Cpu => available_memory_bytes(),
             DeviceKind::Cuda | DeviceKind::Wgpu => device.info.memory_bytes,
         };
+        let predicted = predict_memory(preset, place)?;
+        let too_little = available.filter(|&available| predicted.total() > available);
         Ok(Self {
-            predicted: predict_memory(preset, place)?,
+            predicted,
             available,
-            advice: available.map_or_else(String::new, |available| advice(preset, place, available)),
+            advice: too_little.map_or_else(String::new, |available| advice(preset, place, available)),
         })
     }
 
@@ -40,7 +42,7 @@ impl MemoryPlan {
             .is_none_or(|available| self.predicted.total() <= available)
     }
 
-    /// What would fit, in words.
+    /// What would fit, in words; nothing where the run does.
     pub fn advice(&self) -> &str {
         &self.advice
     }

@@ -42,4 +42,4 @@ pub use presets::{PRESETS, PresetError, load_preset};
 pub use probe::probe_run;
 pub use run::{Outcome, Start, resume, train};
 pub use run_dir::{LOG_FILE, RunDir, RunDirError, read_log};
-pub use source::source_tree;
+pub use source::{source_tree, unknown_source_files};

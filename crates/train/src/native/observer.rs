@@ -11,8 +11,11 @@ use crate::native::DeviceInfo;
 pub enum Phase<'a> {
     /// Comparing the device with the CPU.
     CheckingDevice(&'a DeviceInfo),
-    /// Making or opening the data.
-    PreparingData,
+    /// Opening the data, or making what is built in.
+    PreparingData {
+        /// Whether it is the built-in corpus.
+        built_in: bool,
+    },
     /// Holding the data against its digests; done and all bytes.
     CheckingData(u64, u64),
     /// Compiling and tuning.

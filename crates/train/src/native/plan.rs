@@ -17,6 +17,8 @@ use crate::{Batch, Curriculum, Halves, Settings, StepShape, Trainer};
 const CORPUS_BYTES: u64 = 20_000_000;
 /// Bytes of the built-in corpus at most; its tokens take twice as many.
 const MAX_CORPUS_BYTES: u64 = 4_000_000_000;
+/// How many times as many tokens a model may know as its data has before that is told.
+const USED_SHARE: usize = 8;
 /// Answers that the loader keeps ready.
 const READ_AHEAD: usize = 4;
 
@@ -77,13 +79,21 @@ impl Plan {
         for passed_over in &device.passed_over {
             observer.warning(passed_over);
         }
-        observer.phase(Phase::PreparingData);
+        observer.phase(Phase::PreparingData {
+            built_in: place == DataPlace::BuiltIn,
+        });
         let mut dataset = Dataset::open(&data_dir(&place, total)?)?;
         let (vocab, rows) = (dataset.vocab_size() as usize, preset.model.vocab_size);
         if vocab > rows {
             return Err(RunError::Mismatch(format!(
                 "the data's tokenizer has {vocab} tokens, but model.vocab_size = {rows}: use `--set model.vocab_size={vocab}` or data prepared with a smaller tokenizer"
             )));
+        }
+        if rows > USED_SHARE * vocab {
+            observer.warning(&format!(
+                "the data has {vocab} different tokens, the model {rows}: its losses say little of those on text of that vocabulary; \
+                 `--data` names other data, `--set model.vocab_size={vocab}` makes the model smaller"
+            ));
         }
         dataset.check_budget(total, curriculum.block_len(), preset.train.epochs)?;
         if let Err(damage) = check_data(&dataset, observer) {

@@ -15,3 +15,8 @@ pub fn source_tree() -> SourceTree {
         extra: Default::default(),
     }
 }
+
+/// Files of the source that git did not know when this binary was built; empty where nobody needs them to build it again.
+pub fn unknown_source_files() -> &'static str {
+    env!("BLUEBERRY_UNKNOWN_FILES")
+}

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use blueberry_kernels::Orthogonalize;
+use blueberry_optim::{AdamwConfig, MuonConfig, OptimConfig};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde_json::{Value, json};
@@ -188,7 +189,25 @@ fn median(values: &[f64]) -> f64 {
 /// The curriculum, or something that the baseline cannot do.
 pub fn pytorch_config(preset: &Preset) -> Result<Value, crate::SettingsError> {
     let shape = Curriculum::new(preset)?.shape(0);
-    let (m, muon, adamw) = (&preset.model, &preset.optim.muon, &preset.optim.adamw);
+    let m = &preset.model;
+    // Taken apart, so that a new number does not compile before somebody says what the baseline does with it. Muon's
+    // precision is that of the baseline's products: half on a card, where ours is.
+    let OptimConfig { clip, muon, adamw } = &preset.optim;
+    let MuonConfig {
+        lr: muon_lr,
+        momentum,
+        weight_decay: muon_decay,
+        method,
+        precision: _,
+    } = muon;
+    let AdamwConfig {
+        lr,
+        beta1,
+        beta2,
+        eps,
+        weight_decay,
+        decay_gains,
+    } = adamw;
     for (lacks, what) in [
         (!m.qk_norm, "model.qk_norm = false"),
         (m.attention_softcap.is_some(), "model.attention_softcap"),
@@ -209,17 +228,17 @@ pub fn pytorch_config(preset: &Preset) -> Result<Value, crate::SettingsError> {
         },
         "rope_theta": m.rope_base, "norm_eps": m.norm_eps,
         "seq_len": shape.seq_len, "micro_batch": shape.micro_batch, "accumulation": shape.accumulation,
-        "clip_norm": preset.optim.clip,
+        "clip_norm": clip,
         "muon": {
-            "lr": muon.lr, "momentum": muon.momentum, "weight_decay": muon.weight_decay,
-            "orthogonalize": match muon.method {
+            "lr": muon_lr, "momentum": momentum, "weight_decay": muon_decay,
+            "orthogonalize": match method {
                 Orthogonalize::NewtonSchulz => "newton_schulz",
                 Orthogonalize::PolarExpress => "polar_express",
             },
         },
         "adamw": {
-            "lr": adamw.lr, "beta1": adamw.beta1, "beta2": adamw.beta2, "eps": adamw.eps,
-            "weight_decay": adamw.weight_decay,
+            "lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": weight_decay,
+            "decay_gains": decay_gains,
         },
     }))
 }
