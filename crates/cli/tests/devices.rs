@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 
 use common::text::prepared;
-use common::{SMALL, blueberry, finish, place, read_log, set, train};
+use common::{blueberry, finish, place, read_log, train};
 use serde_json::Value;
 
 fn devices() -> Vec<Value> {
@@ -91,61 +91,6 @@ fn software_vulkan_has_the_memory_of_the_machine_and_says_what_it_computes_in() 
     assert_eq!(software["memory_bytes"], cpu["memory_bytes"], "{software}");
     let precisions = software["precisions"].as_array().expect("a list");
     assert!(precisions.contains(&"f32".into()), "{software}");
-}
-
-/// Software Vulkan where the process may have 4 GiB of address space, and a step of which one tensor takes nearly that.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_device_without_memory_for_a_step_names_a_micro_batch() {
-    let Some(software) = devices().into_iter().find(|device| device["software"] == true) else {
-        eprintln!("skipped: no software adapter on this machine");
-        return;
-    };
-    let place = place();
-    let out = place.path().join("run");
-    let id = software["id"].as_str().expect("an id");
-    let mut command = blueberry(["train", "--device", id, "--unchecked-device", "--out"]);
-    command
-        .arg(&out)
-        .env("CUBECL_AUTOTUNE_LEVEL", "minimal")
-        .env("RUST_BACKTRACE", "0");
-    set(&mut command, &SMALL);
-    set(
-        &mut command,
-        &[
-            "train.micro_batch=100",
-            "model.d_ff=300_000",
-            "train.tokens=10_000_000",
-        ],
-    );
-    limit_address_space(&mut command, 4 << 30);
-    let failed = finish(command).expect_code(1);
-    let failed = failed.expect_error(&[
-        &format!("micro_batch = 100 does not fit into the memory of `{id}`"),
-        "--set train.micro_batch=",
-        "keeps the tokens of a step",
-    ]);
-    assert!(!failed.stderr.contains("panicked"), "{failed:#?}");
-    assert!(!out.exists());
-}
-
-/// As `ulimit -v` does.
-#[cfg(target_os = "linux")]
-fn limit_address_space(command: &mut std::process::Command, bytes: u64) {
-    use std::os::unix::process::CommandExt;
-    let limit = libc::rlimit {
-        rlim_cur: bytes,
-        rlim_max: bytes,
-    };
-    let apply = move || {
-        // SAFETY: reads the struct that it is given.
-        match unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) } {
-            0 => Ok(()),
-            _ => Err(std::io::Error::last_os_error()),
-        }
-    };
-    // SAFETY: the child makes one system call before it becomes the program.
-    unsafe { command.pre_exec(apply) };
 }
 
 /// A device whose check failed, as the cache remembers it: nothing but the check makes this processor compute wrongly.

@@ -12,7 +12,7 @@
 use blueberry_kernels::{AttentionMask, Head, LossTerms, Operations, RopeTable, logits};
 use burn::tensor::{Device, FloatDType, Int, Tensor, activation};
 
-use crate::{Layer, ModelConfig, Weights};
+use crate::{Activation, Layer, ModelConfig, Weights};
 
 /// A config together with what depends on the sequence length and the device, ready to run weights.
 ///
@@ -252,9 +252,12 @@ impl Model {
     fn feed_forward(&self, layer: &Layer<Tensor<2>>, x: Tensor<3>) -> Tensor<3> {
         let x = self.narrowed(x);
         let up = self.inner(x.clone(), &layer.up);
-        let inner = match &layer.gate {
-            Some(gate) => (self.operations.swiglu)(self.inner(x, gate), up),
-            None => (self.operations.relu_squared)(up),
+        let inner = match (self.config.activation, &layer.gate) {
+            (Activation::Swiglu, Some(gate)) => (self.operations.swiglu)(self.inner(x, gate), up),
+            (Activation::Relu2, None) => (self.operations.relu_squared)(up),
+            (Activation::Swiglu, None) | (Activation::Relu2, Some(_)) => {
+                unreachable!("the list of weights has a gate by `Activation::is_gated`")
+            }
         };
         self.linear(inner, &layer.down)
     }

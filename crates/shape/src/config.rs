@@ -13,6 +13,20 @@ pub enum Activation {
     Relu2,
 }
 
+impl Activation {
+    /// Every one: what checks a device or an operation runs them all.
+    pub const ALL: [Self; 2] = [Self::Swiglu, Self::Relu2];
+
+    /// Whether the network has a `gate` beside `up`.
+    #[must_use]
+    pub fn is_gated(self) -> bool {
+        match self {
+            Self::Swiglu => true,
+            Self::Relu2 => false,
+        }
+    }
+}
+
 /// The model's shape. Every field stands in the `[model]` table of a preset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

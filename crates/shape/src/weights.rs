@@ -1,6 +1,6 @@
 //! The tree of parameters: names, shapes, and what each is for.
 
-use crate::{Activation, ModelConfig};
+use crate::ModelConfig;
 
 /// What a parameter is for; decides its optimiser and how it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +138,10 @@ fn layer_specs(c: &ModelConfig, layer: usize) -> Layer<ParameterSpec> {
             .contains(&layer)
             .then(|| named("value_embed", [c.vocab_size, kv_dim], Kind::Table, normal)),
         ffn_norm: gain("ffn_norm", c.d_model),
-        gate: (c.activation == Activation::Swiglu).then(|| matrix("gate", c.d_model, c.d_ff, normal)),
+        gate: c
+            .activation
+            .is_gated()
+            .then(|| matrix("gate", c.d_model, c.d_ff, normal)),
         up: matrix("up", c.d_model, c.d_ff, normal),
         down: matrix("down", c.d_ff, c.d_model, output),
     }

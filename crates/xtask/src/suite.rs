@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 use crate::{nvrtc, process};
 
 /// Files of tests, by name, that compile and run kernels of GPUs: minutes each, mostly on one core.
-const OF_GPUS: &[&str] = &["gpu", "ptx", "wgpu"];
+const OF_GPUS: &[&str] = &["device_memory", "gpu", "ptx", "wgpu"];
 
 /// How much CubeCL tunes.
 const AUTOTUNE: &str = "CUBECL_AUTOTUNE_LEVEL";
@@ -127,13 +127,15 @@ mod tests {
 
     #[test]
     fn every_file_of_tests_is_in_one_part() {
-        let all = ["kill", "wgpu", "memory", "gpu", "memory", "ptx"];
+        let all = ["kill", "wgpu", "memory", "gpu", "memory", "ptx", "device_memory"];
         assert_eq!(all_but_gpus(&metadata(&all)).unwrap(), ["kill", "memory"]);
     }
 
     #[test]
     fn tests_that_are_gone_are_missed() {
-        let error = all_but_gpus(&metadata(&["gpu", "wgpu"])).unwrap_err().to_string();
+        let error = all_but_gpus(&metadata(&["device_memory", "gpu", "wgpu"]))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("no tests called `ptx`"), "{error}");
     }
 }
