@@ -7,19 +7,21 @@ use blueberry_runlog::import::{Axis, Metric, RunData};
 pub struct LeadChange {
     /// Where on the axis.
     pub at: f64,
-    /// Who led; `None` at the first measurement, and where the leader's value was not a number.
-    pub from: Option<usize>,
-    /// Who leads now; `None` where nobody has a number.
-    pub to: Option<usize>,
+    /// Who led.
+    pub from: usize,
+    /// Who leads now.
+    pub to: usize,
 }
 
-/// All changes of the lead on an axis.
+/// Who leads on an axis, and when that passed from one run to another.
 ///
 /// A run counts with its last measured value, from where it was measured; one that is not a number does not
 /// count. The lowest value leads; at a tie whoever led goes on, else the first run of the race. Measurements at
 /// one position count together.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Lead {
+    /// Where somebody else leads, or nobody, since nobody has a number.
+    leaders: Vec<(f64, Option<usize>)>,
     changes: Vec<LeadChange>,
 }
 
@@ -56,7 +58,8 @@ impl Lead {
     /// Who leads at a position.
     #[must_use]
     pub fn at(&self, at: f64) -> Option<usize> {
-        self.until(at).last().and_then(|change| change.to)
+        let behind = self.leaders.partition_point(|(there, _)| *there <= at);
+        self.leaders[..behind].last()?.1
     }
 
     /// The changes up to a position.
@@ -71,12 +74,20 @@ impl Lead {
         &self.changes
     }
 
+    /// Who leads first has it from nobody; and it passes over a gap in which nobody has a number.
     fn follow(&mut self, at: f64, current: &[f64]) {
-        let from = self.changes.last().and_then(|change| change.to);
-        let to = lowest(current, from);
-        if to != from {
+        let before = self.leaders.last().and_then(|leader| leader.1);
+        let now = lowest(current, before);
+        if now == before {
+            return;
+        }
+        let led = self.leaders.iter().rev().find_map(|leader| leader.1);
+        if let (Some(from), Some(to)) = (led, now)
+            && from != to
+        {
             self.changes.push(LeadChange { at, from, to });
         }
+        self.leaders.push((at, now));
     }
 }
 

@@ -38,5 +38,5 @@ pub use scale::{Scale, Span};
 pub use segments::{Segment, Segments};
 pub use settings::{Comparison, DEFAULT_BARS, MAX_BARS, Settings};
 pub use smooth::{STEP_TOKENS, Smoother};
-pub use splits::{Pace, RunSplits, SplitBook, SplitRow, Splits};
+pub use splits::{Entry, Pace, RunSplits, SplitBook, SplitRow, Splits};
 pub use ticks::ticks;

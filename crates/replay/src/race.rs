@@ -6,7 +6,7 @@ use blueberry_runlog::import::{Axis, Metric, Position, RunData};
 use crate::crossing::{crossings, row_at, value_at};
 use crate::lead::{Lead, LeadChange};
 use crate::settings::Settings;
-use crate::splits::{SplitBook, Splits};
+use crate::splits::{Entry, SplitBook, Splits};
 
 /// Runs that are replayed together. Everything is found anew when a run or a setting changes, and a frame only
 /// asks for the [`State`] at its playhead.
@@ -46,10 +46,6 @@ pub struct Standing {
     pub val_loss: Option<f64>,
     /// Its last training loss.
     pub train_loss: Option<f64>,
-    /// The share of its way that it has gone: of its target where it has one, else of its log.
-    pub progress: f64,
-    /// Its place by [`Settings::lead_by`]: 1, 2, 2, 4. `None` without a number.
-    pub rank: Option<usize>,
     /// The newest sample of text at or before the playhead, as a place in [`RunData::samples`].
     pub sample: Option<usize>,
 }
@@ -80,10 +76,7 @@ impl Race {
     #[must_use]
     pub fn new(runs: Vec<RunData>, settings: Settings) -> Self {
         let lead = Lead::new(&runs, &settings.lead_by, settings.axis);
-        let book = runs
-            .iter()
-            .map(|run| (user(run), crossings(run, &settings.bars)))
-            .collect();
+        let book = runs.iter().map(|run| entry(run, &settings.bars)).collect();
         let splits = SplitBook::new(&settings.bars, settings.clock, settings.comparison, book);
         Self {
             runs,
@@ -137,8 +130,7 @@ impl Race {
     #[must_use]
     pub fn state(&self, at: f64) -> State {
         let axis = self.settings.axis;
-        let mut runs: Vec<Standing> = self.runs.iter().map(|run| standing(run, axis, at)).collect();
-        self.rank(&mut runs, at);
+        let runs = self.runs.iter().map(|run| standing(run, axis, at)).collect();
         State {
             axis,
             at,
@@ -146,20 +138,6 @@ impl Race {
             leader: self.lead.at(at),
             lead_changes: self.lead.until(at).to_vec(),
             splits: self.splits.at(axis, at),
-        }
-    }
-
-    fn rank(&self, standings: &mut [Standing], at: f64) {
-        let (metric, axis) = (&self.settings.lead_by, self.settings.axis);
-        let value = |run| {
-            value_at(run, metric, axis, at)
-                .map(|(_, value)| value)
-                .filter(|value| !value.is_nan())
-        };
-        let values: Vec<Option<f64>> = self.runs.iter().map(value).collect();
-        for (standing, value) in standings.iter_mut().zip(&values) {
-            let better = |mine: f64| values.iter().flatten().filter(|&&other| other < mine).count();
-            standing.rank = value.map(|value| 1 + better(value));
         }
     }
 }
@@ -171,8 +149,6 @@ fn standing(run: &RunData, axis: Axis, at: f64) -> Standing {
         position: position(run, axis, at),
         val_loss: value(Metric::ValLoss),
         train_loss: value(Metric::TrainLoss),
-        progress: progress(run, axis, at),
-        rank: None,
         sample: run
             .samples
             .iter()
@@ -215,23 +191,23 @@ fn phase(run: &RunData, axis: Axis, at: f64) -> Phase {
     }
 }
 
-fn progress(run: &RunData, axis: Axis, at: f64) -> f64 {
-    let target = run
-        .run
-        .as_ref()
-        .map(|run| run.target_tokens as f64)
-        .filter(|&target| target > 0.0);
-    let (gone, whole) = match (target, position(run, axis, at).tokens) {
-        (Some(target), Some(tokens)) => (tokens, target),
-        _ => (at, run.furthest(axis).unwrap_or(0.0)),
-    };
-    if whole > 0.0 {
-        (gone / whole).clamp(0.0, 1.0)
-    } else {
-        0.0
+fn entry(run: &RunData, bars: &[f64]) -> Entry {
+    let mut end = Position::default();
+    for axis in Axis::ALL {
+        if let Some(furthest) = run.furthest(axis) {
+            end.set(axis, furthest);
+        }
     }
-}
-
-fn user(run: &RunData) -> Option<String> {
-    run.run.as_ref()?.user.clone()
+    Entry {
+        user: run.run.as_ref().and_then(|run| run.user.clone()),
+        crossings: crossings(run, bars),
+        end,
+        is_over: match run.end {
+            // Logs of others are whole when they come; an own one may still be written.
+            None => run.run.is_none(),
+            // It may be resumed.
+            Some(EndStatus::Interrupted) => false,
+            Some(EndStatus::Completed | EndStatus::Diverged | EndStatus::Failed) => true,
+        },
+    }
 }

@@ -30,7 +30,7 @@ pub struct Segment {
 impl Segments {
     /// The segments of runs, given as the crossings of `bars` bars each.
     #[must_use]
-    pub fn new(bars: usize, runs: &[Vec<Option<Crossing>>], axis: Axis) -> Self {
+    pub fn new<'a>(bars: usize, runs: impl Iterator<Item = &'a [Option<Crossing>]>, axis: Axis) -> Self {
         let nodes = bars + 1;
         let edges = vec![None; nodes * nodes];
         let mut segments = Self {
@@ -85,7 +85,13 @@ impl Segments {
     /// Whether no run has a shorter segment between these two splits.
     #[must_use]
     pub fn is_best(&self, segment: Segment) -> bool {
-        self.edges[segment.from * self.nodes + segment.to].is_some_and(|best| segment.length <= best)
+        self.best(segment).is_some_and(|best| segment.length <= best)
+    }
+
+    /// The length of the shortest segment between the same two splits.
+    #[must_use]
+    pub fn best(&self, segment: Segment) -> Option<f64> {
+        self.edges[segment.from * self.nodes + segment.to]
     }
 
     /// The best segment between two splits; `from` is `None` for the start.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use blueberry_replay::{Axis, Lead, LeadChange, Metric, Race, RunData, Settings};
+use blueberry_replay::{Axis, Lead, LeadChange, Metric, RunData};
 use common::{Chance, Eval, evaluated, learning};
 
 fn leader(runs: &[Vec<Eval>], at: f64, led: Option<usize>) -> Option<usize> {
@@ -15,19 +15,32 @@ fn leader(runs: &[Vec<Eval>], at: f64, led: Option<usize>) -> Option<usize> {
         .or_else(|| (0..runs.len()).find(|&run| value(run) == Some(lowest)))
 }
 
-fn brute_force(runs: &[Vec<Eval>]) -> Vec<LeadChange> {
+/// Who leads behind every evaluation.
+fn leaders(runs: &[Vec<Eval>]) -> Vec<(f64, Option<usize>)> {
     let mut positions: Vec<f64> = runs.iter().flatten().map(|eval| eval.0).collect();
     positions.sort_by(f64::total_cmp);
-    let mut changes = Vec::new();
-    let mut from = None;
-    for at in positions {
-        let to = leader(runs, at, from);
-        if to != from {
-            changes.push(LeadChange { at, from, to });
-            from = to;
-        }
-    }
-    changes
+    let mut led = None;
+    let lead = positions.into_iter().map(|at| {
+        led = leader(runs, at, led);
+        (at, led)
+    });
+    lead.collect()
+}
+
+/// Where one run leads after another one, whatever was between.
+fn brute_force(leaders: &[(f64, Option<usize>)]) -> Vec<LeadChange> {
+    let known: Vec<(f64, usize)> = leaders
+        .iter()
+        .filter_map(|(at, leader)| Some((*at, (*leader)?)))
+        .collect();
+    let pairs = known.windows(2).filter(|pair| pair[0].1 != pair[1].1);
+    pairs
+        .map(|pair| LeadChange {
+            at: pair[1].0,
+            from: pair[0].1,
+            to: pair[1].1,
+        })
+        .collect()
 }
 
 #[test]
@@ -47,7 +60,11 @@ fn lead_changes_equal_brute_force() {
         }
         let data: Vec<RunData> = runs.iter().map(|evals| evaluated("run", evals)).collect();
         let lead = Lead::new(&data, &Metric::ValLoss, Axis::Tokens);
-        let expected = brute_force(&runs);
+        let leaders = leaders(&runs);
+        for &(at, leader) in &leaders {
+            assert_eq!(lead.at(at), leader, "seed {seed} at {at}");
+        }
+        let expected = brute_force(&leaders);
         assert_eq!(lead.changes(), expected, "seed {seed}");
         seen += expected.len();
         let at = chance.between(0.0, 6e7);
@@ -64,14 +81,26 @@ fn lead_changes_equal_brute_force() {
 }
 
 #[test]
-fn ranks_are_those_of_a_competition() {
-    let losses = [4.0, 3.0, 3.0, 5.0, f64::NAN];
-    let runs = losses
-        .iter()
-        .map(|&loss| evaluated("run", &[(1.0, 1.0, loss)]))
-        .collect();
-    let state = Race::new(runs, Settings::default()).state(2.0);
-    let ranks: Vec<_> = state.runs.iter().map(|run| run.rank).collect();
-    assert_eq!(ranks, [Some(3), Some(1), Some(1), Some(4), None]);
-    assert_eq!(state.leader, Some(1));
+fn nobody_takes_the_lead_from_nobody() {
+    let lead = |runs: &[&[f64]]| {
+        let evals = |losses: &&[f64]| -> Vec<Eval> {
+            let at = |(place, &loss): (usize, &f64)| (place as f64, place as f64, loss);
+            losses.iter().enumerate().map(at).collect()
+        };
+        let runs: Vec<RunData> = runs
+            .iter()
+            .map(|losses| evaluated("run", &evals(losses)))
+            .collect();
+        Lead::new(&runs, &Metric::ValLoss, Axis::Tokens)
+    };
+    let alone = lead(&[&[5.0, f64::NAN, 4.0, f64::NAN, 3.0]]);
+    assert_eq!(alone.changes(), []);
+    assert_eq!([0.0, 1.0, 2.0].map(|at| alone.at(at)), [Some(0), None, Some(0)]);
+    let over_a_gap = lead(&[&[5.0, f64::NAN, f64::NAN], &[6.0, f64::NAN, 4.0]]);
+    let change = LeadChange {
+        at: 2.0,
+        from: 0,
+        to: 1,
+    };
+    assert_eq!(over_a_gap.changes(), [change]);
 }

@@ -252,3 +252,61 @@ fn values_are_the_logs_own_and_say_what_is_no_number() {
     let values = ask(&mut library, "values", &at(2050.0));
     assert_eq!(values[0]["values"]["train_loss"], "NaN");
 }
+
+#[test]
+fn what_is_no_number_is_said_to_be_none_and_has_no_trend() {
+    let mut library = Library::default();
+    let log = "s:0 tel:11.0\ns:0 trl:9.0\ns:1 trl:nan\ns:2 trl:8.0\ns:2 tel:nan\n";
+    let id = library.open("llm.log", log.as_bytes()).unwrap().runs[0].id;
+    let words = |library: &mut Library, t: f64| {
+        let charts = [["train_loss", "val_loss"]];
+        let request = json!({ "runs": [id], "charts": charts, "axis": "step", "clock": "step", "t": t });
+        ask(library, "words", &request.to_string())[0]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert!(words(&mut library, 1.0).contains("Training loss not a number at 1."));
+    let end = words(&mut library, 2.0);
+    assert!(end.contains("Training loss 8.0000 at 2."), "{end}");
+    assert!(end.contains("Validation loss not a number at 2."), "{end}");
+    let question = json!({ "runs": [id], "clock": "step", "t": 2.0, "against": "best", "targets": [4.0] });
+    let state = ask(&mut library, "state", &question.to_string());
+    assert_eq!(state["runs"][0]["val_loss"], "NaN");
+    assert_eq!(state["runs"][0]["train_loss"], 8.0);
+    assert_eq!(state["changes"], json!([]));
+}
+
+#[test]
+fn what_a_log_says_at_length_is_cut() {
+    let mut library = Library::default();
+    let first = SMALL.lines().next().unwrap();
+    let open = |library: &mut Library, seed: u32| {
+        let settings: serde_json::Map<String, Value> = (0..2000)
+            .map(|key| (format!("key-{key}"), json!(format!("{seed}{}", "x".repeat(500)))))
+            .collect();
+        let mut run: Value = serde_json::from_str(first).unwrap();
+        run["config"] = Value::Object(settings);
+        for key in ["run_id", "user", "preset"] {
+            run[key] = json!("ä".repeat(100_000));
+        }
+        library
+            .open("x", format!("{run}\n").as_bytes())
+            .unwrap()
+            .runs
+            .remove(0)
+    };
+    let runs = [1, 2].map(|seed| open(&mut library, seed));
+    assert!(
+        runs.iter()
+            .all(|run| run.name.chars().count() == 121 && run.about.len() < 1000)
+    );
+    let question = json!({ "runs": runs.map(|run| run.id) }).to_string();
+    let compared = ask(&mut library, "compare", &question);
+    assert_eq!(compared["rows"].as_array().unwrap().len(), 500);
+    assert_eq!(compared["left_out"], 1500);
+    assert_eq!(
+        compared["rows"][0]["values"][1].as_str().unwrap().chars().count(),
+        201
+    );
+}

@@ -3,6 +3,7 @@
 mod common;
 
 use blueberry_replay::{Axis, Comparison, DEFAULT_BARS, Pace, Race, Settings, Splits};
+use blueberry_runlog::EndStatus;
 use common::{Chance, Eval, evaluated, learning, made_by};
 
 /// What segments and deltas are counted in.
@@ -14,6 +15,16 @@ const SECONDS: Unit = |eval| eval.1;
 /// Who made a run, by its place: every third names nobody.
 fn user(run: usize) -> Option<&'static str> {
     [None, Some("ada"), Some("bob")][run % 3]
+}
+
+/// How a run ended, by its place; every fourth goes on.
+fn end(run: usize) -> Option<EndStatus> {
+    [
+        None,
+        Some(EndStatus::Completed),
+        Some(EndStatus::Failed),
+        Some(EndStatus::Diverged),
+    ][run % 4]
 }
 
 /// The first evaluation under a bar: its index.
@@ -50,6 +61,17 @@ fn gold(runs: &[Vec<Eval>], unit: Unit, from: usize, to: usize) -> Option<f64> {
 
 /// The shortest way between two nodes: every choice of nodes between them is tried.
 fn shortest(golds: &[Vec<Option<f64>>], from: usize, to: usize) -> Option<f64> {
+    soonest(golds, (from, 0.0), to, 0.0)
+}
+
+/// When a node is reached at the soonest by who was at another one at a time, and until `not_before` at no further one:
+/// every choice of nodes between them is tried.
+fn soonest(
+    golds: &[Vec<Option<f64>>],
+    (from, start): (usize, f64),
+    to: usize,
+    not_before: f64,
+) -> Option<f64> {
     let between: Vec<usize> = (from + 1..to).collect();
     let lengths = (0..1u32 << between.len()).filter_map(|choice| {
         let chosen = between
@@ -60,10 +82,9 @@ fn shortest(golds: &[Vec<Option<f64>>], from: usize, to: usize) -> Option<f64> {
         let mut nodes = vec![from];
         nodes.extend(chosen);
         nodes.push(to);
-        nodes
-            .windows(2)
-            .map(|pair| golds[pair[0]][pair[1]])
-            .sum::<Option<f64>>()
+        nodes.windows(2).try_fold(start, |time, pair| {
+            Some((time + golds[pair[0]][pair[1]]?).max(not_before))
+        })
     });
     lengths.min_by(f64::total_cmp)
 }
@@ -81,7 +102,11 @@ fn runs(seed: u64, count: usize) -> Vec<Vec<Eval>> {
 }
 
 fn race(runs: &[Vec<Eval>], comparison: Comparison, axis: Axis) -> Race {
-    let made = |(run, evals): (usize, &Vec<Eval>)| made_by(user(run), evaluated("run", evals));
+    let made = |(run, evals): (usize, &Vec<Eval>)| {
+        let mut data = made_by(user(run), evaluated("run", evals));
+        data.end = end(run);
+        data
+    };
     let runs = runs.iter().enumerate().map(made).collect();
     Race::new(
         runs,
@@ -138,6 +163,58 @@ fn against(
         .collect()
 }
 
+/// What the comparison has as its own splits, as (node, seconds).
+fn rival(runs: &[Vec<Eval>], run: usize, comparison: Comparison) -> Option<Vec<(usize, f64)>> {
+    match comparison {
+        Comparison::Run(other) => Some(way(&runs[other], SECONDS)),
+        Comparison::PersonalBest => Some(way(&runs[personal_best(runs, run)?], SECONDS)),
+        Comparison::BestSegments => None,
+    }
+}
+
+/// What each segment of the comparison is longer than the shortest one between its ends, by bar; nothing where best
+/// segments are compared with.
+fn saves(
+    runs: &[Vec<Eval>],
+    golds: &[Vec<Option<f64>>],
+    run: usize,
+    comparison: Comparison,
+) -> Vec<Option<f64>> {
+    let mut saves = vec![None; DEFAULT_BARS.len()];
+    for pair in rival(runs, run, comparison).unwrap_or_default().windows(2) {
+        let [(from, start), (to, end)] = [pair[0], pair[1]];
+        saves[to - 1] = golds[from][to].map(|gold| end - start - gold);
+    }
+    if comparison == Comparison::BestSegments {
+        for (bar, save) in saves.iter_mut().enumerate() {
+            *save = shortest(golds, 0, bar + 1).map(|_| 0.0);
+        }
+    }
+    saves
+}
+
+/// Ahead or behind where a tenth of a second shows it, and better or worse than at the split before.
+fn pace(delta: f64, before: Option<f64>) -> Option<Pace> {
+    let is_better = before.map(|before| delta < before);
+    if delta >= 0.05 {
+        let gains = is_better == Some(true);
+        Some(if gains {
+            Pace::BehindGaining
+        } else {
+            Pace::BehindLosing
+        })
+    } else if delta <= -0.05 {
+        let loses = before.is_some_and(|before| delta > before);
+        Some(if loses {
+            Pace::AheadLosing
+        } else {
+            Pace::AheadGaining
+        })
+    } else {
+        None
+    }
+}
+
 fn check(runs: &[Vec<Eval>], comparison: Comparison, splits: &Splits, until_s: f64) {
     let (golds, token_golds) = (all_golds(runs, SECONDS), all_golds(runs, TOKENS));
     let last = DEFAULT_BARS.len();
@@ -172,24 +249,27 @@ fn check(runs: &[Vec<Eval>], comparison: Comparison, splits: &Splits, until_s: f
             assert!(close(row.segment_s, segment));
             let is_gold = node.is_some_and(|node| segment <= golds[way[node - 1].0][bar + 1]);
             assert_eq!(row.is_gold, is_gold);
-            let pace = delta.map(|delta| match (delta < 0.0, before) {
-                (true, Some(before)) if delta > before => Pace::AheadLosing,
-                (true, _) => Pace::AheadGaining,
-                (false, Some(before)) if delta < before => Pace::BehindGaining,
-                (false, _) => Pace::BehindLosing,
-            });
-            assert_eq!(row.pace, pace);
+            assert_eq!(row.pace, delta.and_then(|delta| pace(delta, before)));
             before = delta.or(before);
         }
+        let expected = saves(runs, &golds, run, comparison);
+        for (row, save) in found.rows.iter().zip(&expected) {
+            assert!(close(row.possible_save_s, *save), "run {run}: {row:?} {save:?}");
+        }
+        let all = expected.iter().flatten().copied().reduce(|sum, save| sum + save);
+        assert!(close(found.possible_save_s, all), "run {run}");
         let (node, seconds) = way[way.len() - 1];
-        let rest = if node == last {
-            Some(0.0)
-        } else {
-            shortest(&golds, node, last)
+        let log_s = evals.last().map_or(0.0, |eval| eval.1);
+        let has_ended = end(run).is_some() && !evals.is_empty() && until_s >= log_s;
+        let best = match node == last {
+            true => Some(seconds),
+            false if has_ended => None,
+            false => soonest(&golds, (node, seconds), last, until_s.min(log_s)),
         };
         assert!(
-            close(found.best_possible_s, rest.map(|rest| seconds + rest)),
-            "run {run}"
+            close(found.best_possible_s, best),
+            "run {run}: {:?} {best:?}",
+            found.best_possible_s
         );
     }
 }
@@ -273,6 +353,65 @@ fn by_hand() -> Vec<Vec<Eval>> {
     let fast_start = vec![(1.0, 10.0, 5.99), (2.0, 20.0, 4.99), (3.0, 40.0, 4.49)];
     let fast_end = vec![(1.0, 15.0, 5.9), (2.0, 27.0, 4.9), (3.0, 35.0, 4.4)];
     vec![fast_start, fast_end]
+}
+
+#[test]
+fn a_skipped_bar_is_a_part_of_the_segment_over_it() {
+    let skips = vec![(1.0, 30.0, 5.5), (2.0, 90.0, 4.4)];
+    let quick = vec![(1.0, 10.0, 5.5), (2.0, 50.0, 4.4)];
+    let race = race(&[skips, quick.clone(), quick], Comparison::Run(0), Axis::TrainS);
+    let splits = &race.state(0.0).splits.runs[1];
+    let saves: Vec<_> = splits.rows.iter().map(|row| row.possible_save_s).collect();
+    // 20 s of the first segment, and 20 s of the one over the bar at 5.
+    assert_eq!(saves, [Some(20.0), None, Some(20.0), None, None, None]);
+    assert_eq!(splits.possible_save_s, Some(40.0));
+}
+
+#[test]
+fn the_best_possible_time_gets_worse_with_the_time_that_passes() {
+    let whole = |times: [f64; 2]| vec![(1.0, times[0], 3.5 - 0.01), (2.0, times[1], 2.9)];
+    // The second goes on to 100 s without getting under 3.0.
+    let fails = vec![(1.0, 10.0, 3.49), (2.0, 100.0, 3.4)];
+    let best = |ends: Option<EndStatus>, at: f64| {
+        let mut race =
+            [whole([20.0, 50.0]), fails.clone()].map(|evals| made_by(None, evaluated("run", &evals)));
+        race[1].end = ends;
+        let settings = Settings {
+            axis: Axis::TrainS,
+            ..Settings::default()
+        };
+        Race::new(race.into(), settings).state(at).splits.runs[1].best_possible_s
+    };
+    // At 10 s, then the best segment of 30 s.
+    assert_eq!(best(None, 5.0), Some(40.0));
+    assert_eq!(best(None, 12.0), Some(40.0));
+    assert_eq!(best(None, 70.0), Some(70.0));
+    assert_eq!(
+        best(None, 900.0),
+        Some(100.0),
+        "of what is behind the log nothing is known"
+    );
+    assert_eq!(
+        best(Some(EndStatus::Interrupted), 900.0),
+        Some(100.0),
+        "it may be resumed"
+    );
+    assert_eq!(best(Some(EndStatus::Failed), 99.0), Some(99.0));
+    assert_eq!(best(Some(EndStatus::Failed), 100.0), None);
+}
+
+#[test]
+fn a_tie_is_neither_ahead_nor_behind() {
+    let same = vec![(1.0, 10.0, 5.9), (2.0, 20.0, 4.9), (3.0, 30.0, 4.4)];
+    let near = vec![(1.0, 10.04, 5.9), (2.0, 20.06, 4.9), (3.0, 29.9, 4.4)];
+    let race = race(&[same.clone(), same, near], Comparison::Run(0), Axis::TrainS);
+    let splits = race.state(100.0).splits;
+    let paces = |run: usize| -> Vec<_> { splits.runs[run].rows[..3].iter().map(|row| row.pace).collect() };
+    assert_eq!(paces(1), [None; 3]);
+    assert_eq!(
+        paces(2),
+        [None, Some(Pace::BehindLosing), Some(Pace::AheadGaining)]
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Each input is imported whole, and what is left of it must be sound: positions that never fall, columns of one length,
-//! few problems. Own logs are also read in pieces, which must give the same. The seeds are small texts of every format and,
+//! few problems. Own logs are also read in pieces, and in parts as the workers of the page read them, which must give the
+//! same. The seeds are small texts of every format and,
 //! where this machine has them (`BLUEBERRY_ASSETS`), the first lines of real logs.
 
 #[path = "../tests/assets/mod.rs"]
@@ -17,6 +18,7 @@ mod fuzzing;
 
 use blueberry_runlog::import::{Axis, Follow, Imported, Metric, RunData, import};
 use blueberry_runlog::{Limits, import::ImportError};
+use blueberry_steps::{Part, Piece};
 use fuzzing::Target;
 
 /// What a page reads at most, and less: an input is some kilobytes.
@@ -28,8 +30,9 @@ const LIMITS: Limits = Limits {
 /// Bytes of a real log that serve as a seed.
 const SEED_BYTES: usize = 3000;
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 7] = [
     Target::new("own", own, || vec![common::log()]),
+    Target::new("parts", parts, || vec![common::log()]),
     Target::new("modded", whole, modded_seeds),
     Target::new("llmc", whole, llmc_seeds),
     Target::new("reference", whole, reference_seeds),
@@ -71,6 +74,42 @@ fn own(bytes: &[u8]) {
         format!("{:?}", pieces.map_err(|error| error.to_string())),
         "in pieces it is another log"
     );
+}
+
+/// In parts of a length that the input chooses: as the whole. Then with pieces that are none of its own.
+fn parts(bytes: &[u8]) {
+    let length = 1 + bytes.iter().fold(0, |sum, &byte| sum + usize::from(byte)) % 700;
+    let (first, rest) = bytes.split_at(length.min(bytes.len()));
+    let mut parts: Vec<Part> = rest.chunks(length).map(Part::read).collect();
+    let mut whole = Follow::new("x", &LIMITS);
+    let mut follow = whole.clone();
+    let read = follow
+        .push(first)
+        .and_then(|()| parts.iter().try_for_each(|part| follow.push_part(part)));
+    let pushed = whole.push(bytes);
+    assert_eq!(pushed.is_err(), read.is_err(), "{pushed:?} {read:?}");
+    if pushed.is_ok() {
+        let said = [&whole, &follow].map(|log| format!("{:?} {:?}", log.run(), log.problems()));
+        assert_eq!(said[0], said[1], "in parts it is another log");
+    }
+    if let Some(part) = parts.pop() {
+        damaged(part, first, whole);
+    }
+}
+
+/// Numbers that no reader sends are refused, or what comes of them is sound.
+fn damaged(mut part: Part, numbers: &[u8], mut log: Follow) {
+    let numbers: Vec<u32> = numbers.iter().map(|&byte| u32::from(byte)).collect();
+    for (piece, change) in part.pieces.iter_mut().zip(numbers.chunks_exact(Piece::NUMBERS)) {
+        let mut told = piece.encode();
+        for (number, change) in told.iter_mut().zip(change) {
+            *number ^= change;
+        }
+        *piece = Piece::decode(told);
+    }
+    if log.push_part(&part).is_ok() {
+        check_run(log.run());
+    }
 }
 
 /// What every import promises.

@@ -309,6 +309,33 @@ fn a_wide_table_may_have_holes_and_its_own_axes() {
 }
 
 #[test]
+fn times_of_day_are_counted_from_each_runs_own_first() {
+    let table =
+        "run,_step,loss,_timestamp\nb,1,5,1790000100\na,2,4,1790000030\nb,2,3,1790000160\na,1,6,1790000000\n";
+    let runs = read("x", table.as_bytes()).unwrap().runs;
+    let times = runs
+        .iter()
+        .map(|run| run.series(&Metric::TrainLoss, Axis::WallS).unwrap());
+    let times: Vec<_> = times
+        .map(|(times, losses)| (times.to_vec(), losses.to_vec()))
+        .collect();
+    assert_eq!(
+        times,
+        [
+            (vec![0.0, 30.0], vec![6.0, 4.0]),
+            (vec![0.0, 60.0], vec![5.0, 3.0])
+        ]
+    );
+    let own = read(
+        "x",
+        "_step,loss,_runtime,_timestamp\n1,5,7,1790000100\n".as_bytes(),
+    )
+    .unwrap();
+    let (times, _) = own.runs[0].series(&Metric::TrainLoss, Axis::WallS).unwrap();
+    assert_eq!(times, [7.0], "what the log counts itself goes before");
+}
+
+#[test]
 fn nan_in_pythons_json() {
     let text =
         br#"{"history": {"steps": [0, 1], "val_losses": [NaN, -Infinity], "note": []}, "x": "NaN \" NaN"}"#;

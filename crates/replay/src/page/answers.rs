@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::library::Library;
+use super::library::{Library, short};
 use crate::{
     Axis, Comparison, LeadChange, Metric, Pace, Phase, RunSplits, Settings, SplitRow, Standing, differences,
     value_at,
@@ -43,6 +43,13 @@ pub struct ValuesRequest {
 struct RunsRequest {
     runs: Vec<u32>,
 }
+
+/// Most settings that are compared: a person reads no more, and a browser that lays out very many stands still.
+const MOST_SETTINGS: usize = 500;
+/// Most letters of a setting.
+const SETTING: usize = 200;
+/// Most letters of a sample of text.
+const TEXT: usize = 20_000;
 
 /// Answers the question `method`; request and answer are JSON.
 ///
@@ -89,10 +96,8 @@ struct RunAnswer {
     id: u32,
     phase: &'static str,
     at: AtAnswer,
-    val_loss: Option<f64>,
-    train_loss: Option<f64>,
-    progress: f64,
-    rank: Option<usize>,
+    val_loss: Option<Number>,
+    train_loss: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     splits: Option<SplitsAnswer>,
 }
@@ -133,8 +138,8 @@ fn state(library: &mut Library, request: &RaceRequest) -> StateAnswer {
     let id = |place: Option<usize>| place.and_then(|place| ids.get(place).copied());
     let change = |change: &LeadChange| ChangeAnswer {
         at: change.at,
-        from: id(change.from),
-        to: id(change.to),
+        from: id(Some(change.from)),
+        to: id(Some(change.to)),
     };
     let runs = ids.iter().zip(&state.runs).zip(&state.splits.runs);
     StateAnswer {
@@ -195,10 +200,8 @@ fn run_state(id: u32, standing: &Standing, splits: Option<&RunSplits>) -> RunAns
             train_s: position.train_s,
             wall_s: position.wall_s,
         },
-        val_loss: standing.val_loss,
-        train_loss: standing.train_loss,
-        progress: standing.progress,
-        rank: standing.rank,
+        val_loss: standing.val_loss.map(number),
+        train_loss: standing.train_loss.map(number),
         splits: splits.map(|splits| SplitsAnswer {
             rows: splits.rows.iter().map(split_row).collect(),
             best_possible_s: splits.best_possible_s,
@@ -283,7 +286,7 @@ fn samples(library: &mut Library, request: &RaceRequest) -> Value {
         let seen = |place: Option<f64>| place.is_some_and(|place| place <= request.t);
         let sample = run.samples.iter().rfind(|sample| seen(sample.at.on(axis)));
         let sample = sample
-            .map(|sample| json!({ "at": sample.at.on(axis), "prompt": sample.prompt, "text": sample.text }));
+            .map(|sample| json!({ "at": sample.at.on(axis), "prompt": short(&sample.prompt, TEXT), "text": short(&sample.text, TEXT) }));
         json!({ "id": id, "of": run.samples.len(), "sample": sample })
     });
     Value::Array(rows.collect())
@@ -296,9 +299,12 @@ fn compare(library: &Library, runs: &[u32]) -> Value {
         .filter_map(|&id| Some((id, library.run(id)?)))
         .collect();
     let configs: Vec<_> = runs.iter().map(|(_, run)| &run.config).collect();
-    let rows: Vec<Value> = differences(&configs)
-        .into_iter()
-        .map(|difference| json!({ "key": difference.key, "values": difference.values }))
+    let differences = differences(&configs);
+    let value = |value: &Option<String>| value.as_deref().map(|value| short(value, SETTING));
+    let rows: Vec<Value> = differences
+        .iter()
+        .take(MOST_SETTINGS)
+        .map(|one| json!({ "key": short(&one.key, SETTING), "values": one.values.iter().map(value).collect::<Vec<_>>() }))
         .collect();
-    json!({ "runs": runs.iter().map(|(id, _)| id).collect::<Vec<_>>(), "rows": rows })
+    json!({ "left_out": differences.len() - rows.len(), "rows": rows })
 }

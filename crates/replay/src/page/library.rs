@@ -18,6 +18,9 @@ pub const LIMITS: Limits = Limits {
     bytes: 2 << 30,
 };
 
+/// Most letters of a run's name, and of each word on it: a log may say what it likes.
+const NAME: usize = 120;
+
 /// The runs that are open in the page, by number. Numbers are never used again.
 #[derive(Debug)]
 pub struct Library {
@@ -61,8 +64,6 @@ pub struct Facts {
     pub axes: Vec<&'static str>,
     /// The furthest position on each.
     pub ends: BTreeMap<&'static str, f64>,
-    /// The metrics that it has, by key.
-    pub metrics: Vec<String>,
     /// Rows of its longest series.
     pub rows: usize,
     /// Whether it is an own log, which the judge can read.
@@ -181,7 +182,7 @@ impl Library {
     pub fn push(&mut self, id: u32, bytes: &[u8]) -> Result<Opened, OpenError> {
         let follow = self.follows.get_mut(&id).ok_or(OpenError::NotFollowed(id))?;
         follow.push(bytes)?;
-        let (run, problems) = (follow.run().clone(), follow.problems());
+        let (run, problems) = (named(follow.run().clone()), follow.problems());
         self.take(id);
         let facts = facts(id, &run);
         self.parked.insert(id, run);
@@ -253,6 +254,7 @@ impl Library {
     }
 
     fn add(&mut self, run: RunData) -> Facts {
+        let run = named(run);
         let id = self.next;
         self.next += 1;
         let facts = facts(id, &run);
@@ -271,6 +273,20 @@ impl Library {
         let settings = self.race.settings().clone();
         let race = std::mem::replace(&mut self.race, Race::new(Vec::new(), settings));
         self.parked.extend(self.racing.drain(..).zip(race.into_runs()));
+    }
+}
+
+/// A run with a name that can be shown.
+fn named(mut run: RunData) -> RunData {
+    run.name = short(&run.name, NAME);
+    run
+}
+
+/// A text of at most so many letters.
+pub(super) fn short(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -303,11 +319,6 @@ pub fn facts(id: u32, run: &RunData) -> Facts {
         format: run.format.to_string(),
         ends: ends.collect(),
         axes: axes.into_iter().map(Axis::key).collect(),
-        metrics: run
-            .metrics()
-            .into_iter()
-            .map(|metric| metric.key().to_owned())
-            .collect(),
         rows: run
             .tables
             .iter()
@@ -325,12 +336,14 @@ fn about(run: &RunData) -> String {
             let user = first
                 .user
                 .as_deref()
-                .map(|user| format!("{user} · "))
+                .map(|user| format!("{} · ", short(user, NAME)))
                 .unwrap_or_default();
             let parameters = crate::format::count(first.model.parameters as f64);
             format!(
                 "{user}{}, seed {}, {parameters} parameters, {}",
-                first.preset, first.seed, first.hardware.device
+                short(&first.preset, NAME),
+                first.seed,
+                short(&first.hardware.device, NAME)
             )
         }
     }

@@ -56,14 +56,17 @@ fn sentence(run: &RunData, metric: &Metric, axis: Axis, to: f64) -> Option<Strin
     let at = positions.get(row).copied()?;
     let before = value_at(run, metric, axis, 0.9 * at).map(|(_, value)| value);
     let trend = match before {
-        Some(before) if now < before => "falling",
-        Some(before) if now > before => "rising",
-        Some(_) => "level",
-        None => "the first value",
+        // What is no number goes nowhere, and from it nothing does.
+        _ if now.is_nan() => "",
+        Some(before) if before.is_nan() => "",
+        Some(before) if now < before => ", falling",
+        Some(before) if now > before => ", rising",
+        Some(_) => ", level",
+        None => ", the first value",
     };
     let (name, value) = (format::name(metric), format::value(metric, now));
     Some(format!(
-        "{}: {name} {value} at {}, {trend}.",
+        "{}: {name} {value} at {}{trend}.",
         run.name,
         format::position(axis, at)
     ))

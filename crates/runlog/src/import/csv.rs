@@ -25,7 +25,7 @@ const MAX_CELLS: u64 = 20_000_000;
 enum Role {
     /// Positions.
     Axis(Axis),
-    /// Seconds since the Unix epoch; counted from the table's first.
+    /// Seconds since the Unix epoch; counted from each run's first.
     Clock,
     /// The run's name.
     Run,
@@ -109,11 +109,12 @@ struct Log {
     name: String,
     roles: Vec<Role>,
     rows: Vec<Position>,
+    /// Whether the row's `wall_s` is a time of day.
+    is_clocked: Vec<bool>,
     lines: Vec<u64>,
     /// By run and metric.
     series: BTreeMap<(String, String), Vec<Cell>>,
     cells: u64,
-    clock_start: Option<f64>,
     problems: Problems,
 }
 
@@ -152,10 +153,10 @@ impl Log {
             name: name.to_owned(),
             roles,
             rows: Vec::new(),
+            is_clocked: Vec::new(),
             lines: Vec::new(),
             series: BTreeMap::new(),
             cells: 0,
-            clock_start: None,
             problems,
         })
     }
@@ -166,8 +167,8 @@ impl Log {
             self.problems.add(line, Reason::Cells { found, expected });
             return Ok(());
         }
-        let position = match self.position(cells) {
-            Ok(position) => position,
+        let (position, is_clocked) = match self.position(cells) {
+            Ok(placed) => placed,
             Err(reason) => {
                 self.problems.add(line, reason);
                 return Ok(());
@@ -179,23 +180,24 @@ impl Log {
             what: "rows",
         })?;
         self.rows.push(position);
+        self.is_clocked.push(is_clocked);
         self.lines.push(line);
         self.values(line, row, cells)
     }
 
-    fn position(&mut self, cells: &[String]) -> Result<Position, Reason> {
-        let mut position = Position::default();
+    /// Where a row stands, and whether its `wall_s` is a time of day: one that the log counts itself goes before.
+    fn position(&self, cells: &[String]) -> Result<(Position, bool), Reason> {
+        let (mut position, mut clock) = (Position::default(), None);
         for (role, cell) in self.roles.iter().zip(cells) {
             match role {
                 Role::Axis(axis) if !cell.is_empty() => position.set(*axis, number(axis.key(), cell)?),
-                Role::Clock if !cell.is_empty() && position.wall_s.is_none() => {
-                    let now = number("time", cell)?;
-                    position.wall_s = Some(now - *self.clock_start.get_or_insert(now));
-                }
+                Role::Clock if !cell.is_empty() && clock.is_none() => clock = Some(number("time", cell)?),
                 _ => {}
             }
         }
-        Ok(position)
+        let is_clocked = position.wall_s.is_none() && clock.is_some();
+        position.wall_s = position.wall_s.or(clock);
+        Ok((position, is_clocked))
     }
 
     fn values(&mut self, line: u64, row: u32, cells: &[String]) -> Result<(), ImportError> {
@@ -241,11 +243,11 @@ impl Log {
     }
 
     fn finish(mut self) -> Result<Imported, ImportError> {
-        let order = self.order();
+        let (order, starts) = (self.order(), self.starts());
         let mut runs: Vec<RunData> = Vec::new();
         for ((name, metric), mut cells) in std::mem::take(&mut self.series) {
             cells.sort_by_key(|cell| order[cell.row as usize]);
-            let table = self.table(&cells);
+            let table = self.table(&cells, starts.get(&name).copied().unwrap_or(0.0));
             // Names come sorted, so a run's series are neighbours.
             if runs.last().is_none_or(|run| run.name != name) {
                 runs.push(RunData::new(&name, FORMAT));
@@ -280,8 +282,24 @@ impl Log {
         order
     }
 
+    /// The earliest time of day of each run: its times are counted from there.
+    fn starts(&self) -> BTreeMap<String, f64> {
+        let mut starts = BTreeMap::new();
+        for ((name, _), cells) in &self.series {
+            let rows = cells.iter().map(|cell| cell.row as usize);
+            let times = rows
+                .filter(|&row| self.is_clocked[row])
+                .filter_map(|row| self.rows[row].wall_s);
+            if let Some(first) = times.min_by(f64::total_cmp) {
+                let start = starts.entry(name.clone()).or_insert(first);
+                *start = first.min(*start);
+            }
+        }
+        starts
+    }
+
     /// The series of sorted cells. Its axes are those of its first row.
-    fn table(&mut self, cells: &[Cell]) -> Table {
+    fn table(&mut self, cells: &[Cell], start: f64) -> Table {
         let axes: Vec<Axis> = cells.first().map_or_else(Vec::new, |cell| {
             let at = &self.rows[cell.row as usize];
             Axis::ALL
@@ -297,8 +315,12 @@ impl Log {
         let metric = super::Metric::Other("".into());
         for cell in cells {
             let row = cell.row as usize;
-            let done = table.replace(&self.rows[row], [(&metric, cell.value)]);
-            if let Err(reason) = done.and_then(|again| Reason::again(&self.rows[row], again, 0)) {
+            let mut at = self.rows[row];
+            at.wall_s = at
+                .wall_s
+                .map(|time| if self.is_clocked[row] { time - start } else { time });
+            let done = table.replace(&at, [(&metric, cell.value)]);
+            if let Err(reason) = done.and_then(|again| Reason::again(&at, again, 0)) {
                 self.problems.add(self.lines[row], reason);
             }
         }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::problem::Problems;
 use super::step_columns::StepColumns;
 use super::{
-    Axis, Format, ImportError, Imported, Mark, MarkKind, Metric, Position, Problem, Reason, RunData, Table,
-    TextSample, lines,
+    Axis, Evaluation, Format, ImportError, Imported, Mark, MarkKind, Metric, Position, Problem, Reason,
+    RunData, Table, TextSample, lines,
 };
 use crate::{At, Event, Limits, Run, Step};
 
@@ -312,14 +312,45 @@ impl Follow {
     }
 
     fn eval(&mut self, at: &Position, loss: f64) -> Result<(), Reason> {
+        self.keep_from(at.step.unwrap_or(0.0));
         let again = self.run.tables[EVALS].replace(at, [(&Metric::ValLoss, loss)])?;
+        if !self.run.evaluations.is_empty() {
+            let evaluation = self.evaluation(*at, loss);
+            self.run.evaluations.push(evaluation);
+        }
         // A run that goes on from a checkpoint may measure there once more.
         Reason::again(at, again, 1)
+    }
+
+    /// Evaluations from `step` on are about to be dropped. The judge counts them, so from the first time on all are kept in
+    /// the order of the log.
+    fn keep_from(&mut self, step: f64) {
+        let table = &self.run.tables[EVALS];
+        let drops = table
+            .axis(Axis::Step)
+            .and_then(<[f64]>::last)
+            .is_some_and(|&last| last >= step);
+        if drops && self.run.evaluations.is_empty() {
+            let losses = table.column(&Metric::ValLoss).unwrap_or_default();
+            let all = losses.iter().enumerate();
+            let all = all.map(|(row, &loss)| self.evaluation(table.position(row), loss));
+            self.run.evaluations = all.collect();
+        }
+    }
+
+    fn evaluation(&self, at: Position, val_loss: f64) -> Evaluation {
+        let from_tokens = self.run.tokens_before(at.tokens.unwrap_or(0.0));
+        Evaluation {
+            at,
+            val_loss,
+            from_tokens,
+        }
     }
 
     /// Drops what is done again after a checkpoint. An evaluation of the checkpoint's own step stays.
     fn resume(&mut self, from_step: f64) {
         self.run.end = None;
+        self.keep_from(from_step + 1.0);
         for table in &mut self.run.tables {
             table.rewind(from_step + 1.0);
         }

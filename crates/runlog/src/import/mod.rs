@@ -40,7 +40,7 @@ use std::io::{BufRead, Cursor, Read};
 pub use axis::{Axis, Metric, Position};
 pub use follow::Follow;
 pub use problem::{ImportError, Problem, Reason};
-pub use run_data::{Imported, Mark, MarkKind, RunData, TextSample};
+pub use run_data::{Evaluation, Imported, Mark, MarkKind, RunData, TextSample};
 pub use table::{Column, Table};
 
 use crate::Limits;

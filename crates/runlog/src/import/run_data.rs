@@ -18,12 +18,25 @@ pub struct RunData {
     pub config: Map<String, Value>,
     /// The series. A metric stands in one table at most.
     pub tables: Vec<Table>,
+    /// All evaluations in the order of the log, where some were done again; empty where the table has all of them.
+    pub evaluations: Vec<Evaluation>,
     /// Texts that the model wrote, in the order of the run.
     pub samples: Vec<TextSample>,
     /// What else happened, in the order of the run.
     pub marks: Vec<Mark>,
     /// How it stopped; `None` while it goes on, and for logs that do not say.
     pub end: Option<EndStatus>,
+}
+
+/// An evaluation as the log tells it, also where a resumed run did it again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// Where the run stood.
+    pub at: Position,
+    /// The loss that was measured.
+    pub val_loss: f64,
+    /// Targets before the step that it stands behind.
+    pub from_tokens: f64,
 }
 
 /// A text that the model wrote.
@@ -75,6 +88,7 @@ impl RunData {
             run: None,
             config: Map::new(),
             tables: Vec::new(),
+            evaluations: Vec::new(),
             samples: Vec::new(),
             marks: Vec::new(),
             end: None,
@@ -92,6 +106,14 @@ impl RunData {
     pub fn series(&self, metric: &Metric, axis: Axis) -> Option<(&[f64], &[f64])> {
         let table = self.table(metric)?;
         Some((table.axis(axis)?, table.column(metric)?))
+    }
+
+    /// Targets at the last step that ended before `tokens`.
+    #[must_use]
+    pub fn tokens_before(&self, tokens: f64) -> f64 {
+        let (steps, _) = self.series(&Metric::TrainLoss, Axis::Tokens).unwrap_or_default();
+        let earlier = steps.partition_point(|&step| step < tokens);
+        earlier.checked_sub(1).map_or(0.0, |last| steps[last])
     }
 
     /// The metrics that it has, known ones first.
