@@ -1,6 +1,10 @@
 // @ts-check
-// Keeps the page for when there is no network. What the page is made of never changes under its name, so it is taken
-// from the cache; the page itself and the leaderboard are asked for first. Logs are never kept.
+// Keeps the whole page for when there is no network: also what a visit has not used, since it may be wanted then. What the
+// page is made of never changes under its name, so it is taken from the cache; the page itself and the leaderboard are asked
+// for first. Logs are never kept.
+//
+// A new build waits until no page of the older one is open: those still load parts of theirs, which the host may not have
+// any more.
 
 const FOLDER = "app/";
 /** @type {string[]} */
@@ -14,7 +18,7 @@ const OURS = `page ${new URL(base).pathname} `;
 const CACHE = OURS + FOLDER;
 
 worker.addEventListener("install", (/** @type {any} */ event) => {
-  event.waitUntil(fill().then(() => worker.skipWaiting()));
+  event.waitUntil(fill());
 });
 
 worker.addEventListener("activate", (/** @type {any} */ event) => {
@@ -39,9 +43,9 @@ async function fill() {
   await Promise.all(["./", "leaderboard.json", "records.json", ...FILES].map((name) => keep(cache, new URL(name, base).href)));
 }
 
-/** @param {Cache} cache @param {string} url */
+/** From the host, whatever the browser still has: an older page names files of an older build. @param {Cache} cache @param {string} url */
 async function keep(cache, url) {
-  const answer = await fetch(url);
+  const answer = await fetch(url, { cache: "reload" });
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   // Copied: `blueberry view` leads from "/" to its runs, and a browser opens no page by an answer that was led elsewhere.
   const { status, headers } = answer;
@@ -56,7 +60,7 @@ async function forgetOlder() {
 /** @param {Request} request @param {string} name */
 async function askFirst(request, name) {
   try {
-    return await fetch(request);
+    return await fetch(request, { cache: "no-cache" });
   } catch (error) {
     const kept = await caches.match(new URL(name === "index.html" ? "" : name, base).href);
     if (kept) return kept;

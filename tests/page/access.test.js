@@ -53,6 +53,8 @@ describe("everybody's page", () => {
     }));
 
     test(`axe finds nothing with runs open, ${theme}`, () => withAxe(`?runs=a.jsonl,b.jsonl&theme=${theme}`, {}, async (page) => {
+      await page.getByRole("button", { name: "Hide second" }).click();
+      await settled(page);
       for (const tab of ["Settings", "Samples", "Verdict", "Leaderboard", "Remarks"]) {
         await page.getByRole("tab", { name: tab }).click();
         await settled(page);
@@ -64,6 +66,8 @@ describe("everybody's page", () => {
     test(`axe finds nothing at phone width, ${theme}`, () => withAxe(`?runs=a.jsonl,b.jsonl&theme=${theme}`, { viewport: PHONE }, async (page) => {
       await clean(page);
       await page.screenshot({ path: output(`phone-${theme}.png`), fullPage: true });
+      const cut = await page.locator("#leader").evaluate((line) => line.scrollWidth > line.clientWidth);
+      assert.equal(cut, false, "who leads is told in full");
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= PHONE.width, `nothing is wider than the phone: ${wide}`);
       assert.ok(await page.locator("#status", { hasText: "2 runs open" }).isVisible(), "what the page says is seen");
@@ -104,9 +108,18 @@ describe("everybody's page", () => {
     assert.ok(cross > 0);
     const { zoom } = await press("+", "+");
     assert.ok(zoom[0] < cross && cross < zoom[1]);
+    await press("+", "+", "Home", "PageUp");
+    assert.equal((await press("PageUp")).zoom[0], 0, "as far as there is more");
     assert.equal((await press("0")).zoom, null);
     await page.getByRole("tab", { name: "Settings" }).focus();
     assert.equal((await press("ArrowRight")).tab, "samples");
+    await page.getByRole("button", { name: "Close first" }).focus();
+    await press("Enter");
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute("data-key"));
+    assert.match(String(await focused()), /^close /, "on the run that follows");
+    await press("Enter");
+    await page.locator(".start").waitFor();
+    assert.equal(await focused(), "open-first", "on the start page, how one goes on");
   }));
 
   test("every control can be reached by Tab and shows that it is", () => withAxe("?runs=a.jsonl,b.jsonl", {}, async (page) => {
@@ -132,6 +145,8 @@ describe("everybody's page", () => {
     assert.match(words[0], /first: Training loss \d\.\d+ at 105M, (falling|rising|level)\./);
     assert.match(words[0], /second: Validation loss/);
     assert.equal(words.length, 6);
+    const described = await page.locator(".plot").evaluateAll((plots) => plots.map((plot) => document.getElementById(plot.getAttribute("aria-describedby") ?? "")?.textContent));
+    assert.deepEqual(described, words, "each chart names its words");
     await page.keyboard.press("Home");
     await settled(page);
     for (const text of await page.locator(".chart .unseen").allTextContents()) assert.doesNotMatch(text, /at 105M/, "the end is not given away");
@@ -144,6 +159,19 @@ describe("everybody's page", () => {
       assert.ok(distance > 15, `${pair.join(" and ")} are ${distance.toFixed(1)} apart, ${sight}`);
     }));
   }
+
+  test("dark and light follow the system, unless one was chosen", () => withAxe("?runs=a.jsonl,b.jsonl", { colorScheme: "dark" }, async (page) => {
+    const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+    assert.equal(await theme(), "dark");
+    await page.emulateMedia({ colorScheme: "light" });
+    await until(page, "the light theme", () => document.documentElement.dataset.theme === "light");
+    await page.keyboard.press("t");
+    assert.equal(await theme(), "dark");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.emulateMedia({ colorScheme: "light" });
+    await settled(page);
+    assert.equal(await theme(), "dark");
+  }));
 
   test("runs differ in more than colour", () => withAxe("?runs=a.jsonl,b.jsonl", {}, async (page) => {
     const dashes = await page.locator(".runs .swatch line").evaluateAll((lines) => lines.map((line) => line.getAttribute("stroke-dasharray")));

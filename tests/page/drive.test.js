@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { closeBrowsers, drop, launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
 import { log } from "./lib/logs.js";
 import { output } from "./lib/paths.js";
+import { ink, inked } from "./lib/picture.js";
 import { serve } from "./lib/site.js";
 import { until } from "./lib/waiting.js";
 
@@ -76,14 +77,20 @@ for (const mode of MODES) {
     }));
 
     test("scrubbing shows what was known then: leader, lead changes, splits", () => onRuns(async (page) => {
-      await page.locator('[aria-label="Playhead"]').fill("1500");
+      await page.locator('[aria-label="Playhead in"]').getByRole("button", { name: "train s" }).click();
+      await page.locator('[aria-label="Playhead"]').fill("300");
       await settled(page);
       const early = (await shown(page)).state;
       await page.keyboard.press("End");
       await settled(page);
-      const late = (await shown(page)).state;
-      assert.ok(early.changes.length <= late.changes.length);
-      assert.equal((await shown(page)).runs.find((/** @type {any} */ run) => run.id === late.leader).name, "slow");
+      const { state: late, runs } = await shown(page);
+      const [slow, fast] = runs.map((/** @type {any} */ run) => run.id);
+      assert.deepEqual([early.leader, late.leader], [fast, slow]);
+      assert.deepEqual(early.changes, [], "who leads first has it from nobody");
+      assert.ok(late.changes.length > 0 && late.changes.length % 2 === 1, `${late.changes.length} changes`);
+      assert.deepEqual([late.changes[0].from, late.changes[0].to], [fast, slow]);
+      assert.equal(await page.locator(".lane .change").count(), late.changes.length);
+      assert.ok((await page.locator("#leader").innerText()).endsWith(`lead changes so far: ${late.changes.length}`));
       assert.ok(early.runs[0].splits.rows.filter((/** @type {any} */ row) => row.time_s !== null).length < late.runs[0].splits.rows.filter((/** @type {any} */ row) => row.time_s !== null).length);
       assert.match(await page.locator("#leader").innerText(), /slow leads at 2\.9\d+, 0\.\d+ below fast/);
     }));
@@ -109,6 +116,60 @@ for (const mode of MODES) {
       assert.equal(await against.inputValue(), "best");
       assert.equal((await against.locator("option").allInnerTexts()).includes("fast"), false);
       assert.match(await page.locator("#status").innerText(), /compared with the personal best again/);
+    }));
+
+    test("what splits are of, what they are compared with, and why not", () => onRuns(async (page) => {
+      const table = page.locator('[aria-label="Table of splits"]');
+      assert.match(await table.innerText(), /Training time.*No personal best: no other open run names the same user/s);
+      await page.locator('[aria-label="Playhead in"]').getByRole("button", { name: "wall s" }).click();
+      await settled(page);
+      assert.match(await table.innerText(), /Wall time/);
+      await drop(page, [{ name: "again.jsonl", text: log({ name: "again", seed: 2, floor: 2.9, rate: 90_000 }) }]);
+      await runsOpen(page, 3);
+      assert.doesNotMatch(await table.innerText(), /No personal best/);
+      assert.match(await table.innerText(), /±0:00\.0\s+level/, "the same run once more");
+      await page.getByRole("button", { name: "Hide slow" }).click();
+      await settled(page);
+      assert.equal(await table.innerText(), "slow is hidden.");
+    }));
+
+    test("losses that are no numbers are called so", () => withPage(browser, site.url, async (page) => {
+      await drop(page, [{ name: "bad.csv", text: "step,train_loss,val_loss\n1,9,\n2,8,nan\n" }]);
+      await runsOpen(page, 1);
+      assert.equal(await page.locator("#leader").innerText(), "No validation loss is a number.");
+      assert.equal(await page.locator(".runs .now").innerText(), "NaN");
+      assert.match(await page.locator(".large .chart .unseen").innerText(), /Validation loss not a number at 2\./);
+    }));
+
+    test("a log that ends early is not read behind its end, and a run that broke says so", () => onRuns(async (page) => {
+      const broken = log({ name: "broken", steps: 100 }).replace('"status":"completed"', '"status":"diverged"');
+      await drop(page, [{ name: "broken.jsonl", text: broken }]);
+      await runsOpen(page, 3);
+      await page.evaluate(() => /** @type {any} */ (window).blueberry.set({ cross: 9e7 }));
+      await page.locator("#readout", { hasText: "broken: its log ends at 26.2M" }).waitFor();
+      const now = page.locator(".runs li", { hasText: "broken" }).locator(".now");
+      assert.match(await now.innerText(), /diverged/);
+      await page.keyboard.press("Home");
+      await settled(page);
+      assert.doesNotMatch(await now.innerText(), /diverged/);
+    }));
+
+    test("axis and playhead stay with the runs that are shown, and without runs the page begins anew", () => onRuns(async (page) => {
+      const steps = Array.from({ length: 50 }, (_, step) => `s:${step} trl:${(11 - step / 9).toFixed(4)}\n`);
+      await drop(page, [{ name: "main.log", text: `s:0 tel:11.0000\n${steps.join("")}s:50 tel:5.5000\n` }]);
+      await runsOpen(page, 3);
+      for (const name of ["Hide slow", "Close fast"]) await page.getByRole("button", { name }).click();
+      await settled(page);
+      const { axis, clock, t } = await shown(page);
+      assert.deepEqual([axis, clock, t], ["step", "step", 50]);
+      assert.equal(await page.locator(".large .absent").isVisible(), false);
+      for (const name of ["Close slow", "Close main.log"]) await page.getByRole("button", { name }).click();
+      await page.locator(".start").waitFor();
+      assert.equal(await page.locator(".transport").count(), 0);
+      await drop(page, [{ name: "slow.jsonl", text: LOGS["slow.jsonl"] }]);
+      await runsOpen(page, 1);
+      assert.ok((await ink(page, CHART)) > 300, "and a log is drawn again");
+      assert.equal((await shown(page)).axis, "tokens");
     }));
 
     test("a log of steps alone says why it has no splits", () => withPage(browser, site.url, async (page) => {
@@ -167,6 +228,16 @@ for (const mode of MODES) {
       await page.keyboard.up("Shift");
       const moved = (await shown(page)).zoom;
       assert.ok(moved[0] > zoom[0] && Math.abs(moved[1] - moved[0] - (zoom[1] - zoom[0])) < 1, `${moved} is ${zoom}, moved`);
+    }));
+
+    test("the right button is the browser's", () => onRuns(async (page) => {
+      const { x, y, width, height } = await box(page);
+      await page.mouse.move(x + width * 0.3, y + height / 2);
+      await page.mouse.down({ button: "right" });
+      await page.mouse.move(x + width * 0.6, y + height / 2);
+      await page.mouse.up({ button: "right" });
+      await settled(page);
+      assert.equal((await shown(page)).zoom, null);
     }));
 
     test("two fingers pinch", () => onRuns(async (page) => {
@@ -301,9 +372,16 @@ for (const mode of MODES) {
         await file.saveAs(path);
         return readFileSync(path);
       };
-      assert.equal((await take("Picture")).subarray(1, 4).toString(), "PNG");
+      const picture = await take("Picture");
+      const { width, height } = await box(page);
+      const [wide, high] = [picture.readUInt32BE(16), picture.readUInt32BE(20)];
+      assert.ok(wide >= 2 * Math.floor(width) && high > (wide / width) * height, `${wide} by ${high}, with names below`);
+      const pixels = await inked(page, picture.toString("base64"));
+      assert.ok(pixels > 4000 && pixels < (wide * high) / 2, `${pixels} pixels of curves, grid and words`);
       const drawing = (await take("Drawing")).toString();
       assert.match(drawing, /^<svg .*<path .*slow<\/text>/s);
+      const marks = [...drawing.matchAll(/<line [^>]*stroke-width="2.5" stroke-dasharray="([^"]*)"/g)].map(([, dash]) => dash);
+      assert.equal(new Set(marks).size, 2, "names have the dashes of their curves");
       const clips = [...drawing.matchAll(/<clipPath [^>]*><rect x="([\d.]+)" width="([\d.]+)"/g)].map(([, ...numbers]) => numbers.map(Number));
       assert.equal(clips.length, 2, "what was replayed, and what is ahead");
       const [[first, replayed], [playhead, ahead]] = clips;
@@ -394,6 +472,25 @@ for (const mode of MODES) {
       for (const key of ["axis", "clock", "zoom", "t", "smooth", "ylog", "targets"]) assert.deepEqual(restored[key], before[key], key);
       assert.deepEqual(restored.runs.map((/** @type {any} */ run) => run.digest), before.runs.map((/** @type {any} */ run) => run.digest));
     }));
+
+    test("a link brings back which runs are hidden, which is chosen and which it is compared with", () => withPage(browser, site.url, async (page) => {
+      await drop(page, [{ name: "mine.jsonl", text: log({ name: "mine", steps: 60 }) }]);
+      await runsOpen(page, 3);
+      await page.getByRole("button", { name: "Show splits of fast" }).click();
+      await page.getByLabel("Compare with").selectOption({ label: "mine" });
+      await page.getByRole("button", { name: "Hide slow" }).click();
+      await settled(page);
+      await page.keyboard.press("e");
+      await page.getByRole("button", { name: "Link to this view" }).click();
+      await page.goto(await page.locator("#to-copy").inputValue());
+      await runsOpen(page, 2);
+      await drop(page, [{ name: "mine.jsonl", text: log({ name: "mine", steps: 60 }) }]);
+      await runsOpen(page, 3);
+      await settled(page);
+      const { runs, chosen, against } = await shown(page);
+      const told = [chosen, Number(against)].map((id) => runs.find((/** @type {any} */ run) => run.id === id).name);
+      assert.deepEqual([told, runs.filter((/** @type {any} */ run) => run.hidden).map((/** @type {any} */ run) => run.name)], [["fast", "mine"], ["slow"]]);
+    }, { query: QUERY }));
 
     test("a log in whose name letters mean something comes back by a link", () => withPage(browser, site.url, async (page) => {
       await runsOpen(page, 1);

@@ -172,6 +172,14 @@ describe("a followed run", { skip: !existsSync(VIEW) && `no server at ${VIEW}: c
       await page.unroute("**/*.jsonl");
       await says("there are answers again");
 
+      const { size } = statSync(path);
+      appendFileSync(path, `{"event":"note","text":"${"x".repeat(5 * 2 ** 20)}"}\n`);
+      await says("it is not followed any more");
+      assert.equal((await shown(page)).runs[0].live, false);
+      truncateSync(path, size);
+      await page.reload();
+      await runsOpen(page, 1);
+
       truncateSync(path, 100);
       await says("replaced by a shorter one");
       assert.equal((await shown(page)).runs[0].live, false);

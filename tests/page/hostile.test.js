@@ -74,6 +74,45 @@ describe("hostile input", () => {
     document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
   }), /bomb/);
 
+  test("of two logs with very many settings the first that differ are listed", () => withPage(browser, site.url, async (page) => {
+    const first = JSON.parse(lines({ steps: 1 })[0]);
+    const log = (/** @type {number} */ seed) => {
+      const config = Object.fromEntries(Array.from({ length: 100_000 }, (_, key) => [`key-${key}`, seed]));
+      return `${JSON.stringify({ ...first, run_id: `${seed}${"x".repeat(1_000_000)}`, config })}\n`;
+    };
+    await drop(page, [1, 2].map((seed) => ({ name: `${seed}.jsonl`, text: log(seed) })));
+    await runsOpen(page, 2);
+    await page.getByText("99500 more settings that differ").waitFor();
+    assert.equal(await page.locator(".differs tbody tr").count(), 500);
+    const names = (await shown(page)).runs.map((/** @type {any} */ run) => run.name.length);
+    assert.deepEqual(names, [121, 121], "a name is cut");
+  }));
+
+  test("each of several bad files is named on the start page", () => withPage(browser, site.url, async (page) => {
+    await drop(page, [1, 2, 3].map((file) => ({ name: `bad-${file}.jsonl`, text: "nothing" })));
+    await until(page, "three remarks", () => /** @type {any} */ (window).blueberry.shown.problems.length === 3);
+    const told = await page.locator(".toast li").allInnerTexts();
+    assert.deepEqual(told.map((text) => text.split(":")[0]), ["bad-1.jsonl", "bad-2.jsonl", "bad-3.jsonl"]);
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    assert.equal(await page.locator(".toast").count(), 0);
+  }));
+
+  test("runs for which there is no room are closed", () => withPage(browser, site.url, async (page) => {
+    await page.evaluate(() => {
+      const { postMessage } = Worker.prototype;
+      /** @type {any} */ (window).closed = [];
+      Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ ...rest) {
+        if (message.method === "close") /** @type {any} */ (window).closed.push(message.args[0]);
+        return postMessage.call(this, message, ...rest);
+      };
+    });
+    const rows = Array.from({ length: 160 }, (_, run) => `run-${String(run).padStart(3, "0")},1,3\n`);
+    await drop(page, [{ name: "many.csv", text: `run,step,loss\n${rows.join("")}` }]);
+    await runsOpen(page, 150);
+    assert.match((await shown(page)).problems[0].text, /only 150 of its 160 runs/);
+    assert.equal(await page.evaluate(() => new Set(/** @type {any} */ (window).closed).size), 10);
+  }));
+
   test("markup in names is text", () => withPage(browser, site.url, async (page) => {
     const bad = log({ name: MARKUP, steps: 60, user: MARKUP });
     await drop(page, [{ name: `${MARKUP}.jsonl`, text: bad }, { name: `<b>x</b>.csv`, text: "nothing" }]);

@@ -5,17 +5,17 @@ import { connect, costs } from "./core/client.js";
 import { button, choice, fill, h, refill } from "./core/dom.js";
 import { short, WORDS } from "./core/format.js";
 import { addChart, invalidate, settled, startFrames } from "./core/frame.js";
-import { applyView, linkedRuns, wantedFiles } from "./core/link.js";
+import { applyRuns, applyView, linkedRuns, wantedFiles } from "./core/link.js";
 import { message, Opener } from "./core/opening.js";
 import { axesThere, furthest, on, set, showAxis, shown } from "./core/store.js";
 import { Canvas2D } from "./draw/canvas2d.js";
 import { choose } from "./draw/renderer.js";
-import { applyTheme } from "./draw/theme.js";
+import { applyTheme, onSystemTheme } from "./draw/theme.js";
 import { Chart } from "./ui/chart.js";
 import { details } from "./ui/details.js";
 import { help, listenToKeys } from "./ui/help.js";
 import { leaderboardView } from "./ui/leaderboard.js";
-import { startPlayer } from "./ui/player.js";
+import { changeClock, startPlayer } from "./ui/player.js";
 import { readout } from "./ui/readout.js";
 import { legend, runsPanel } from "./ui/runs.js";
 import { splitsPanel } from "./ui/splits.js";
@@ -25,6 +25,8 @@ import { transport } from "./ui/transport.js";
 /** @type {Record<string, string>} */
 const AXIS_WORDS = { tokens: "tokens", step: "steps", train_s: "train s", wall_s: "wall s" };
 const WATCH_MS = 500;
+/** Most complaints in the box; the remarks list more. */
+const MOST_TOLD = 20;
 const SMALL = ["lr", "tokens_per_s", "mfu", "grad_norm", "memory_bytes"];
 /** When the page is kept for later: behind the first view, all of which it loads once more. */
 const KEPT_AFTER_MS = 2000;
@@ -61,11 +63,17 @@ function say(text, bad = false) {
   if (bad) toast(text);
 }
 
-/** What went wrong stays until it was read. @param {string} text */
+/** What went wrong stays until it was read, all of it in one box. @param {string} text */
 function toast(text) {
-  document.querySelector(".toast")?.remove();
-  const box = h("div", { class: "toast", role: "alert" }, text, " ", button("✕", () => box.remove(), { class: "plain", "aria-label": "Dismiss" }));
-  document.getElementById("layers")?.append(box);
+  let list = document.querySelector(".toast ul");
+  if (!list) {
+    list = h("ul");
+    const box = h("div", { class: "toast", role: "alert" }, list, button("✕", () => box.remove(), { class: "plain", "aria-label": "Dismiss" }));
+    document.getElementById("layers")?.append(box);
+  }
+  if (list?.lastElementChild?.textContent === text) return;
+  list?.append(h("li", {}, text));
+  if (list && list.children.length > MOST_TOLD) list.firstElementChild?.remove();
 }
 
 async function opened() {
@@ -78,15 +86,23 @@ async function opened() {
 async function bring(open) {
   const wanted = opener.wanted.length > 0;
   await open();
-  if (wanted && opener.wanted.length === 0) applyView(query);
+  if (wanted && opener.wanted.length === 0) restore();
+}
+
+/** What a link says of the view, as far as the runs that are open have it. */
+function restore() {
+  applyView(query);
+  applyRuns(query);
+  fit();
 }
 
 const acts = {
   open: () => picker.click(),
   take: () => {
-    const drawn = charts.filter((chart) => chart.drawn && !chart.drawn.absent);
+    const isOpen = shown.runs.length > 0;
+    const drawn = charts.filter((chart) => isOpen && chart.drawn && !chart.drawn.absent);
     if (drawn.length > 0) takeAway(drawn, call);
-    else if (charts.length > 0) say("Nothing is in view to take away: show all of the axis (0) or another one (x).", true);
+    else if (isOpen) say("Nothing is in view to take away: show all of the axis (0) or another one (x).", true);
     else say("Nothing is shown yet: open a log first.", true);
   },
   theme: () => {
@@ -136,7 +152,7 @@ function start() {
     h("p", { class: "lead" }, "Put logs side by side under one playhead, in tokens or in seconds: who leads, where the lead changed, and how far each is ahead at equal loss."),
     h(
       "div", { class: "drop" },
-      h("p", { class: "row" }, button("Open logs…", acts.open, { class: "primary" }), "or drop files and folders anywhere on this page."),
+      h("p", { class: "row" }, button("Open logs…", acts.open, { class: "primary", "data-key": "open-first" }), "or drop files and folders anywhere on this page."),
       wanted.length > 0 && h("div", {}, h("p", {}, "This link shows files that are not on this host. Drop them here:"), h("ul", {}, wanted)),
       h("p", {}, "run.jsonl of blueberry (also .zst, .gz), the reference's JSON, modded-nanogpt text, llm.c main.log, TensorBoard events, CSV of W&B and Trackio. Nothing leaves this browser."),
     ),
@@ -222,14 +238,19 @@ function watchDevice() {
   }, WATCH_MS);
 }
 
+/** Axis and playhead are those of a run that is shown: others may have been closed, hidden or linked to. */
+function fit() {
+  const axes = axesThere();
+  if (axes.length === 0) return;
+  if (!axes.includes(shown.axis)) showAxis(axes[0]);
+  if (!axes.includes(shown.clock)) changeClock(axes[0]);
+  if (shown.t > furthest()) set({ t: furthest() });
+}
+
 /** The first runs bring the view that suits them. */
 function suit() {
   const run = shown.runs[0];
-  const axes = axesThere();
-  const has = (/** @type {string} */ axis) => axes.includes(axis);
-  const best = axes[0] ?? "tokens";
-  if (!has(shown.axis)) showAxis(best);
-  if (!has(shown.clock)) set({ clock: best });
+  fit();
   if (!query.has("smooth")) {
     const tokens = run.ends.tokens ?? (run.ends.step ?? 0) * 16_384;
     const power = Math.floor(Math.log(Math.max(1, tokens * 0.01) / 16_384) / Math.log(4));
@@ -259,7 +280,12 @@ function keep() {
 }
 
 function boot() {
-  applyTheme(query.get("theme") ?? remember("theme"));
+  const theme = () => applyTheme(query.get("theme") ?? remember("theme"));
+  theme();
+  onSystemTheme(() => {
+    theme();
+    invalidate("picture");
+  });
   document.body.classList.toggle("embed", isEmbedded);
   set({ ylog: ["train_loss"] });
   applyView(query);
@@ -270,19 +296,27 @@ function boot() {
   startPlayer();
   listenToKeys(acts);
   listenToDrops();
-  let working = false;
+  /** @type {Element | null} built with the first run, and kept */
+  let stage = null;
   on(["runs"], () => {
-    if (shown.runs.length === 0 || working) return;
-    working = true;
-    suit();
-    fill(main, work());
-    set({ ...shown });
+    const isOpen = shown.runs.length > 0;
+    const wasOpen = stage?.isConnected ?? false;
+    if (isOpen && !wasOpen) {
+      suit();
+      fill(main, stage ??= work());
+      set({ ...shown });
+    } else if (isOpen) {
+      fit();
+    } else if (wasOpen && !opener.reopening) {
+      set({ playing: 0, t: 0, zoom: null, cross: null });
+      fill(main, start());
+    }
   });
   const { runs, refused } = linkedRuns(query, document.baseURI);
   for (const { name, why } of refused) opener.trouble(name, null, why);
   if (runs.length > 0) for (const { digest, name } of opener.wanted) opener.trouble(name, null, `this link shows it too, but it is not on this host: drop it here (digest ${digest})`);
   // Once more when all are open: only then is a playhead near the end of the longest within reach.
-  const ready = runs.length > 0 ? opener.links(runs).then(() => applyView(query)) : Promise.resolve();
+  const ready = runs.length > 0 ? opener.links(runs).then(restore) : Promise.resolve();
   addEventListener("load", () => setTimeout(keep, KEPT_AFTER_MS));
   return ready;
 }

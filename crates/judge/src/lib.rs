@@ -1,6 +1,6 @@
 //! The judge in the web page.
 //!
-//! A crate apart from `blueberry-replay`, so that a page on which nobody asks for a verdict never loads it.
+//! A crate apart from `blueberry-replay`, so that the first view does not wait for it.
 
 mod verdict;
 

@@ -187,6 +187,14 @@ fn the_state_has_the_splits_that_are_asked_for() {
     let counted = [&all[1][0]["time_s"], &all[1][0]["tokens"]];
     assert_eq!(counted, [&Value::Null; 2], "steps alone give no figure");
     assert_eq!(splits(json!(runs[1])), [Value::Null, all[1].clone()]);
+    let own = [1, 2].map(|_| library.open("x", SMALL.as_bytes()).unwrap().runs[0].id);
+    let question = json!({ "runs": own, "clock": "wall_s", "t": 9.0, "against": "best", "targets": [4.0] });
+    let state = ask(&mut library, "state", &question.to_string());
+    assert_eq!(state["clock"], "wall_s");
+    assert_eq!(
+        state["runs"][0]["splits"]["personal_best"], own[1],
+        "both are ada's"
+    );
 }
 
 #[test]
@@ -251,6 +259,8 @@ fn values_are_the_logs_own_and_say_what_is_no_number() {
     assert_eq!(values[0]["values"]["mfu"], 0.4);
     let values = ask(&mut library, "values", &at(2050.0));
     assert_eq!(values[0]["values"]["train_loss"], "NaN");
+    let ends = [3072.0, 3073.0].map(|x| ask(&mut library, "values", &at(x))[0]["end"].clone());
+    assert_eq!(ends, [Value::Null, json!(3072.0)], "said only behind it");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Packed logs in the web page.
 //!
-//! A crate apart from `blueberry-replay`, so that who opens plain logs never loads it.
+//! A crate apart from `blueberry-replay`, so that the first view does not wait for it.
 
 use std::io::{self, Read};
 

@@ -22,9 +22,15 @@ const MOST_BYTES: u64 = 16 << 20;
 /// Says that the log may grow: the page asks again.
 const FOLLOW: HeaderName = HeaderName::from_static("blueberry-follow");
 
-/// Sent with everything: the page's own policy once more for what cannot stand in its text, and no guessing of types.
+/// Sent with everything: the page's own policy once more, since its text does not reach workers and cannot say who may
+/// frame it, and no guessing of types.
 const ALWAYS: [(HeaderName, &str); 3] = [
-    (header::CONTENT_SECURITY_POLICY, "frame-ancestors 'self'"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; \
+         connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'self'",
+    ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
 ];

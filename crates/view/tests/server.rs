@@ -95,6 +95,16 @@ fn the_page_and_the_run_are_served() {
     let script = site.get("/app-1/main.js", &[]);
     assert!(script.contains("content-type: text/javascript"), "{script}");
     assert!(script.contains("nosniff"), "{script}");
+    let policy = include_str!("../../../web/index.html")
+        .split("Policy\" content=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .unwrap();
+    let header = format!("content-security-policy: {policy}; frame-ancestors 'self'\r\n");
+    assert!(
+        script.contains(&header),
+        "the page's own policy also reaches workers: {script}"
+    );
     assert_eq!(body(&site.get("/runs/0/run.jsonl", &[])), LOG);
 }
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 export const PAGE = process.env.BLUEBERRY_PAGE ?? join(ROOT, "web/dist");
-export const LOGS = join(ROOT, "../shared/assets/logs");
+export const LOGS = join(process.env.BLUEBERRY_ASSETS ?? join(ROOT, "../shared/assets"), "logs");
 export const SMALL = join(ROOT, "crates/runlog/tests/small.jsonl");
 export const CHROMIUM = process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
 

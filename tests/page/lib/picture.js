@@ -1,16 +1,32 @@
 // @ts-check
 // Pictures of a page, looked at inside the browser, which can read them.
 
-/** How many colours an element shows. @param {import("playwright-core").Page} page @param {string} selector */
-export async function colors(page, selector) {
-  const shot = (await page.locator(selector).screenshot({ animations: "disabled" })).toString("base64");
-  return page.evaluate(async (shot) => {
-    const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(shot), (letter) => letter.charCodeAt(0))]));
-    const canvas = new OffscreenCanvas(picture.width, picture.height);
-    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    context.drawImage(picture, 0, 0);
-    return new Set(new Uint32Array(context.getImageData(0, 0, picture.width, picture.height).data.buffer)).size;
-  }, shot);
+/**
+ * How many pixels of a chart's curves are not ground; what lies over the canvas is not counted.
+ * @param {import("playwright-core").Page} page @param {string} plot
+ */
+export async function ink(page, plot) {
+  const show = (/** @type {string} */ visibility) => page.locator(plot).evaluate((plot, visibility) => {
+    for (const part of plot.children) if (part.tagName !== "CANVAS") /** @type {HTMLElement} */ (part).style.visibility = visibility;
+  }, visibility);
+  await show("hidden");
+  const shot = (await page.locator(plot).screenshot({ animations: "disabled" })).toString("base64");
+  await show("");
+  return inked(page, shot);
+}
+
+/** How many pixels of a picture have another colour than most. @param {import("playwright-core").Page} page @param {string} picture PNG in base 64 */
+export function inked(page, picture) {
+  return page.evaluate(async (picture) => {
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0))]));
+    const { width, height } = bitmap;
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(width, height).getContext("2d"));
+    context.drawImage(bitmap, 0, 0);
+    /** @type {Map<number, number>} */
+    const colors = new Map();
+    for (const color of new Uint32Array(context.getImageData(0, 0, width, height).data.buffer)) colors.set(color, (colors.get(color) ?? 0) + 1);
+    return width * height - Math.max(...colors.values());
+  }, picture);
 }
 
 /**

@@ -19,7 +19,7 @@ export async function serve(texts = {}) {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname).slice(1) || "index.html";
     const text = texts[path];
     if (typeof text === "function") return text(response);
-    if (path in texts) return void response.writeHead(200, { "content-type": "application/octet-stream" }).end(text);
+    if (path in texts) return void response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" }).end(text);
     const file = fileOf(path);
     if (!file) return void response.writeHead(404).end();
     response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "cache-control": "no-cache" });

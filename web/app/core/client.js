@@ -33,7 +33,7 @@ export function connect(onCrash = () => {}) {
     costs.worker += data.took;
     if (!("error" in data)) call?.resolve(data.value);
     else if (data.fatal) {
-      call?.reject(new Error(`this browser has not enough memory for it (${data.error})`));
+      call?.reject(new Error(`the reader broke down over it, mostly for want of memory (${data.error})`));
       restart();
     } else call?.reject(new Error(data.error));
   }

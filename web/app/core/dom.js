@@ -58,6 +58,11 @@ export function refill(element, shown, make) {
   }
 }
 
+/** To what has this key, once it is there. @param {string} key */
+export function focusKey(key) {
+  setTimeout(() => /** @type {HTMLElement | null} */ (document.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus(), 0);
+}
+
 /** What `refill` takes: what is shown, and how that is made. @typedef {[unknown, () => (Child | Child[])]} View */
 
 /** Words, where there is nothing else to show. @param {string} text @returns {View} */

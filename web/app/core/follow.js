@@ -2,6 +2,7 @@
 // A run that is still training: its log is read on from the end of its last whole line, so that neither a torn line nor
 // one that a resumed run cuts off is ever taken for news.
 
+import { message } from "./opening.js";
 import { furthest, set, shown } from "./store.js";
 
 const EVERY_MS = 500;
@@ -31,26 +32,32 @@ async function poll(opener, run, id, at, reported) {
   while (isOpen()) {
     const calm = shown.runs.find((one) => one.id === id)?.live ? Math.min(8, 1 + misses) : 8;
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS * calm));
+    /** @type {Awaited<ReturnType<typeof newLines>>} */
+    let bytes;
     try {
-      const bytes = await newLines(run.url, at);
-      if (!isOpen()) return;
-      if (misses > 0) opener.say(`${run.name}: there are answers again`);
-      misses = 0;
-      if (bytes === "shorter") {
-        update(id, { live: false });
-        opener.trouble(run.name, null, "the log was replaced by a shorter one; open it again");
-        return;
-      }
+      bytes = await newLines(run.url, at);
+    } catch {
+      // The server may be restarted; the page asks again, less often.
+      misses += 1;
+      if (misses === 1 && isOpen()) opener.say(`${run.name}: no answer, asking again`, true);
+      continue;
+    }
+    if (!isOpen()) return;
+    if (misses > 0) opener.say(`${run.name}: there are answers again`);
+    misses = 0;
+    try {
+      if (bytes === "shorter") throw new Error("the log was replaced by a shorter one; open it again");
       if (bytes.length === 0) continue;
       at += bytes.length;
       const opened = await opener.call("push", id, bytes.buffer);
       update(id, opened.runs[0]);
       for (const { line, text } of opened.problems.slice(reported)) opener.trouble(run.name, line, text);
       reported = opened.problems.length;
-    } catch {
-      // The server may be restarted; the page asks again, less often.
-      misses += 1;
-      if (misses === 1) opener.say(`${run.name}: no answer, asking again`, true);
+    } catch (error) {
+      if (!isOpen()) return;
+      update(id, { live: false });
+      opener.trouble(run.name, null, `${message(error)}; it is not followed any more`);
+      return;
     }
   }
 }

@@ -64,12 +64,37 @@ export function applyView(query) {
   set(Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)));
 }
 
+/**
+ * The runs in an order that a link keeps: logs that it names come first, and those that a person brings may come in any order.
+ */
+function places() {
+  const [linked, local] = [shown.runs.filter(({ url }) => url), shown.runs.filter(({ url }) => !url)];
+  return [...linked, ...local.sort((a, b) => (a.digest < b.digest ? -1 : a.digest > b.digest ? 1 : a.id - b.id))];
+}
+
+/** Takes over what an address says of its runs, by their places: none of them may be missing. @param {URLSearchParams} query */
+export function applyRuns(query) {
+  const order = places();
+  const linked = new Set(order.flatMap(({ url }) => url ?? []));
+  const named = (query.get("runs") ?? "").split(",").filter(Boolean);
+  if (linked.size < new Set(named).size) return;
+  const at = (/** @type {string | null} */ place) => (/^\d+$/.test(place ?? "") ? order[Number(place)] : undefined);
+  const hidden = new Set((query.get("hidden") ?? "").split("_").flatMap((place) => at(place) ?? []));
+  if (hidden.size > 0) set({ runs: shown.runs.map((run) => (hidden.has(run) ? { ...run, hidden: true } : run)) });
+  const [chosen, rival] = [at(query.get("chosen")), at(query.get("against"))];
+  if (chosen) set({ chosen: chosen.id });
+  if (rival && rival.id !== shown.chosen) set({ against: String(rival.id) });
+}
+
 /** The address of what is shown. Runs that were dropped here are named by digest: who opens the link is asked for them. */
 export function linkOf() {
-  const { runs, axis, clock, xlog, ylog, smooth, zoom, t, targets, against } = shown;
+  const { runs, axis, clock, xlog, ylog, smooth, zoom, t, targets, against, chosen } = shown;
   const base = document.baseURI.split(/[?#]/)[0];
   /** @type {Map<string, string>} a log may hold several runs */
   const urls = new Map(runs.flatMap((run) => (run.url ? [[relative(run.url, base), run.grows ? "" : run.digest]] : [])));
+  const order = places();
+  const hidden = order.flatMap((run, place) => (run.hidden ? [place] : []));
+  const placeOf = (/** @type {number} */ id) => order.findIndex((run) => run.id === id);
   const local = [...new Set(runs.flatMap((run) => (run.url ? [] : [`${run.digest}~${entry(encodeURIComponent(run.name))}`])))];
   const parts = [
     ["runs", [...urls.keys()].map(entry).join(",")],
@@ -77,7 +102,8 @@ export function linkOf() {
     ["files", local.join(",")],
     ["axis", axis], ["clock", clock], ["xlog", xlog ? "1" : ""], ["ylog", ylog.join(",") || "none"],
     ["smooth", String(smooth)], ["zoom", zoom ? zoom.join("_") : ""], ["t", String(t)],
-    ["splits", targets.join("_")], ["against", ["best", "segments"].includes(against) ? against : ""],
+    ["splits", targets.join("_")], ["against", ["best", "segments"].includes(against) ? against : String(placeOf(Number(against)))],
+    ["hidden", hidden.join("_")], ["chosen", chosen === null ? "" : String(placeOf(chosen))],
   ];
   return `${base}?${parts.filter(([, value]) => value !== "").map(([key, value]) => `${key}=${value}`).join("&")}`;
 }

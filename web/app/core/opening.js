@@ -25,6 +25,8 @@ export class Opener {
     this.wanted = [];
     /** How often the worker was started again: what followed a run of an older one ends. */
     this.age = 0;
+    /** Whether it was, and what was open is not yet open again. */
+    this.reopening = false;
   }
 
   /** @param {Iterable<File>} files */
@@ -99,6 +101,7 @@ export class Opener {
     if (wasAtEnd) set({ t: furthest() });
     for (const { line, text } of opened.problems) this.trouble(source.name, line, text);
     if (opened.runs.length > runs.length) this.trouble(source.name, null, `only ${runs.length} of its ${opened.runs.length} runs are shown`);
+    for (const { id } of opened.runs.slice(room)) void this.call("close", id);
     return runs;
   }
 
@@ -117,6 +120,7 @@ export class Opener {
     const sources = [...new Set(this.sources.values())];
     const { t } = shown;
     this.age += 1;
+    this.reopening = true;
     this.sources.clear();
     // The new worker counts runs from 0 again, so nothing may name an old one.
     set({ runs: [], state: null, chosen: null, against: "best" });
@@ -125,7 +129,8 @@ export class Opener {
       if (url && source.grows) await this.links([{ name, url }]);
       else await this.open(source);
     }
-    set({ t: Math.min(t, furthest()) });
+    this.reopening = false;
+    set({ runs: shown.runs, t: Math.min(t, furthest()) });
     this.done();
   }
 

@@ -18,7 +18,6 @@ import { costs } from "./client.js";
  * @property {number} color
  * @property {string[]} axes
  * @property {Record<string, number>} ends furthest position on each axis
- * @property {string[]} metrics
  * @property {boolean} judged whether it is an own log, which the judge reads
  *
  * @typedef {object} Shown
@@ -26,7 +25,7 @@ import { costs } from "./client.js";
  * @property {string} axis of the charts: tokens, step, train_s, wall_s
  * @property {boolean} xlog
  * @property {string[]} ylog metrics with a logarithmic axis
- * @property {number} smooth tokens (or the axis' unit) after which a value counts half; 0 is raw
+ * @property {number} smooth tokens (or the axis' unit) over which the weight of a value falls to 1/e; 0 is raw
  * @property {[number, number] | null} zoom
  * @property {string} clock the playhead's axis: tokens, train_s or wall_s
  * @property {number} t playhead

@@ -14,6 +14,11 @@ export function applyTheme(/** @type {string | null} */ chosen) {
   cache.clear();
 }
 
+/** Calls `act` when the system changes between dark and light. @param {() => void} act */
+export function onSystemTheme(act) {
+  matchMedia("(prefers-color-scheme: light)").addEventListener("change", act);
+}
+
 /** A colour of the style sheet. @param {string} name */
 export function cssColor(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -36,8 +41,14 @@ export function runColorName(index) {
 }
 
 /** @param {number} index */
-export function runDash(index) {
+function runDash(index) {
   return DASHES[(index + Math.floor(index / COLORS)) % DASHES.length];
+}
+
+/** The same as a drawing has it; empty where the line is whole. @param {number} index */
+export function dashes(index) {
+  const dash = runDash(index);
+  return dash[0] > 0 ? dash.slice(0, dash[2] > 0 ? 4 : 2) : [];
 }
 
 /** @param {number} index */

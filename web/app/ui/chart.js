@@ -26,11 +26,11 @@ export class Chart {
     this.head = h("div", { class: "head", hidden: true });
     this.brush = h("div", { class: "brush", hidden: true });
     this.absent = h("p", { class: "absent", hidden: true });
-    this.words = h("p", { class: "unseen" });
+    this.words = h("p", { class: "unseen", id: `words-${metrics[0]}` });
     this.name = metrics.map((metric) => WORDS[metric]).join(" and ");
     this.plot = h(
       "div",
-      { class: "plot", tabindex: "0", role: "application", "aria-roledescription": "chart", "aria-label": `${this.name}. Arrow keys move the crosshair, plus and minus zoom, 0 shows all.` },
+      { class: "plot", tabindex: "0", role: "application", "aria-roledescription": "chart", "aria-label": `${this.name}. Arrow keys move the crosshair, plus and minus zoom, 0 shows all.`, "aria-describedby": this.words.id },
       this.axes, this.canvas, this.head, this.cross, this.brush, this.absent,
     );
     this.element = h("div", { class: "chart" }, this.plot, this.words);
@@ -168,13 +168,15 @@ export class Chart {
     this.zoomTo(atPx - (atPx - MARGIN.left) * factor, atPx + (MARGIN.left + this.inner - atPx) * factor);
   }
 
-  /** Moves what is shown, without changing how much. @param {number} px */
+  /** Moves what is shown, without changing how much, as far as there is more. @param {number} px */
   pan(px) {
     if (!this.current || !shown.zoom) return;
-    const [first, last] = this.drawn.whole;
-    const [from, to] = [this.toAxis(MARGIN.left + px), this.toAxis(MARGIN.left + this.inner + px)];
-    if (from < first || to > last) return;
-    set({ zoom: [from, to] });
+    const { whole: [first, last] } = this.drawn;
+    const room = [first, last].map((end, side) => this.toPixel(end) - MARGIN.left - side * this.inner);
+    const by = Math.max(Math.min(0, room[0]), Math.min(Math.max(0, room[1]), px));
+    if (by === 0) return;
+    const [from, to] = [0, this.inner].map((edge) => this.toAxis(MARGIN.left + edge + by));
+    set({ zoom: [Math.max(first, from), Math.min(last, to)] });
   }
 
   /** @param {number} px */

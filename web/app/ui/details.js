@@ -42,10 +42,11 @@ export function details(opener) {
     const mine = ++round;
     body.setAttribute("aria-label", TABS.find(([one]) => one === tab)?.[1] ?? "");
     body.setAttribute("aria-busy", "true");
-    const [what, make] = await Promise.resolve().then(views[tab]).catch((error) => note(message(error)));
-    if (mine !== round) return;
-    refill(body, [tab, what], make);
-    body.setAttribute("aria-busy", "false");
+    const show = (/** @type {View} */ [what, make]) => {
+      if (mine === round) refill(body, [tab, what], make);
+    };
+    await Promise.resolve().then(views[tab]).then(show).catch((error) => show(note(message(error))));
+    if (mine === round) body.setAttribute("aria-busy", "false");
   };
   on(["tab", "problems"], showTabs);
   on(["tab"], () => void redraw());
@@ -79,19 +80,19 @@ function moveTab(event) {
 async function compareView(call) {
   const runs = visible().map(({ id, name, color }) => ({ id, name, color }));
   if (runs.length < 2) return note("Open a second run to see in which settings they differ.");
-  const { rows } = await call("compare", { runs: runs.map(({ id }) => id) });
+  const { rows, left_out: left } = await call("compare", { runs: runs.map(({ id }) => id) });
   if (rows.length === 0) return note("No setting differs, as far as these logs say.");
   const head = runs.map(({ name, color }) => h("th", { scope: "col" }, swatch(color), name));
   const cell = (/** @type {string | null} */ value) => h("td", { class: "num" }, value ?? "–");
   const line = (/** @type {any} */ row) => h("tr", {}, h("th", { scope: "row" }, row.key), row.values.map(cell));
-  return [[runs, rows], () => h(
+  return [[runs, rows, left], () => [h(
     "div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Settings that differ, by run", "data-key": "compare" },
     h(
       "table", { class: "differs" },
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Setting"), head)),
       h("tbody", {}, rows.map(line)),
     ),
-  )];
+  ), left > 0 && h("p", { class: "note body" }, `… and ${left} more settings that differ.`)]];
 }
 
 /** @param {import("../core/client.js").Call} call @returns {Promise<View>} */

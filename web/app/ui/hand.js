@@ -46,6 +46,8 @@ export class Hand {
 
   /** @param {PointerEvent} event */
   press(event) {
+    // The right button is the browser's.
+    if (event.button > 1) return;
     this.down.set(event.pointerId, this.px(event));
     if (event.pointerType === "mouse") event.preventDefault();
     this.chart.plot.focus({ preventScroll: true });

@@ -34,17 +34,20 @@ function hint() {
 /** @param {import("../core/client.js").Call} call @param {number} x */
 async function values(call, x) {
   const runs = visible().map((run) => run.id);
-  /** @type {{ id: number, values: Record<string, number | null> }[]} */
+  /** @type {Row[]} */
   const rows = await call("values", { runs, axis: shown.axis, x });
   const head = h("span", { class: "at" }, `${WORDS[shown.axis]} ${onAxis(shown.axis, x)}`);
   return [head, ...rows.map(one)];
 }
 
-/** @param {{ id: number, values: Record<string, number | null> }} row */
-function one({ id, values }) {
+/** @typedef {{ id: number, values: Record<string, number | null>, end: number | null }} Row `end` where that lies before */
+
+/** @param {Row} row */
+function one({ id, values, end }) {
   const words = Object.entries(values).filter(([, one]) => one !== null).map(([metric, one]) => `${short(metric)} ${value(metric, one)}`);
   const run = runOf(id);
-  return h("span", {}, swatch(run?.color ?? 0), ` ${run?.name ?? ""}: ${words.join(" · ") || "nothing yet"}`);
+  const told = end === null ? words.join(" · ") || "nothing yet" : `its log ends at ${onAxis(shown.axis, end)}`;
+  return h("span", {}, swatch(run?.color ?? 0), ` ${run?.name ?? ""}: ${told}`);
 }
 
 /** @param {string} metric */

@@ -1,16 +1,18 @@
 // @ts-check
 // The list of runs: colour and dash, where each stands, and what can be done with it.
 
-import { button, fill, h, refill, s } from "../core/dom.js";
-import { value } from "../core/format.js";
+import { button, fill, focusKey, h, refill, s } from "../core/dom.js";
+import { value, WORDS } from "../core/format.js";
 import { furthest, on, set, shown, visible } from "../core/store.js";
-import { runColorName, runDash } from "../draw/theme.js";
+import { dashes, runColorName } from "../draw/theme.js";
+
+/** What a run is at the playhead, where that is not simply that it runs or has run. */
+const PHASES = /** @type {Record<string, string>} */ ({ not_started: "not started", interrupted: "interrupted", diverged: "diverged", failed: "failed", no_axis: "not on this axis" });
 
 /** A sample of a run's line. @param {number} index */
 export function swatch(index) {
-  const dash = runDash(index);
   const line = s("line", { x1: 1, y1: 6, x2: 27, y2: 6, "stroke-width": 2.5, stroke: `var(${runColorName(index)})` });
-  if (dash[0] > 0) line.setAttribute("stroke-dasharray", (dash[2] > 0 ? dash : dash.slice(0, 2)).join(" "));
+  if (dashes(index).length > 0) line.setAttribute("stroke-dasharray", dashes(index).join(" "));
   return s("svg", { class: "swatch", viewBox: "0 0 28 12", "aria-hidden": "true" }, line);
 }
 
@@ -51,6 +53,12 @@ function row(run, acts) {
     set({ runs: shown.runs.map((one) => (one.id === run.id ? { ...one, hidden: !one.hidden } : one)) });
     if (wasAtEnd || shown.t > furthest()) set({ t: furthest() });
   };
+  const close = () => {
+    const at = shown.runs.findIndex(({ id }) => id === run.id);
+    acts.close(run.id);
+    const next = shown.runs[Math.min(at, shown.runs.length - 1)];
+    focusKey(next ? `close ${next.id}` : "open-first");
+  };
   const status = run.live ? h("span", { class: "live" }, "● training  ") : run.status ? `${run.status} · ` : "";
   return h(
     "li", { class: `${run.id === shown.chosen ? "chosen" : ""} ${run.hidden ? "off" : ""}` },
@@ -61,7 +69,7 @@ function row(run, acts) {
       "span", { class: "acts" },
       button("splits", choose, { "aria-pressed": String(run.id === shown.chosen), "aria-label": `Show splits of ${run.name}`, "data-key": `choose ${run.id}` }),
       button(run.hidden ? "show" : "hide", hide, { "aria-label": `${run.hidden ? "Show" : "Hide"} ${run.name}`, "data-key": `hide ${run.id}` }),
-      button("✕", () => acts.close(run.id), { "aria-label": `Close ${run.name}`, "data-key": `close ${run.id}` }),
+      button("✕", close, { "aria-label": `Close ${run.name}`, "data-key": `close ${run.id}` }),
     ),
   );
 }
@@ -71,8 +79,11 @@ function showNow(list) {
   for (const place of list.querySelectorAll(".now")) {
     const id = Number(place.getAttribute("data-run"));
     const row = shown.state?.runs.find((/** @type {any} */ run) => run.id === id);
-    const now = row?.val_loss ?? row?.train_loss;
-    const words = now === null || now === undefined ? "" : value("val_loss", now);
-    if (place.textContent !== words) fill(place, words);
+    const metric = row?.val_loss === null ? "train_loss" : "val_loss";
+    const now = row?.[metric] ?? null;
+    refill(place, [now, metric, row?.phase], () => [
+      now === null ? "" : h("span", { title: WORDS[metric] }, value(metric, now)),
+      row && PHASES[row.phase] && h("small", {}, PHASES[row.phase]),
+    ]);
   }
 }

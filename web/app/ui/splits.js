@@ -2,7 +2,7 @@
 // Splits as a speedrun timer shows them: when the chosen run got under each loss, against a comparison.
 
 import { button, fill, h, refill } from "../core/dom.js";
-import { short, signed, time } from "../core/format.js";
+import { short, signed, time, WORDS } from "../core/format.js";
 import { on, runOf, set, shown, visible } from "../core/store.js";
 import { records } from "./leaderboard.js";
 
@@ -12,6 +12,9 @@ const PACES = /** @type {Record<string, [string, string, string]>} */ ({
   behind_gaining: ["behind-less", "△", "behind but gaining"],
   behind_losing: ["behind", "▼", "behind and losing"],
 });
+
+/** Why there is nothing to compare with. */
+const ALONE = "No personal best: no other open run names the same user. Choose another comparison above.";
 
 /** What splits are counted in. */
 const COUNTED = ["tokens", "train_s", "wall_s"];
@@ -72,19 +75,24 @@ function redraw(body, totals) {
   const run = shown.state?.runs.find((/** @type {any} */ run) => run.id === shown.chosen);
   // Another run was chosen, and its splits are on their way.
   if (run && !run.splits) return;
+  const chosen = runOf(shown.chosen);
   // What a log of steps alone crosses, it crosses at no time.
-  const isCounted = COUNTED.some((axis) => runOf(shown.chosen)?.axes.includes(axis));
+  const isCounted = COUNTED.some((axis) => chosen?.axes.includes(axis));
   const splits = isCounted ? run?.splits : null;
-  const words = run && !isCounted ? "This log has neither times nor tokens, in which splits are counted." : "Choose a run.";
-  refill(body, splits?.rows ?? words, () => (splits ? table(splits.rows) : h("p", { class: "note body" }, words)));
+  const words = chosen?.hidden ? `${chosen.name} is hidden.`
+    : run && !isCounted ? "This log has neither times nor tokens, in which splits are counted." : "Choose a run.";
+  const isAlone = splits && shown.against === "best" && splits.personal_best === null;
+  refill(body, splits ? [splits.rows, shown.state.clock, isAlone] : words, () => (splits
+    ? [table(splits.rows, WORDS[shown.state.clock]), isAlone && h("p", { class: "note body" }, ALONE)]
+    : h("p", { class: "note body" }, words)));
   const facts = splits ? [splits.live_delta_s, splits.best_possible_s, splits.possible_save_s, shown.state.sum_of_best_s] : null;
   refill(totals, facts, () => (splits ? sums(splits) : []));
 }
 
-/** @param {any[]} rows */
-function table(rows) {
+/** @param {any[]} rows @param {string} clock what the times are of */
+function table(rows, clock) {
   const next = rows.findIndex((row) => row.time_s === null && row.tokens === null);
-  const head = ["Loss", "Time", "±", "Segment", "Tokens", "±"].map((words) => h("th", { scope: "col" }, words));
+  const head = ["Loss", clock, "±", "Segment", "Tokens", "±"].map((words) => h("th", { scope: "col" }, words));
   return h("table", { class: "splits" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows.map((row, index) => line(row, index === next))));
 }
 
@@ -92,7 +100,8 @@ function table(rows) {
 function line(row, isNext) {
   const [shade, arrow, words] = PACES[row.pace] ?? ["", "", ""];
   const gold = row.is_gold ? h("span", { class: "gold", title: "best segment of all runs" }, "★ ", time(row.segment_s)) : time(row.segment_s);
-  const delta = row.delta_s === null ? "" : [`${signed(row.delta_s, time)} ${arrow}`, h("span", { class: "unseen" }, words)];
+  const off = row.pace === null ? "±0:00.0" : signed(row.delta_s, nearest);
+  const delta = row.delta_s === null ? "" : [`${off} ${arrow}`, h("span", { class: "unseen" }, words || "level")];
   return h(
     "tr", { class: isNext ? "next" : "" },
     h("th", { scope: "row", class: "num" }, loss(row.bar)),
@@ -102,6 +111,11 @@ function line(row, isNext) {
     h("td", { class: "num" }, short(row.tokens)),
     h("td", { class: "num" }, signed(row.delta_tokens, short)),
   );
+}
+
+/** A difference to the nearest tenth: what is level is told by the same measure. @param {number} seconds */
+function nearest(seconds) {
+  return time(seconds + 0.05);
 }
 
 /** With two digits, or all that it has: 3.281 and 3.279 are not the same. @param {number} bar */

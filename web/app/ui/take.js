@@ -8,10 +8,10 @@ import { visible } from "../core/store.js";
 import { MARGIN } from "../draw/axes.js";
 import { drawItem, trace } from "../draw/canvas2d.js";
 import { AHEAD, BAND, COLOR, LINE, NUMBERS, REACH } from "../draw/items.js";
-import { cssColor, runColorName } from "../draw/theme.js";
+import { cssColor, dashes, runColorName } from "../draw/theme.js";
 
 /** The names below a chart: the first row of them, each further one, and the mark before a name. */
-const [LEGEND_PX, ROW_PX, MARK_PX] = [22, 16, 19];
+const [LEGEND_PX, ROW_PX, MARK_PX, SAMPLE_PX] = [22, 16, 33, 28];
 const MOST_LETTERS = 40;
 const FONT = "11px sans-serif";
 const LOCAL = "Only logs that were opened by a link can be shown in another page; these are in this browser alone.";
@@ -133,14 +133,19 @@ function drawTexts(context, chart, names) {
     context.fillText(text.textContent ?? "", Number(text.getAttribute("x")), Number(text.getAttribute("y")));
   }
   context.textAlign = "left";
-  for (const { name, color, x, y } of names) {
-    context.fillStyle = color;
-    context.fillRect(x, chart.size.height + y - 5, 14, 3);
+  context.lineWidth = 2.5;
+  for (const { name, color, dash, x, y } of names) {
+    context.fillStyle = context.strokeStyle = color;
+    context.setLineDash(dash);
+    context.beginPath();
+    context.moveTo(x, chart.size.height + y - 3.5);
+    context.lineTo(x + SAMPLE_PX, chart.size.height + y - 3.5);
+    context.stroke();
     context.fillText(name, x + MARK_PX, chart.size.height + y);
   }
 }
 
-/** @typedef {{ name: string, color: string, x: number, y: number }} Name `y` is below the chart */
+/** @typedef {{ name: string, color: string, dash: number[], x: number, y: number }} Name `y` is below the chart */
 
 /** The names of the runs, in as many rows as they need, and how high those are. @param {number} width */
 function legend(width) {
@@ -153,7 +158,7 @@ function legend(width) {
     while (letters.length > 1 && MARGIN.left + long(letters.join("")) > width) letters = letters.slice(0, -1);
     const name = letters.join("");
     if (x > MARGIN.left && x + long(name) > width) [x, row] = [MARGIN.left, row + 1];
-    const place = { name, color: cssColor(runColorName(run.color)), x, y: 13 + row * ROW_PX };
+    const place = { name, color: cssColor(runColorName(run.color)), dash: dashes(run.color), x, y: 13 + row * ROW_PX };
     x += long(name) + 15;
     return place;
   });
@@ -172,8 +177,9 @@ export function svg(chart) {
   }
   root.append(...curves(chart));
   for (const text of chart.axes.querySelectorAll("text")) root.append(copyOf(text, { fill: cssColor("--dim") }));
-  for (const { name, color, x, y } of names) {
-    root.append(s("rect", { x, y: height + y - 5, width: 14, height: 3, fill: color }));
+  for (const { name, color, dash, x, y } of names) {
+    const mark = { x1: x, x2: x + SAMPLE_PX, y1: height + y - 3.5, y2: height + y - 3.5 };
+    root.append(s("line", { ...mark, stroke: color, "stroke-width": 2.5, "stroke-dasharray": dash.join(" ") || "none" }));
     root.append(s("text", { x: x + MARK_PX, y: height + y, fill: color }, name));
   }
   return new XMLSerializer().serializeToString(root);

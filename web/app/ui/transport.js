@@ -98,12 +98,13 @@ function leaderFacts() {
 function leaderWords() {
   const { state } = shown;
   if (!state) return [];
-  if (state.leader === null) return ["No validation loss yet."];
+  const told = state.runs.filter((/** @type {any} */ run) => run.val_loss !== null);
+  if (state.leader === null) return [told.length > 0 ? "No validation loss is a number." : "No validation loss yet."];
   const leads = state.runs.find((/** @type {any} */ run) => run.id === state.leader);
-  const rest = state.runs.filter((/** @type {any} */ run) => run.id !== state.leader && run.val_loss !== null);
+  const rest = told.filter((/** @type {any} */ run) => run.id !== state.leader && typeof run.val_loss === "number");
   const second = rest.sort((/** @type {any} */ a, /** @type {any} */ b) => a.val_loss - b.val_loss)[0];
   const ahead = second ? `, ${(second.val_loss - leads.val_loss).toFixed(4)} below ${runOf(second.id)?.name}` : "";
-  const changes = state.changes.length > 1 ? ` · lead changes so far: ${state.changes.length - 1}` : "";
+  const changes = state.changes.length > 0 ? ` · lead changes so far: ${state.changes.length}` : "";
   return [h("b", {}, runOf(leads.id)?.name ?? ""), ` leads at ${value("val_loss", leads.val_loss)}${ahead}${changes}`];
 }
 

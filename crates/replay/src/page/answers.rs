@@ -78,6 +78,8 @@ fn axis(key: &str) -> Axis {
 #[derive(Serialize)]
 struct StateAnswer {
     t: f64,
+    /// What the times of the splits are of.
+    clock: &'static str,
     runs: Vec<RunAnswer>,
     leader: Option<u32>,
     changes: Vec<ChangeAnswer>,
@@ -113,6 +115,7 @@ struct AtAnswer {
 #[derive(Serialize)]
 struct SplitsAnswer {
     rows: Vec<RowAnswer>,
+    personal_best: Option<u32>,
     best_possible_s: Option<f64>,
     possible_save_s: Option<f64>,
     live_delta_s: Option<f64>,
@@ -142,14 +145,19 @@ fn state(library: &mut Library, request: &RaceRequest) -> StateAnswer {
         to: id(Some(change.to)),
     };
     let runs = ids.iter().zip(&state.runs).zip(&state.splits.runs);
+    let answers = runs.enumerate().map(|(place, ((&run, standing), splits))| {
+        let is_wanted = request.chosen.is_none_or(|chosen| chosen == run);
+        let personal_best = id(race.splits().personal_best(place));
+        run_state(
+            run,
+            standing,
+            is_wanted.then(|| splits_answer(splits, personal_best)),
+        )
+    });
     StateAnswer {
         t: state.at,
-        runs: runs
-            .map(|((&id, standing), splits)| {
-                let is_wanted = request.chosen.is_none_or(|chosen| chosen == id);
-                run_state(id, standing, is_wanted.then_some(splits))
-            })
-            .collect(),
+        clock: race.settings().clock.key(),
+        runs: answers.collect(),
         leader: id(state.leader),
         changes: state.lead_changes.iter().map(change).collect(),
         sum_of_best_s: state.splits.sum_of_best_s,
@@ -189,7 +197,7 @@ fn settings(library: &Library, request: &RaceRequest) -> Settings {
     settings
 }
 
-fn run_state(id: u32, standing: &Standing, splits: Option<&RunSplits>) -> RunAnswer {
+fn run_state(id: u32, standing: &Standing, splits: Option<SplitsAnswer>) -> RunAnswer {
     let position = standing.position;
     RunAnswer {
         id,
@@ -202,12 +210,17 @@ fn run_state(id: u32, standing: &Standing, splits: Option<&RunSplits>) -> RunAns
         },
         val_loss: standing.val_loss.map(number),
         train_loss: standing.train_loss.map(number),
-        splits: splits.map(|splits| SplitsAnswer {
-            rows: splits.rows.iter().map(split_row).collect(),
-            best_possible_s: splits.best_possible_s,
-            possible_save_s: splits.possible_save_s,
-            live_delta_s: splits.live_delta_s,
-        }),
+        splits,
+    }
+}
+
+fn splits_answer(splits: &RunSplits, personal_best: Option<u32>) -> SplitsAnswer {
+    SplitsAnswer {
+        rows: splits.rows.iter().map(split_row).collect(),
+        personal_best,
+        best_possible_s: splits.best_possible_s,
+        possible_save_s: splits.possible_save_s,
+        live_delta_s: splits.live_delta_s,
     }
 }
 
@@ -273,7 +286,9 @@ fn values(library: &Library, request: &ValuesRequest) -> Value {
             .iter()
             .filter_map(|metric| Some((metric.key().to_owned(), json!(value(metric)?))))
             .collect();
-        json!({ "id": id, "values": values })
+        // Behind its end a run has no values, and the last ones are not those of there.
+        let end = run.furthest(axis).filter(|&end| request.x > end);
+        json!({ "id": id, "values": values, "end": end })
     });
     Value::Array(rows.collect())
 }

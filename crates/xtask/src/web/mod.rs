@@ -29,8 +29,9 @@ pub struct Flags {
     out: Option<PathBuf>,
 }
 
-/// The crates that the page runs. The second is only loaded where the browser has WebGPU, the third when somebody
-/// asks for a verdict, the fourth when somebody opens a packed log, the fifth with a long one.
+/// The crates that the page runs. The second starts where the browser has WebGPU, the third when somebody asks for a
+/// verdict, the fourth when somebody opens a packed log, the fifth with a long one; the service worker fetches all of them
+/// behind the first view, so that they are there without a network.
 const MODULES: &[Module] = &[
     Module {
         package: "blueberry-replay",
