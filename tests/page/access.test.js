@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { closeBrowsers, launch, runsOpen, settled, shown, withPage } from "./lib/browser.js";
+import { closeBrowsers, launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
 import { log } from "./lib/logs.js";
 import { output } from "./lib/paths.js";
 import { serve } from "./lib/site.js";
@@ -17,13 +17,14 @@ const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const LOGS = { "a.jsonl": log({ name: "first", rate: 90_000, floor: 2.9, seed: 2 }), "b.jsonl": log({ name: "second", seed: 3, lr: 0.02 }) };
 const PHONE = { width: 360, height: 740 };
 
-describe("everybody's page", () => {
+/** @param {import("./lib/browser.js").Mode} mode */
+const everybodys = (mode) => () => {
   /** @type {import("playwright-core").Browser} */
   let browser;
   /** @type {Awaited<ReturnType<typeof serve>>} */
   let site;
   before(async () => {
-    browser = await launch("2d");
+    browser = await launch(mode);
     site = await serve(LOGS);
   });
   after(() => site?.close());
@@ -48,7 +49,7 @@ describe("everybody's page", () => {
   for (const theme of ["dark", "light"]) {
     test(`axe finds nothing on the start page, ${theme}`, () => withAxe(`?theme=${theme}`, {}, async (page) => {
       await page.waitForSelector("#board > *");
-      await page.screenshot({ path: output(`start-${theme}.png`), fullPage: true });
+      await page.screenshot({ path: output(`start-${theme}-${mode}.png`), fullPage: true });
       await clean(page);
     }));
 
@@ -65,7 +66,7 @@ describe("everybody's page", () => {
 
     test(`axe finds nothing at phone width, ${theme}`, () => withAxe(`?runs=a.jsonl,b.jsonl&theme=${theme}`, { viewport: PHONE }, async (page) => {
       await clean(page);
-      await page.screenshot({ path: output(`phone-${theme}.png`), fullPage: true });
+      await page.screenshot({ path: output(`phone-${theme}-${mode}.png`), fullPage: true });
       const cut = await page.locator("#leader").evaluate((line) => line.scrollWidth > line.clientWidth);
       assert.equal(cut, false, "who leads is told in full");
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
@@ -108,8 +109,8 @@ describe("everybody's page", () => {
     assert.ok(cross > 0);
     const { zoom } = await press("+", "+");
     assert.ok(zoom[0] < cross && cross < zoom[1]);
-    await press("+", "+", "Home", "PageUp");
-    assert.equal((await press("PageUp")).zoom[0], 0, "as far as there is more");
+    await press("+", "+", ...Array(9).fill("PageUp"));
+    assert.equal((await shown(page)).zoom[0], 0, "as far as there is more");
     assert.equal((await press("0")).zoom, null);
     await page.getByRole("tab", { name: "Settings" }).focus();
     assert.equal((await press("ArrowRight")).tab, "samples");
@@ -185,4 +186,6 @@ describe("everybody's page", () => {
     }).length);
     assert.equal(moving, 0);
   }));
-});
+};
+
+for (const mode of MODES) describe(`everybody's page, drawn by ${mode}`, everybodys(mode));

@@ -78,7 +78,7 @@ for (const mode of MODES) {
 
     test("scrubbing shows what was known then: leader, lead changes, splits", () => onRuns(async (page) => {
       await page.locator('[aria-label="Playhead in"]').getByRole("button", { name: "train s" }).click();
-      await page.locator('[aria-label="Playhead"]').fill("300");
+      await page.locator('[aria-label="Playhead"]').fill("450");
       await settled(page);
       const early = (await shown(page)).state;
       await page.keyboard.press("End");

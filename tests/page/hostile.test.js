@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { closeBrowsers, drop, launch, runsOpen, settled, shown, withPage } from "./lib/browser.js";
+import { closeBrowsers, drop, launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
 import { lines, log } from "./lib/logs.js";
 import { serve } from "./lib/site.js";
 import { until } from "./lib/waiting.js";
@@ -13,13 +13,14 @@ after(closeBrowsers);
 const GOOD = log({ name: "good", steps: 60 });
 const MARKUP = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
 
-describe("hostile input", () => {
+/** @param {import("./lib/browser.js").Mode} mode */
+const hostile = (mode) => () => {
   /** @type {import("playwright-core").Browser} */
   let browser;
   /** @type {Awaited<ReturnType<typeof serve>>} */
   let site;
   before(async () => {
-    browser = await launch("2d");
+    browser = await launch(mode);
     const huge = (/** @type {import("node:http").ServerResponse} */ response) => void response.writeHead(200, { "content-length": 2 ** 31 }).write("{");
     site = await serve({ "good.jsonl": GOOD, "huge.jsonl": huge });
   });
@@ -100,9 +101,9 @@ describe("hostile input", () => {
   test("runs for which there is no room are closed", () => withPage(browser, site.url, async (page) => {
     await page.evaluate(() => {
       const { postMessage } = Worker.prototype;
-      /** @type {any} */ (window).closed = [];
+      /** @type {any} */ (window).closedRuns = [];
       Worker.prototype.postMessage = function (/** @type {any} */ message, /** @type {any} */ ...rest) {
-        if (message.method === "close") /** @type {any} */ (window).closed.push(message.args[0]);
+        if (message.method === "close") /** @type {any} */ (window).closedRuns.push(message.args[0]);
         return postMessage.call(this, message, ...rest);
       };
     });
@@ -110,7 +111,7 @@ describe("hostile input", () => {
     await drop(page, [{ name: "many.csv", text: `run,step,loss\n${rows.join("")}` }]);
     await runsOpen(page, 150);
     assert.match((await shown(page)).problems[0].text, /only 150 of its 160 runs/);
-    assert.equal(await page.evaluate(() => new Set(/** @type {any} */ (window).closed).size), 10);
+    assert.equal(await page.evaluate(() => new Set(/** @type {any} */ (window).closedRuns).size), 10);
   }));
 
   test("markup in names is text", () => withPage(browser, site.url, async (page) => {
@@ -168,4 +169,6 @@ describe("hostile input", () => {
     assert.equal(zoom, null);
     assert.ok(smooth >= 0);
   }, { query: "?runs=good.jsonl&axis=__proto__&zoom=5_-1&smooth=-7&t=NaN&clock=x&splits=a_b&ylog=%3Cb%3E" }));
-});
+};
+
+for (const mode of MODES) describe(`hostile input, drawn by ${mode}`, hostile(mode));

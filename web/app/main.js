@@ -308,7 +308,7 @@ function boot() {
     } else if (isOpen) {
       fit();
     } else if (wasOpen && !opener.reopening) {
-      set({ playing: 0, t: 0, zoom: null, cross: null });
+      set({ axis: "tokens", clock: "tokens", playing: 0, t: 0, zoom: null, cross: null });
       fill(main, start());
     }
   });
