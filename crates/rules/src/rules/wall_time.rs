@@ -2,7 +2,7 @@ use blueberry_runlog::Event;
 
 use super::{Check, Rule};
 use crate::trace::{last_eval, walk};
-use crate::{Answer, Case, LoggedRun};
+use crate::{Answer, Case, LoggedRun, Metric};
 
 pub const RULE: Rule = Rule {
     id: "wall-time",
@@ -10,7 +10,7 @@ pub const RULE: Rule = Rule {
     check: Check::Run(check),
 };
 
-fn check(_: &Case, run: &LoggedRun) -> Answer {
+fn check(case: &Case, run: &LoggedRun) -> Answer {
     // What comes behind the last evaluation can change no loss any more, and benchmarks take what they take.
     let last = last_eval(&run.log).map_or(0, |(line, _)| line);
     let (mut hidden_s, mut pauses_s) = (0.0, 0.0);
@@ -19,9 +19,14 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
         let off_s = (stop.at.wall_s - stop.before.wall_s) - (stop.at.train_s - stop.before.train_s);
         let explained_s = match stop.event {
             Event::Eval(eval) => eval.seconds,
-            // Without a limit of its own: where wall time counts it counts too, and the checkpoint that the run goes
-            // on from was named, by digest, before the pause.
-            Event::Resume(resume) => resume.downtime_s,
+            Event::Resume(resume) => {
+                // Where wall time counts, downtime counts too. Where only training time does, what a process did between
+                // two others is the log's own word.
+                if case.category.metric == Metric::TrainS && stop.line < last {
+                    untimed.add(stop.line, resume.downtime_s);
+                }
+                resume.downtime_s
+            }
             Event::Sample(_) | Event::Checkpoint(_) | Event::Benchmark(_) => {
                 if stop.line < last {
                     untimed.add(stop.line, off_s);
@@ -61,8 +66,8 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
 /// Seconds that may pass between two events unexplained: writing the log to a slow disk.
 const GAP_S: f64 = 5.0;
 
-/// Samples, checkpoints and benchmarks before the last evaluation. They do not log how long they took, so that work
-/// on the weights could hide there.
+/// Samples, checkpoints, benchmarks and interruptions before the last evaluation. No clock but the log's own says what
+/// was done in that time, so that work on the weights could hide there.
 #[derive(Default)]
 struct Untimed {
     seconds: f64,
@@ -89,7 +94,7 @@ impl Untimed {
         let (seconds, (line, longest_s)) = (self.seconds, self.longest);
         (seconds > believed_s).then(|| {
             Answer::cannot_tell(format!(
-                "line {line}: {longest_s:.1} s of {seconds:.1} s before samples, checkpoints and benchmarks, where {believed_s:.1} s are believed: hold for a re-run, or save and sample less often"
+                "line {line}: {longest_s:.1} s of {seconds:.1} s for samples, checkpoints, benchmarks and interruptions, where {believed_s:.1} s are believed: hold for a re-run, or save and sample less often"
             ))
         })
     }
@@ -99,6 +104,7 @@ impl Untimed {
 mod tests {
     use blueberry_runlog::{Checkpoint, Event, Extra};
 
+    use crate::Metric;
     use crate::testing::{Draft, Submission, hex};
 
     #[test]
@@ -160,6 +166,26 @@ mod tests {
                 );
             }
         })
+    }
+
+    /// Time between two processes, as the log states it, with work on the weights in it.
+    #[test]
+    fn downtime_is_held_where_only_training_time_is_ranked() {
+        let down = |seconds: f64| {
+            let mut drafts = [1, 2, 3].map(Draft::interrupted);
+            let index = drafts[0].position(|event| matches!(event, Event::Resume(_)));
+            drafts[0].resume().downtime_s = seconds;
+            drafts[0].resume().at.wall_s += seconds - 6.0;
+            drafts[0].delay(index + 1, 0.0, seconds - 6.0);
+            Submission::of(&drafts)
+        };
+        let mut submission = down(40.0);
+        submission.cannot_tell("wall-time", "40.0 s of 40.0 s");
+        submission.passes("resumes");
+        // Where wall time is limited or ranked it counts by itself.
+        submission.category().metric = Metric::ValLoss;
+        submission.passes("wall-time");
+        down(20.0).passes("wall-time");
     }
 
     #[test]
