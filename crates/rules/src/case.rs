@@ -36,6 +36,8 @@ pub struct LoggedRun {
 pub struct Facts {
     /// The attempts file.
     pub attempts: Option<Declared>,
+    /// Whether the runs are handed in. What is then missing of its author's stays missing.
+    pub submitted: bool,
     /// Figures that the submission states outside its logs.
     pub claims: Vec<Claim>,
     /// What a scan for validation data among the training data found.

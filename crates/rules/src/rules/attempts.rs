@@ -11,10 +11,16 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Answer {
+    if let Some(problem) = ran_twice(case) {
+        return Answer::fail(problem);
+    }
     let Some(declared) = &case.facts.attempts else {
-        return Answer::cannot_tell(
-            "the attempts file: declare the seeds with `blueberry attempts` before they run",
-        );
+        let missing = "the attempts file: declare the seeds with `blueberry attempts` before they run";
+        // Who leaves it out could have run any number of seeds.
+        return match case.facts.submitted {
+            true => Answer::fail(format!("without {missing}")),
+            false => Answer::cannot_tell(missing),
+        };
     };
     let attempts = declared.attempts();
     if attempts.category != case.category.id {
@@ -43,6 +49,12 @@ fn check(case: &Case) -> Answer {
     Answer::pass(format!("{} declared seeds, all here", attempts.seeds.len()))
 }
 
+fn ran_twice(case: &Case) -> Option<String> {
+    let mut ran = BTreeSet::new();
+    let again = case.runs.iter().find(|run| !ran.insert(run.log.run.seed))?;
+    Some(format!("{}: seed {} ran twice", again.name, again.log.run.seed))
+}
+
 fn seeds_problem(case: &Case, declared: &[u64]) -> Option<String> {
     let mut wanted = BTreeSet::new();
     if let Some(seed) = declared.iter().find(|&&seed| !wanted.insert(seed)) {
@@ -61,9 +73,7 @@ fn seeds_problem(case: &Case, declared: &[u64]) -> Option<String> {
         if !wanted.contains(&seed) {
             return Some(format!("{}: seed {seed} was not declared", run.name));
         }
-        if !ran.insert(seed) {
-            return Some(format!("{}: seed {seed} ran twice", run.name));
-        }
+        ran.insert(seed);
     }
     let missing = wanted.difference(&ran).map(u64::to_string).collect::<Vec<_>>();
     (!missing.is_empty()).then(|| format!("declared, but not here: seed {}", missing.join(", ")))
@@ -90,6 +100,9 @@ mod tests {
         let mut submission = Submission::valid();
         submission.runs[2] = submission.runs[1].clone();
         submission.fails("attempts", "seed 2 ran twice");
+        submission.facts.attempts = None;
+        submission.fails("attempts", "seed 2 ran twice");
+        let mut submission = Submission::valid();
         submission.facts.attempts = Some(declared(&[1, 2, 2]));
         submission.fails("attempts", "seed 2 was declared twice");
     }
@@ -107,6 +120,8 @@ mod tests {
         let mut submission = Submission::valid();
         submission.facts.attempts = None;
         submission.cannot_tell("attempts", "declare the seeds");
+        submission.facts.submitted = true;
+        submission.fails("attempts", "without the attempts file");
     }
 
     #[test]
