@@ -55,6 +55,9 @@ pub struct Category {
     pub validation_seq_len: Option<u64>,
     /// Digest of the tokeniser.
     pub tokenizer: Pin,
+    /// Tokens that the tokeniser knows; guessing among them is what an untrained model does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<u64>,
     /// Digest of the data's manifest.
     pub manifest: Pin,
     /// Training targets in the data.
@@ -242,6 +245,9 @@ impl Category {
         }
         if self.seeds == 0 {
             return Some("seeds = 0: a submission needs at least one run");
+        }
+        if self.vocabulary.is_some_and(|tokens| tokens < 2) {
+            return Some("vocabulary is the number of tokens, at least 2");
         }
         if self.metric == Metric::WallSToLoss && self.loss_below.is_none() {
             return Some("wall-s-to-loss needs loss_below");

@@ -5,6 +5,9 @@ use blueberry_shape::ModelConfig;
 use serde::Deserialize;
 use serde_json::Value;
 
+/// Most stages of a curriculum, through all of which several rules go for each step.
+const MAX_STAGES: usize = 1_000;
+
 /// Settings that rules read. Fields that they do not read may be anything.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Config {
@@ -56,6 +59,12 @@ impl Config {
             .map_err(|error| format!("settings that this build can read (line 1, `config`): {error}"))?;
         if config.eval.every_tokens == 0 {
             return Err("an evaluation schedule (line 1, `config.eval.every_tokens` is 0)".into());
+        }
+        if config.curriculum.len() > MAX_STAGES {
+            return Err(format!(
+                "a curriculum of at most {MAX_STAGES} stages (line 1, `config.curriculum` has {})",
+                config.curriculum.len()
+            ));
         }
         Ok(config)
     }
@@ -114,4 +123,23 @@ fn countable(model: &ModelConfig) -> bool {
         .iter()
         .all(|&side| wide(side, model.d_model))
         && wide(model.vocab_size, heads)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::Submission;
+
+    #[test]
+    fn a_curriculum_that_would_take_hours_is_not_walked() {
+        let with_stages = |count: usize| {
+            Submission::with(|draft| {
+                draft.run.config["curriculum"] = vec![json!({"from": 0.0, "seq_len": 32}); count].into();
+            })
+        };
+        with_stages(MAX_STAGES).passes("steps-and-tokens");
+        with_stages(MAX_STAGES + 1).cannot_tell("eval-schedule", "at most 1000 stages");
+    }
 }

@@ -10,10 +10,12 @@ pub const RULE: Rule = Rule {
     check: Check::Run(check),
 };
 
-fn check(_: &Case, run: &LoggedRun) -> Answer {
-    // Alone, so that an architecture which this build does not know can be told, too.
-    let vocabulary = &run.log.run.config["model"]["vocab_size"];
-    let Some(vocabulary) = vocabulary.as_u64().filter(|&size| size > 0) else {
+fn check(case: &Case, run: &LoggedRun) -> Answer {
+    // The log's own number only where the category has none: a small one would make any loss that of guessing. Alone, so
+    // that an architecture which this build does not know can be told, too.
+    let logged = &run.log.run.config["model"]["vocab_size"];
+    let logged = || logged.as_u64().filter(|&size| size > 1);
+    let Some(vocabulary) = case.category.vocabulary.or_else(logged) else {
         return Answer::cannot_tell("the size of the vocabulary (line 1, `config.model.vocab_size`)");
     };
     let guessing = (vocabulary as f64).ln();
@@ -62,5 +64,20 @@ mod tests {
             6,
             "guessing gives 4.159",
         );
+    }
+
+    #[test]
+    fn a_small_vocabulary_in_the_settings_hides_nothing() {
+        let knows = |vocabulary: u64| {
+            Submission::with(|draft| {
+                draft.run.config["model"]["vocab_size"] = vocabulary.into();
+                draft.run.config["model"]["unheard_of"] = true.into();
+                draft.eval_at(0).val_loss = 3.2;
+            })
+        };
+        knows(1).cannot_tell("starts-untrained", "size of the vocabulary");
+        let mut submission = knows(20);
+        submission.category().vocabulary = Some(64);
+        submission.fails_at("starts-untrained", 4, "guessing gives 4.159");
     }
 }
