@@ -142,6 +142,10 @@ impl Known {
                 .verification
                 .as_ref()
                 .and_then(|(verification, _)| verification.short_of().map(str::to_owned)),
+            beat: self
+                .verification
+                .as_ref()
+                .and_then(|(verification, _)| verification.beat().map(str::to_owned)),
             seeds: record.runs.iter().map(|run| run.seed).collect(),
             logs: record.runs.iter().map(|run| run.sha256.clone()).collect(),
             parent: record.parent.clone(),

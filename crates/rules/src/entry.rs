@@ -30,6 +30,9 @@ pub struct Entry {
     /// beside them: then it takes no record, whatever its figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub short_of: Option<String>,
+    /// Id of the record that its runs were shown to be better than, beside it on one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beat: Option<String>,
     /// Number of the ledger's entry of its submission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submission: Option<u64>,

@@ -39,14 +39,20 @@ pub enum Flag {
         /// Id of the earlier record.
         record: String,
     },
+    /// Its figure is better than that of the record that stood when it was verified, but it never ran beside that record.
+    NotCompared {
+        /// Id of that record.
+        record: String,
+    },
 }
 
 /// The ranks of a category: the best verified entry of each author, by the figure as it is shown, then by the mean of
-/// the benchmarks that the category asks for. One that fell short of a record shares its rank at best.
+/// the benchmarks that the category asks for. One that was not shown to be better than a record shares its rank at best.
 #[must_use]
 pub fn rank<'a>(category: &Category, entries: &'a [Entry]) -> Vec<Ranked<'a>> {
+    let course = Course::of(category, entries);
     let mut best: Vec<(Key, &Entry)> = Vec::new();
-    for (key, entry) in in_order(category, entries) {
+    for (key, entry) in course.in_order {
         if best.iter().all(|(_, other)| other.author != entry.author) {
             best.push((key, entry));
         }
@@ -60,24 +66,11 @@ pub fn rank<'a>(category: &Category, entries: &'a [Entry]) -> Vec<Ranked<'a>> {
         .collect()
 }
 
-/// The records of a category in order of time: each was verified and, when it came, better than all before; one that fell
-/// short of a record that still counts is none.
+/// The records of a category in order of time: each was verified and, when it came, shown to be better than the one that
+/// stood.
 #[must_use]
 pub fn progression<'a>(category: &Category, entries: &'a [Entry]) -> Vec<&'a Entry> {
-    let mut verified = in_order(category, entries);
-    let ids: BTreeSet<&str> = verified.iter().map(|(_, entry)| entry.id.as_str()).collect();
-    verified.retain(|(_, entry)| entry.short_of.as_deref().is_none_or(|id| !ids.contains(id)));
-    // In the order in which they were verified: a date of a submission is its author's word.
-    verified.sort_by(|(ka, a), (kb, b)| {
-        (a.verification, a.since(), ka, &a.id).cmp(&(b.verification, b.since(), kb, &b.id))
-    });
-    let mut records: Vec<(Key, &Entry)> = Vec::new();
-    for (key, entry) in verified {
-        if records.last().is_none_or(|(record, _)| key < *record) {
-            records.push((key, entry));
-        }
-    }
-    records.into_iter().map(|(_, entry)| entry).collect()
+    Course::of(category, entries).records
 }
 
 /// The record of a category that stands.
@@ -86,39 +79,71 @@ pub fn record<'a>(category: &Category, entries: &'a [Entry]) -> Option<&'a Entry
     progression(category, entries).pop()
 }
 
+/// Entries with better figures than the record that stood when they came, beside which they never ran, with that record's
+/// id.
+pub(crate) fn not_compared<'a>(category: &Category, entries: &'a [Entry]) -> Vec<(&'a str, &'a str)> {
+    Course::of(category, entries).not_compared
+}
+
+/// How a category's record went from entry to entry.
+struct Course<'a> {
+    records: Vec<&'a Entry>,
+    not_compared: Vec<(&'a str, &'a str)>,
+    /// Every verified entry with what it is ranked by, best first.
+    in_order: Vec<(Key, &'a Entry)>,
+}
+
+impl<'a> Course<'a> {
+    fn of(category: &Category, entries: &'a [Entry]) -> Self {
+        let mut verified: Vec<_> = entries
+            .iter()
+            .filter(|entry| entry.category == category.id && entry.status == RecordStatus::Verified)
+            .filter_map(|entry| Some((key(category, entry)?, entry)))
+            .collect();
+        let keys: BTreeMap<&str, Key> = verified
+            .iter()
+            .map(|(key, entry)| (entry.id.as_str(), *key))
+            .collect();
+        // In the order in which they were verified: a date of a submission is its author's word.
+        verified.sort_by(|(ka, a), (kb, b)| {
+            (a.verification, a.since(), ka, &a.id).cmp(&(b.verification, b.since(), kb, &b.id))
+        });
+        let (mut records, mut not_compared) = (Vec::<(Key, &Entry)>::new(), Vec::new());
+        for (key, entry) in &mut verified {
+            // Its mean may be lower all the same: by chance, or measured on another day. A record that does not count any
+            // more holds nobody back.
+            let short_of = entry.short_of.as_deref().and_then(|id| keys.get(id));
+            let standing = records.last().copied();
+            match (short_of, standing) {
+                (Some(record), _) => *key = *record.max(key),
+                (None, Some((record, _))) if *key >= record => {}
+                (None, Some((record, standing))) if entry.beat.as_deref() != Some(&standing.id) => {
+                    not_compared.push((entry.id.as_str(), standing.id.as_str()));
+                    *key = record;
+                }
+                (None, _) => records.push((*key, entry)),
+            }
+        }
+        verified.sort_by(|(ka, a), (kb, b)| (ka, &a.date, &a.id).cmp(&(kb, &b.date, &b.id)));
+        Self {
+            records: records.into_iter().map(|(_, entry)| entry).collect(),
+            not_compared,
+            in_order: verified,
+        }
+    }
+}
+
 /// What entries are compared by: the figure in units of its last shown decimal, then the benchmarks, better first.
 type Key = (i128, i128);
-
-fn in_order<'a>(category: &Category, entries: &'a [Entry]) -> Vec<(Key, &'a Entry)> {
-    let mut verified: Vec<_> = entries
-        .iter()
-        .filter(|entry| entry.category == category.id && entry.status == RecordStatus::Verified)
-        .filter_map(|entry| Some((key(category, entry)?, entry)))
-        .collect();
-    let keys: BTreeMap<&str, Key> = verified
-        .iter()
-        .map(|(key, entry)| (entry.id.as_str(), *key))
-        .collect();
-    for (key, entry) in &mut verified {
-        // Its mean may be lower all the same: by chance, or measured on another day.
-        let record = entry.short_of.as_deref().and_then(|id| keys.get(id));
-        *key = record.map_or(*key, |record| *record.max(key));
-    }
-    verified.sort_by(|(ka, a), (kb, b)| (ka, &a.date, &a.id).cmp(&(kb, &b.date, &b.id)));
-    verified
-}
 
 fn key(category: &Category, entry: &Entry) -> Option<Key> {
     let scale = 10_f64.powi(category.metric.decimals() as i32);
     let mean = entry.mean().filter(|mean| mean.is_finite())?;
     let results = &entry.standing().benchmarks;
-    let asked: Vec<f64> = category
-        .benchmarks
-        .iter()
-        .filter_map(|name| results.get(name).copied())
-        .collect();
-    // Thousandths of the mean; a higher result is better, and a missing one is worst.
-    let benchmarks = asked.iter().sum::<f64>() / asked.len().max(1) as f64;
+    let asked = &category.benchmarks;
+    // Thousandths of the mean; a higher result is better, and a missing one is worst: accuracies are not below 0.
+    let sum: f64 = asked.iter().filter_map(|name| results.get(name)).sum();
+    let benchmarks = sum / asked.len().max(1) as f64;
     Some((
         (mean * scale).round() as i128,
         -(benchmarks * 1000.0).round() as i128,

@@ -20,6 +20,11 @@ fn named(ranks: &[(usize, &str)]) -> Vec<(usize, String)> {
         .collect()
 }
 
+/// Has an entry have run beside another, and be better.
+fn beat(entries: &mut [Entry], winner: usize, loser: usize) {
+    entries[winner].beat = Some(entries[loser].id.clone());
+}
+
 #[test]
 fn ties_share_a_rank() {
     let entries = [
@@ -41,6 +46,7 @@ fn only_verified_entries_and_the_best_of_each_author_have_ranks() {
         entry("alice", "2026-11-02", &[8.0]),
         entry("bob", "2026-11-03", &[7.0]),
     ];
+    beat(&mut entries, 1, 0);
     entries[2].status = RecordStatus::Pending;
     assert_eq!(ranks(&entries), named(&[(1, "alice")]));
     assert_eq!(rank(&categories().list[0], &entries)[0].entry.date, "2026-11-02");
@@ -67,6 +73,7 @@ fn equal_figures_are_told_apart_by_benchmarks() {
         entry("alice", "2026-11-01", &[8.0]),
         entry("bob", "2026-11-02", &[8.0]),
     ];
+    beat(&mut entries, 1, 0);
     for (entry, result) in entries.iter_mut().zip([0.30, 0.31]) {
         entry
             .verified
@@ -80,13 +87,33 @@ fn equal_figures_are_told_apart_by_benchmarks() {
 }
 
 #[test]
+fn a_benchmark_that_is_missing_is_the_worst() {
+    let mut category = categories().list[0].clone();
+    category.benchmarks = vec!["hard".into(), "easy".into()];
+    let mut entries = [
+        entry("alice", "2026-11-01", &[8.0]),
+        entry("bob", "2026-11-02", &[8.0]),
+    ];
+    beat(&mut entries, 1, 0);
+    let mut results = |index: usize, list: &[(&str, f64)]| {
+        let list = list.iter().map(|&(name, result)| (name.to_owned(), result));
+        entries[index].verified.as_mut().unwrap().benchmarks = list.collect();
+    };
+    results(0, &[("easy", 0.8)]);
+    results(1, &[("easy", 0.8), ("hard", 0.3)]);
+    assert_eq!(rank(&category, &entries)[0].entry.author, "bob");
+}
+
+#[test]
 fn the_progression_is_what_was_a_record_when_it_came() {
-    let entries = [
+    let mut entries = [
         entry("carol", "2026-11-03", &[8.5]),
         entry("alice", "2026-11-01", &[9.0]),
         entry("bob", "2026-11-02", &[8.0]),
         entry("dora", "2026-11-04", &[7.0]),
     ];
+    beat(&mut entries, 2, 1);
+    beat(&mut entries, 3, 2);
     let category = &categories().list[0];
     let authors: Vec<_> = progression(category, &entries)
         .iter()
@@ -109,6 +136,7 @@ fn the_ledger_says_who_was_first_whatever_an_authors_clock_said() {
         entry.verified_on = Some("2026-11-05".into());
         entry.recipe = "same".into();
     }
+    beat(&mut entries, 1, 0);
     let category = &categories().list[0];
     let authors: Vec<_> = progression(category, &entries)
         .iter()
@@ -141,6 +169,39 @@ fn what_fell_short_of_a_record_shares_its_rank_at_best() {
     entries[0].status = RecordStatus::Revoked;
     assert_eq!(ranks(&entries), named(&[(1, "bob"), (2, "carol")]));
     assert_eq!(holder(&entries).as_deref(), Some("bob"));
+}
+
+/// Two beat the record that stood when they came; the second was never held against the first.
+#[test]
+fn a_record_falls_only_to_what_ran_beside_it() {
+    let mut entries = [
+        entry("alice", "2026-11-01", &[9.0]),
+        entry("bob", "2026-11-02", &[8.0]),
+        entry("carol", "2026-11-03", &[7.0]),
+    ];
+    beat(&mut entries, 1, 0);
+    beat(&mut entries, 2, 0);
+    let (categories, ledger) = (categories(), Ledger::default());
+    let category = &categories.list[0];
+    assert_eq!(record(category, &entries).unwrap().author, "bob");
+    assert_eq!(ranks(&entries), named(&[(1, "bob"), (1, "carol"), (3, "alice")]));
+    let page = leaderboard_markdown(&board(&categories, &entries, &ledger));
+    let says = format!("verified; not compared with {} |", entries[1].id);
+    assert!(page.contains(&says), "{page}");
+    // Once it has run beside that one it takes the record.
+    beat(&mut entries, 2, 1);
+    assert_eq!(record(category, &entries).unwrap().author, "carol");
+    let page = leaderboard_markdown(&board(&categories, &entries, &ledger));
+    assert!(!page.contains("not compared"), "{page}");
+}
+
+#[test]
+fn the_seeds_are_those_of_the_figure_that_stands() {
+    let (categories, ledger) = (categories(), Ledger::default());
+    let mut entries = [entry("alice", "2026-11-01", &[8.0, 8.2])];
+    entries[0].seeds = vec![1, 2, 3];
+    let page = leaderboard_markdown(&board(&categories, &entries, &ledger));
+    assert!(page.contains("| 151.0M (?) | 2 | Example GPU |"), "{page}");
 }
 
 #[test]

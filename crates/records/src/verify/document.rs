@@ -187,6 +187,14 @@ impl Verification {
             .map(String::as_str)
     }
 
+    /// Id of the record that the challenger's runs were shown to be better than, beside its own.
+    #[must_use]
+    pub fn beat(&self) -> Option<&str> {
+        let comparison = self.comparison.as_ref()?;
+        let beats = self.holds.iter().any(|rule| rule == BEATS_RECORD);
+        beats.then_some(&comparison.record).map(String::as_str)
+    }
+
     /// The text of its `verification.toml`; the same verification gives the same bytes.
     ///
     /// # Errors

@@ -183,7 +183,12 @@ fn entry_row(category: &Category, rank: &str, entry: &Entry, flags: &Flags) -> S
             .map_or_else(|| "?".into(), |&value| millions(value))
     };
     cells.push(format!("{} ({})", mean("parameters"), mean("matmul_parameters")));
-    cells.push(entry.seeds.len().to_string());
+    // The seeds of the figure that stands: a verifier runs its own.
+    let seeds = figures
+        .figure
+        .as_ref()
+        .map_or(entry.seeds.len(), |figure| figure.values.len());
+    cells.push(seeds.to_string());
     cells.push(cell(&figures.hardware));
     cells.push(status(entry, flags));
     cells.push(cell(&entry.date));
@@ -241,6 +246,7 @@ fn status(entry: &Entry, flags: &Flags) -> String {
             Flag::BuiltOnRevoked { record } => format!("; built on {}, which was revoked", cell(record)),
             Flag::UnknownParent { record } => format!("; built on {}, which is not here", cell(record)),
             Flag::SameLogs { record } => format!("; has a log of {}", cell(record)),
+            Flag::NotCompared { record } => format!("; not compared with {}", cell(record)),
             Flag::SameRecipe { record } => format!("; has the source and settings of {}", cell(record)),
         };
     }

@@ -9,7 +9,7 @@ pub use json::{PublishedHead, leaderboard_json, published_head};
 pub use markdown::leaderboard_markdown;
 pub use text::grouped;
 
-use crate::ranking::{Flag, Ranked, flags, progression, rank};
+use crate::ranking::{Flag, Ranked, flags, not_compared, progression, rank};
 use crate::{Categories, Category, Entry, Ledger, RecordStatus};
 use reference::Reference;
 
@@ -69,6 +69,13 @@ impl<'a> Leaderboard<'a> {
     }
 
     fn flags(&self) -> std::collections::BTreeMap<&'a str, Vec<Flag>> {
-        flags(self.entries)
+        let mut flags = flags(self.entries);
+        for category in &self.categories.list {
+            for (id, record) in not_compared(category, self.entries) {
+                let record = record.to_owned();
+                flags.entry(id).or_default().push(Flag::NotCompared { record });
+            }
+        }
+        flags
     }
 }

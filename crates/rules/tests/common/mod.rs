@@ -165,6 +165,7 @@ pub fn declared_for(config: &serde_json::Value, seeds: &[u64]) -> Declared {
 pub fn entry(author: &str, date: &str, values: &[f64]) -> Entry {
     Entry {
         short_of: None,
+        beat: None,
         submission: None,
         verification: None,
         verified_on: None,
