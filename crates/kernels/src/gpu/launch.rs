@@ -49,10 +49,16 @@ pub(super) fn zeroed<const D: usize>(like: &CubeTensor, shape: [usize; D], dtype
     whole(zeros(device, Shape::from(shape), dtype))
 }
 
-/// A grid of so many cubes, and some that a kernel must ignore.
+/// A grid of so many cubes, and some that a kernel must ignore: fewer than it has lines.
 pub(super) fn cubes(count: usize) -> CubeCount {
-    let x = count.clamp(1, SIDE);
-    CubeCount::Static(x as u32, count.div_ceil(x).max(1) as u32, 1)
+    let [x, y] = sides(count);
+    CubeCount::Static(x, y, 1)
+}
+
+/// A line as long as the others leave it, so that one cube too many for a line is not a line of them.
+fn sides(count: usize) -> [u32; 2] {
+    let y = count.div_ceil(SIDE).max(1);
+    [count.div_ceil(y).max(1) as u32, y as u32]
 }
 
 /// A grid with one unit a value, in cubes of [`UNITS`].
@@ -203,4 +209,23 @@ pub(super) fn sum_parts(parts: CubeTensor) -> CubeTensor {
 pub(super) fn parts(rows: usize) -> (usize, usize) {
     let chunk = rows.div_ceil(256).max(64);
     (chunk, rows.div_ceil(chunk).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_holds_every_cube_and_fewer_more_than_it_has_lines() {
+        assert_eq!(sides(0), [1, 1]);
+        assert_eq!(sides(SIDE), [SIDE as u32, 1]);
+        assert_eq!(sides(SIDE + 1), [32_768, 2]);
+        for count in [1, 7, SIDE - 1, SIDE + 2, 2 * SIDE + 1, 98_304, 12_345_678] {
+            let [x, y] = sides(count).map(|side| side as usize);
+            assert!(
+                x <= SIDE && y <= SIDE && x * y >= count && x * y - count < y,
+                "{count}: {x} x {y}"
+            );
+        }
+    }
 }

@@ -8,7 +8,9 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-use super::{LANES, Scores, Sizes, columns, dot, first_tile, load, seen, start_of, tensor_cores};
+use super::{
+    LANES, Scores, Sizes, columns, dot, first_query, first_tile, load, seen, start_of, tensor_cores,
+};
 use crate::gpu::launch::{Rows, capped, empty, empty_like, exp_negative, row_of_unit, row_sum, whole};
 
 /// The sum of `a * b` over each row of `[rows, n]`.
@@ -85,9 +87,9 @@ fn queries_kernel<F: Float>(
     let mut values = Shared::<[f32]>::new_slice(comptime![size * width]);
     let mut slopes = Shared::<[f32]>::new_slice(comptime![size * (size + 1)]);
 
-    let from = CUBE_POS_X as usize * size;
-    let head = CUBE_POS_Y as usize;
-    let sequence = CUBE_POS_Z as usize;
+    let from = first_query(seq, size);
+    let head = CUBE_POS_X as usize;
+    let sequence = CUBE_POS_Y as usize;
     let stride = heads * head_dim;
     let kv_stride = kv_heads * head_dim;
     let start = start_of(sequence, head, seq, heads, head_dim);
@@ -183,9 +185,10 @@ fn keys_kernel<F: Float>(
     let mut shares = Shared::<[f32]>::new_slice(comptime![size * (size + 1)]);
     let mut slopes = Shared::<[f32]>::new_slice(comptime![size * (size + 1)]);
 
-    let from = CUBE_POS_X as usize * size;
-    let kv_head = CUBE_POS_Y as usize;
-    let sequence = CUBE_POS_Z as usize;
+    // The first keys are seen by the most queries, so these cubes are the longest.
+    let from = CUBE_POS_Z as usize * size;
+    let kv_head = CUBE_POS_X as usize;
+    let sequence = CUBE_POS_Y as usize;
     let stride = heads * head_dim;
     let kv_stride = kv_heads * head_dim;
     let kv_start = start_of(sequence, kv_head, seq, kv_heads, head_dim);
@@ -212,7 +215,7 @@ fn keys_kernel<F: Float>(
     for member in 0..group {
         let head = kv_head * group + member;
         let start = start_of(sequence, head, seq, heads, head_dim);
-        for tile in (CUBE_POS_X as usize)..((last - 1) / size + 1) {
+        for tile in (CUBE_POS_Z as usize)..((last - 1) / size + 1) {
             let first = tile * size;
             sync_cube();
             load(q, &mut queries, start, stride, first, seq, size, head_dim);

@@ -8,7 +8,9 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-use super::{LANES, Scores, Sizes, columns, dot, first_tile, load, seen, start_of, tensor_cores};
+use super::{
+    LANES, Scores, Sizes, columns, dot, first_query, first_tile, load, seen, start_of, tensor_cores,
+};
 use crate::gpu::drives_cuda;
 use crate::gpu::fallback::fell_back;
 use crate::gpu::launch::{capped, empty, empty_like, exp_negative, whole};
@@ -38,9 +40,9 @@ fn forward_kernel<F: Float>(
     let mut other = Shared::<[f32]>::new_slice(comptime![size * width]);
     let mut scores = Shared::<[f32]>::new_slice(comptime![size * (size + 1)]);
 
-    let from = CUBE_POS_X as usize * size;
-    let head = CUBE_POS_Y as usize;
-    let sequence = CUBE_POS_Z as usize;
+    let from = first_query(seq, size);
+    let head = CUBE_POS_X as usize;
+    let sequence = CUBE_POS_Y as usize;
     let stride = heads * head_dim;
     let kv_stride = kv_heads * head_dim;
     let start = start_of(sequence, head, seq, heads, head_dim);

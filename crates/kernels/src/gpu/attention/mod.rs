@@ -101,6 +101,13 @@ fn first_tile(query: usize, window: usize, #[comptime] size: usize) -> usize {
     first / size
 }
 
+/// The first row of this cube's tile of queries. The last tile, whose queries see the most keys, is that of the cubes that
+/// start first, so that the last cubes to run are short.
+#[cube]
+fn first_query(seq: usize, #[comptime] size: usize) -> usize {
+    (seq.div_ceil(size) - 1 - CUBE_POS_Z as usize) * size
+}
+
 /// Sizes of one call.
 struct Sizes {
     batch: usize,
@@ -138,19 +145,24 @@ impl Sizes {
         [32, 16, 8, 4, 2].into_iter().find(fits).unwrap_or(1)
     }
 
-    fn grid(&self, tile: usize, heads: usize) -> (CubeCount, CubeDim) {
+    /// A cube a head, sequence and tile. Devices start cubes along the grid's first side first, so tiles are the last: those
+    /// of one length start together, whatever their head.
+    fn cubes(&self, tile: usize, heads: usize) -> CubeCount {
         let tiles = self.seq.div_ceil(tile) as u32;
+        CubeCount::Static(heads as u32, self.batch as u32, tiles)
+    }
+
+    fn grid(&self, tile: usize, heads: usize) -> (CubeCount, CubeDim) {
         (
-            CubeCount::Static(tiles, heads as u32, self.batch as u32),
+            self.cubes(tile, heads),
             CubeDim::new_2d(LANES as u32, tile as u32),
         )
     }
 
     /// The grid of the kernels of [`tensor_cores`].
     fn grid_of_planes(&self, heads: usize) -> (CubeCount, CubeDim) {
-        let tiles = self.seq.div_ceil(tensor_cores::TILE) as u32;
         (
-            CubeCount::Static(tiles, heads as u32, self.batch as u32),
+            self.cubes(tensor_cores::TILE, heads),
             CubeDim::new_2d(tensor_cores::PLANE, tensor_cores::PLANES as u32),
         )
     }

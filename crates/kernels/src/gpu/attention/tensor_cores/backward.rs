@@ -8,7 +8,7 @@ use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::super::backward::slope;
-use super::super::{Given, Sizes, first_tile, seen, start_of};
+use super::super::{Given, Sizes, first_query, first_tile, seen, start_of};
 use super::{COLUMNS, ROWS, TILE, VECTOR, by_columns, by_rows, lefts, load, write, zeros};
 use crate::gpu::launch::{capped, empty_like, exp_negative};
 
@@ -38,9 +38,9 @@ fn queries_kernel<F: Float, N: Size>(
     let mut keys = Shared::<[Vector<F, N>]>::new_slice(comptime![TILE * (vectors + 1)]);
     let mut values = Shared::<[Vector<F, N>]>::new_slice(comptime![TILE * (vectors + 1)]);
 
-    let from = (seq.div_ceil(TILE) - 1 - CUBE_POS_X as usize) * TILE;
-    let head = CUBE_POS_Y as usize;
-    let sequence = CUBE_POS_Z as usize;
+    let from = first_query(seq, TILE);
+    let head = CUBE_POS_X as usize;
+    let sequence = CUBE_POS_Y as usize;
     let stride = heads * vectors;
     let kv_stride = kv_heads * vectors;
     let start = start_of(sequence, head, seq, heads, vectors);
@@ -151,9 +151,10 @@ fn keys_kernel<F: Float, N: Size>(
     let mut log_sum = Shared::<[f32]>::new_slice(QUERIES);
     let mut mean = Shared::<[f32]>::new_slice(QUERIES);
 
-    let from = CUBE_POS_X as usize * TILE;
-    let kv_head = CUBE_POS_Y as usize;
-    let sequence = CUBE_POS_Z as usize;
+    // The first keys are seen by the most queries, so these cubes are the longest.
+    let from = CUBE_POS_Z as usize * TILE;
+    let kv_head = CUBE_POS_X as usize;
+    let sequence = CUBE_POS_Y as usize;
     let stride = heads * vectors;
     let kv_stride = kv_heads * vectors;
     let kv_start = start_of(sequence, kv_head, seq, kv_heads, vectors);

@@ -8,7 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-use super::super::{Sizes, first_tile, seen, start_of};
+use super::super::{Sizes, first_query, first_tile, seen, start_of};
 use super::{
     COLUMNS, ROWS, TILE, VECTOR, by_columns, by_rows, lefts, load, max_of_four, sum_of_four, write, zeros,
 };
@@ -35,10 +35,9 @@ fn forward_kernel<F: Float, N: Size>(
     let mut keys = Shared::<[Vector<F, N>]>::new_slice(comptime![TILE * (vectors + 1)]);
     let mut values = Shared::<[Vector<F, N>]>::new_slice(comptime![TILE * (vectors + 1)]);
 
-    // The longest rows of tiles first, so that the last cubes to run are short.
-    let from = (seq.div_ceil(TILE) - 1 - CUBE_POS_X as usize) * TILE;
-    let head = CUBE_POS_Y as usize;
-    let sequence = CUBE_POS_Z as usize;
+    let from = first_query(seq, TILE);
+    let head = CUBE_POS_X as usize;
+    let sequence = CUBE_POS_Y as usize;
     let stride = heads * vectors;
     let kv_stride = kv_heads * vectors;
     let start = start_of(sequence, head, seq, heads, vectors);
