@@ -4,6 +4,20 @@ use burn::tensor::{FloatDType, Int, Tensor, activation};
 
 use crate::product_plain;
 
+/// Logits that a GPU makes at a time at most: 128 MiB, what a browser lets a kernel see of one tensor.
+const GPU_LOGITS: usize = 32 << 20;
+/// On CUDA, 805 MB: the gradient of the head is added to once a chunk, and a product of few rows leaves a large card idle.
+const CUDA_LOGITS: usize = 4096 * 49_152;
+
+/// Tokens of which a GPU, or one that CUDA drives, makes the logits at a time: chunks of one size, so that none of few rows
+/// is left over, in multiples of 64 tokens.
+pub fn head_chunk(tokens: usize, vocab: usize, cuda: bool) -> usize {
+    let logits = if cuda { CUDA_LOGITS } else { GPU_LOGITS };
+    let most = (logits / vocab / 64 * 64).max(64);
+    let chunks = tokens.div_ceil(most).max(1);
+    tokens.div_ceil(chunks).next_multiple_of(64)
+}
+
 /// The matrix that turns the last hidden state into logits.
 #[derive(Clone, Debug)]
 pub enum Head {
@@ -85,4 +99,20 @@ pub fn head_loss_plain(x: Tensor<2>, head: Head, targets: Tensor<1, Int>, terms:
 fn log_sum_exp(x: Tensor<2>) -> Tensor<2> {
     let largest = x.clone().detach().max_dim(1);
     (x - largest.clone()).exp().sum_dim(1).log() + largest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_of_one_size() {
+        assert_eq!(head_chunk(8192, 49_152, true), 4096);
+        // Two chunks of half of them, not 4,096 and 8.
+        assert_eq!(head_chunk(4104, 49_152, true), 2112);
+        assert_eq!(head_chunk(8192, 49_152, false), 640);
+        assert_eq!(head_chunk(1, 49_152, false), 64);
+        // A vocabulary beyond what may be seen at once.
+        assert_eq!(head_chunk(200, 1 << 30, false), 64);
+    }
 }

@@ -33,7 +33,7 @@ pub use embedding::{embedding, embedding_plain};
 pub use global_norm::{clip_factor, squared_norms, squared_norms_plain};
 #[cfg(feature = "gpu")]
 pub use gpu::take_fallbacks;
-pub use head_loss::{Head, LossTerms, Product, head_loss, head_loss_plain, logits, soft_cap};
+pub use head_loss::{Head, LossTerms, Product, head_chunk, head_loss, head_loss_plain, logits, soft_cap};
 pub use muon::{MuonIteration, MuonState, MuonStep, MuonUpdate, muon, muon_plain};
 pub use orthogonalize::{Orthogonalize, orthogonalize, orthogonalize_plain};
 pub use product::{activations_in, product, product_plain};

@@ -10,7 +10,7 @@
 //! Symbols in the formulas: `t` tokens of a pass, `d` d_model, `q` and `kv` widths of all queries and of all keys, `f`
 //! d_ff, `v` the vocabulary. All numbers are f32 unless a 16-bit float is asked for.
 
-use blueberry_kernels::Kernels;
+use blueberry_kernels::{Kernels, head_chunk};
 use blueberry_model::{Activation, ModelConfig, ParameterSpec, Weights};
 use blueberry_optim::Algorithm;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Activations, Curriculum, Preset, SettingsError, StepShape};
 
 const F32: u64 = 4;
+/// Of a 16-bit float.
+const HALF: u64 = 2;
 
 /// Resident pages of the program, its threads' stacks and the allocator's own: measured (`bench/LOG.md`, 2026-11-28).
 const PROCESS: u64 = 60_000_000;
@@ -27,9 +29,6 @@ const FREED_PERCENT: u64 = 22;
 
 /// What the CPU's head makes of logits at a time, in values (`LOGITS` of `kernels/src/cpu/head_loss.rs`).
 const LOGITS: u64 = 6 << 20;
-/// The same of a GPU, and of one that CUDA drives (`kernels/src/gpu/head_loss.rs`).
-const GPU_LOGITS: u64 = 32 << 20;
-const CUDA_LOGITS: u64 = 128 << 20;
 
 /// Depth to which the CPU's products pack a matrix at a time.
 const PACKED_DEPTH: u64 = 512;
@@ -315,14 +314,16 @@ impl Pass<'_> {
 
     fn logits(&self) -> u64 {
         let vocab = self.model.vocab_size as u64;
-        let rows = |most: u64, step: u64| (most / vocab / step * step).max(step).min(self.tokens());
         if self.fused && !self.place.cpu {
-            // A chunk of logits, and its gradient, which a 16-bit float has too.
-            let most = if self.place.cuda { CUDA_LOGITS } else { GPU_LOGITS };
-            rows(most, 64) * vocab * (2 * F32 + if self.place.half { 2 } else { 0 })
+            // A chunk of logits, and its gradient, which is in the 16-bit float where there is one.
+            let tokens = usize::try_from(self.tokens()).unwrap_or(usize::MAX);
+            let chunk = head_chunk(tokens, self.model.vocab_size, self.place.cuda) as u64;
+            let gradient = if self.place.half { HALF } else { F32 };
+            chunk.min(self.tokens()) * vocab * (F32 + gradient)
         } else if self.fused && !self.place.half {
             let packed = vocab * (self.model.d_model as u64).min(PACKED_DEPTH);
-            (rows(LOGITS, 16) * vocab + packed) * F32
+            let rows = (LOGITS / vocab / 16 * 16).max(16).min(self.tokens());
+            (rows * vocab + packed) * F32
         } else {
             // Logits, their logarithms of shares, and the gradient of either.
             4 * self.tokens() * vocab * F32

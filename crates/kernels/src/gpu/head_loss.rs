@@ -1,5 +1,5 @@
-//! Head and loss by chunks of tokens, as on the CPU: the logits of a chunk are made by Burn's product, turned into losses
-//! and their gradient by one kernel, and multiplied on at once, so that there are never logits of the whole batch.
+//! Head and loss by chunks of tokens, as on the CPU: the logits of a chunk are made by a product, turned into losses and
+//! their gradient by one kernel, and multiplied on at once, so that there are never logits of the whole batch.
 //!
 //! The gradients are made in the forward pass, for an upstream gradient of 1 and a sum in place of a mean: the backward
 //! pass only scales them, and a 16-bit float never sees the small numbers of a mean.
@@ -18,53 +18,50 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-use super::launch::{UNITS, capped, cubes, empty, empty_like, exp_negative, row_max, row_sum, whole};
+use super::launch::{UNITS, capped, cubes, empty, exp_negative, row_max, row_sum, whole};
 use super::product::rounded;
 use super::{GpuKernels, drives_cuda};
-use crate::LossTerms;
+use crate::{LossTerms, head_chunk};
 
-/// Logits of a chunk at most: 128 MiB, what a browser lets a kernel see of one tensor.
-const LOGITS: usize = 32 << 20;
-/// On CUDA: the gradient of the head is added to once a chunk, and a product of few rows leaves a large card idle.
-const CUDA_LOGITS: usize = 128 << 20;
-
-/// One cube a row: its loss `ln sum exp - logit + z (ln sum exp)^2`, and the loss's gradient of the logits before the cap,
+/// One cube a row, which is read twice, for the sum and for the gradient: its loss `ln sum exp - logit + z (ln sum exp)^2`, and the loss's gradient of the logits before the cap,
 /// `softmax (1 + 2 z ln sum exp) - one_hot`, times `1 - (logit / cap)^2` where there is a cap.
 #[cube(launch)]
-fn cross_entropy_kernel<I: Int>(
+fn cross_entropy_kernel<F: Float, I: Int>(
     logits: &Tensor<f32>,
     targets: &Tensor<I>,
     losses: &mut Tensor<f32>,
-    slopes: &mut Tensor<f32>,
+    slopes: &mut Tensor<F>,
     vocab: usize,
     rows: usize,
     cap: f32,
     z_loss: f32,
     #[comptime] caps: bool,
     #[comptime] units: usize,
-    #[define(I)] _dtype: ElemType,
+    #[define(F, I)] _dtypes: [ElemType; 2],
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(units);
     let row = CUBE_POS;
     let first = row * vocab;
     let lane = UNIT_POS as usize;
-    let mut largest = f32::new(-3.0e38f32);
-    if row < rows {
-        let mut i = lane;
-        while i < vocab {
-            largest = max(largest, capped(logits[first + i], cap, caps));
-            i += CUBE_DIM as usize;
-        }
-    }
-    largest = row_max(largest, &mut scratch);
+    let mut own = f32::new(-3.0e38f32);
     let mut sum = 0.0f32;
     if row < rows {
         let mut i = lane;
         while i < vocab {
-            sum += exp_negative(capped(logits[first + i], cap, caps) - largest);
+            let logit = capped(logits[first + i], cap, caps);
+            // The sum is of shares of the largest so far (Milakov and Gimelshein, "Online normalizer calculation for
+            // softmax", 2018).
+            if logit > own {
+                sum = sum * exp_negative(own - logit) + 1.0f32;
+                own = logit;
+            } else {
+                sum += exp_negative(logit - own);
+            }
             i += CUBE_DIM as usize;
         }
     }
+    let largest = row_max(own, &mut scratch);
+    sum *= exp_negative(own - largest);
     sum = row_sum(sum, &mut scratch);
     if row < rows {
         let log_sum = largest + sum.ln();
@@ -82,23 +79,25 @@ fn cross_entropy_kernel<I: Int>(
                 let part = logit / cap;
                 slope *= 1.0f32 - part * part;
             }
-            slopes[first + i] = slope;
+            slopes[first + i] = F::cast_from(slope);
             i += CUBE_DIM as usize;
         }
     }
 }
 
-/// The loss of each row (`[rows]`) and the gradients of the logits, both in f32.
+/// The loss of each row (`[rows]`, f32) and the gradients of the logits, the latter as `dtype`.
 pub(super) fn cross_entropy(
     logits: CubeTensor,
     targets: CubeTensor,
     softcap: Option<f64>,
     z_loss: f64,
+    dtype: DType,
 ) -> (CubeTensor, CubeTensor) {
     let (logits, targets) = (whole(logits), whole(targets));
     let [rows, vocab] = [logits.meta.shape()[0], logits.meta.shape()[1]];
-    let (losses, slopes) = (empty(&logits, [rows], DType::F32), empty_like(&logits));
-    let dtype = dtype_to_storage_type(targets.dtype);
+    let losses = empty(&logits, [rows], DType::F32);
+    let slopes = empty(&logits, [rows, vocab], dtype);
+    let dtypes = [dtype, targets.dtype].map(dtype_to_storage_type);
     cross_entropy_kernel::launch(
         &losses.client,
         cubes(rows),
@@ -113,7 +112,7 @@ pub(super) fn cross_entropy(
         z_loss as f32,
         softcap.is_some(),
         UNITS as usize,
-        dtype,
+        dtypes,
     );
     (losses, slopes)
 }
@@ -126,16 +125,6 @@ struct Sums {
 
 fn product(a: FloatTensor<Cube>, b: FloatTensor<Cube>) -> FloatTensor<Cube> {
     <Cube as GpuKernels>::product(a, b, true)
-}
-
-/// Tokens of a chunk.
-fn chunk_of(x: &FloatTensor<Cube>, vocab: usize) -> usize {
-    let logits = if drives_cuda(&x.device()) {
-        CUDA_LOGITS
-    } else {
-        LOGITS
-    };
-    ((logits / vocab) / 64 * 64).max(64)
 }
 
 fn rows_of(from: usize, to: usize) -> Slice {
@@ -153,7 +142,8 @@ fn run(
 ) -> Sums {
     let tokens = x.shape()[0];
     let vocab = head.shape()[usize::from(!tied)];
-    let chunk = chunk_of(x, vocab);
+    let chunk = head_chunk(tokens, vocab, drives_cuda(&x.device()));
+    let narrow = terms.half.map_or(DType::F32, DType::from);
     // Once for all chunks, and before any transposing, which would make the pass over the table a slow one.
     let [x, head] = [x, head].map(|tensor| rounded(tensor.clone(), terms.half));
     let matrix = if tied { Cube::float_transpose(head) } else { head };
@@ -164,12 +154,11 @@ fn run(
         let x = Cube::float_slice(x.clone(), &[rows]);
         let targets = Cube::int_slice(targets.clone(), &[rows]);
         let logits = product(x.clone(), matrix.clone());
-        let (losses, slopes) = Cube::cross_entropy(logits, targets, terms.softcap, terms.z_loss);
+        let (losses, slopes) = Cube::cross_entropy(logits, targets, terms.softcap, terms.z_loss, narrow);
         add(&mut loss, Cube::float_sum(losses));
         if !wanted {
             continue;
         }
-        let slopes = rounded(slopes, terms.half);
         dx.push(product(slopes.clone(), Cube::float_transpose(matrix.clone())));
         add(
             &mut dhead,

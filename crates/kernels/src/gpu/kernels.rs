@@ -90,15 +90,16 @@ pub(crate) trait GpuKernels: Backend {
         tokens: IntTensor<Self>,
         vocab: usize,
     ) -> FloatTensor<Self>;
-    /// The loss of each row, and its gradient of the logits.
-    #[fusion(meta = |logits, targets, _softcap, _z_loss| {
-        (TensorSpec::new(targets.shape.clone(), DType::F32), logits.clone())
+    /// The loss of each row, and its gradient of the logits as `dtype`.
+    #[fusion(meta = |logits, targets, _softcap, _z_loss, dtype| {
+        (TensorSpec::new(targets.shape.clone(), DType::F32), TensorSpec::new(logits.shape.clone(), *dtype))
     })]
     fn cross_entropy(
         logits: FloatTensor<Self>,
         targets: IntTensor<Self>,
         softcap: Option<f64>,
         z_loss: f64,
+        dtype: DType,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
     /// Also `ln sum exp` of each query's scores.
     #[fusion(meta = |q, _k, _v, _scores| (q.clone(), heads(q)))]
@@ -287,8 +288,9 @@ impl GpuKernels for CubeBackend {
         targets: CubeTensor,
         softcap: Option<f64>,
         z_loss: f64,
+        dtype: DType,
     ) -> (CubeTensor, CubeTensor) {
-        head_loss::cross_entropy(logits, targets, softcap, z_loss)
+        head_loss::cross_entropy(logits, targets, softcap, z_loss, dtype)
     }
 
     fn attention_forward(
