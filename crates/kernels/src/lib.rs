@@ -36,6 +36,8 @@ pub use gpu::take_fallbacks;
 pub use head_loss::{Head, LossTerms, Product, head_chunk, head_loss, head_loss_plain, logits, soft_cap};
 pub use muon::{MuonIteration, MuonState, MuonStep, MuonUpdate, muon, muon_plain};
 pub use orthogonalize::{Orthogonalize, orthogonalize, orthogonalize_plain};
+#[cfg(feature = "gpu")]
+pub use product::weight_gradient;
 pub use product::{activations_in, product, product_plain};
 pub use qk_norm_rope::{RopeTable, qk_norm_rope, qk_norm_rope_plain};
 #[cfg(feature = "gpu")]

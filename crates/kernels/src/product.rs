@@ -34,3 +34,14 @@ pub fn product_plain(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>, _wide
         Some(half) => x.cast(half).matmul(w.cast(half)).cast(FloatDType::F32),
     }
 }
+
+/// The gradient of a product's weights, `x^T upstream`, where the device is a GPU: of `parts` parts of the rows, which are
+/// added up in their order. On CUDA the backward pass of [`product`] takes it.
+///
+/// # Shapes
+/// `x` is `[rows, in]`, `upstream` is `[rows, out]`, plain tensors of one float; `parts` divides the rows. The result is
+/// `[in, out]`, in f32.
+#[cfg(feature = "gpu")]
+pub fn weight_gradient(x: Tensor<2>, upstream: Tensor<2>, parts: usize) -> Tensor<2> {
+    crate::gpu::weight_gradient(x, upstream, parts)
+}

@@ -196,7 +196,9 @@ impl Launch {
             read(relu_squared(up.clone()), &[&up]);
         }
         for half in [None, Some(FloatDType::BF16), Some(FloatDType::F16)] {
-            for [rows, width, columns] in [[128, 64, 192], [33, 20, 7]] {
+            // The later two are of a step: of more than 2,048 rows the routine has another selection, and the weight
+            // gradient is of parts.
+            for [rows, width, columns] in [[128, 64, 192], [33, 20, 7], [2304, 512, 512], [2304, 512, 256]] {
                 let (x, w) = (self.leaf([rows, width], None), self.leaf([width, columns], None));
                 for wide in [false, true] {
                     let out = product(x.clone(), w.clone(), half, wide);

@@ -11,7 +11,9 @@ use burn_cubecl::tensor::CubeTensor;
 use super::attention::{self, Given, Scores};
 use super::product;
 use super::qk_norm_rope::{self, Angles, Normed};
-use super::{activation, adamw, embedding, global_norm, head_loss, launch, muon, refill, rms_norm};
+use super::{
+    activation, adamw, embedding, global_norm, head_loss, launch, muon, refill, rms_norm, weight_gradient,
+};
 use crate::adamw::AdamwStep;
 use crate::muon::MuonStep;
 
@@ -125,6 +127,11 @@ pub(crate) trait GpuKernels: Backend {
     /// The product of two tensors of one float, in f32 where it is `wide`, else in theirs.
     #[fusion(meta = |a, b, wide| product_of(a, b, *wide))]
     fn product(a: FloatTensor<Self>, b: FloatTensor<Self>, wide: bool) -> FloatTensor<Self>;
+    /// The gradient of a product's weights, in f32, of `parts` of the rows.
+    #[fusion(meta = |x, upstream, _parts| {
+        TensorSpec::new(Shape::from([x.shape[1], upstream.shape[1]]), DType::F32)
+    })]
+    fn weight_gradient(x: FloatTensor<Self>, upstream: FloatTensor<Self>, parts: usize) -> FloatTensor<Self>;
     /// The parameter, the mean and the mean of squares; `clip` is read where `clipped` says so.
     #[fusion(meta = |parameter, mean, square, _gradient, _clip, _clipped, _step| {
         (parameter.clone(), mean.clone(), square.clone())
@@ -328,6 +335,10 @@ impl GpuKernels for CubeBackend {
 
     fn product(a: CubeTensor, b: CubeTensor, wide: bool) -> CubeTensor {
         product::product(a, b, wide)
+    }
+
+    fn weight_gradient(x: CubeTensor, upstream: CubeTensor, parts: usize) -> CubeTensor {
+        weight_gradient::weight_gradient(x, upstream, parts)
     }
 
     fn adamw_step(

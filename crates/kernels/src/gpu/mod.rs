@@ -3,8 +3,8 @@
 //!
 //! There are two layers. [`GpuKernels`] launches kernels on plain tensors; Burn's fusion takes it as a custom operation.
 //! [`GpuOperations`] is what the public functions call: each is one node of Burn's autodiff with a backward of its own.
-//! Kernels add up in f32 whatever they read, sum in an order that depends on sizes alone, and use neither atomics nor
-//! subgroups, which some devices lack.
+//! Kernels add up in f32 whatever they read, sum in an order that depends on sizes alone, and use neither atomics nor, but
+//! for attention by tensor cores on CUDA, subgroups, which some devices lack.
 
 /// Gives each parent of a node its gradient, where it wants one. A macro, since the type of a parent has no public name.
 macro_rules! register {
@@ -32,6 +32,7 @@ mod product;
 mod qk_norm_rope;
 mod refill;
 mod rms_norm;
+mod weight_gradient;
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device, Tensor};
@@ -42,7 +43,7 @@ use kernels::GpuKernels;
 pub use fallback::take_fallbacks;
 pub(crate) use operations::{
     adamw, add_rms_norm, attention, dense, embedding, head_loss, muon, plain_product, product, qk_norm_rope,
-    refill, relu_squared, rms_norm, squared_norms, swiglu,
+    refill, relu_squared, rms_norm, squared_norms, swiglu, weight_gradient,
 };
 
 /// Whether tensors of `device` lie in the memory of a device that CubeCL drives.

@@ -279,6 +279,12 @@ pub(crate) fn product(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>, wide
     Tensor::from_dispatch(<Dispatch as GpuOperations>::product(x, w, half, wide))
 }
 
+/// [`crate::weight_gradient`]; tensors are plain ones of one float on a GPU.
+pub(crate) fn weight_gradient(x: Tensor<2>, upstream: Tensor<2>, parts: usize) -> Tensor<2> {
+    let (x, upstream) = (x.into_dispatch(), upstream.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as GpuKernels>::weight_gradient(x, upstream, parts))
+}
+
 /// Tensors are plain ones of one float on a device that CUDA drives; the result is f32.
 pub(crate) fn plain_product(a: Tensor<3>, b: Tensor<3>) -> Tensor<3> {
     let (a, b) = (a.into_dispatch(), b.into_dispatch());
@@ -371,7 +377,7 @@ fn muon_batch(
         advanced.push((parameter, momentum, update.step));
     }
     let directions = orthogonalize_in(factors, Tensor::from_dispatch(ahead), iteration.method).cast(float);
-    // A tall matrix comes back as a view.
+    // Once for all of them, where a product left room between its rows.
     let directions = <Dispatch as GpuKernels>::whole(directions.into_dispatch());
     let apply = |(index, (parameter, momentum, step)): (usize, (Tensor<2>, _, _))| {
         let (parameter, directions) = (parameter.into_dispatch(), directions.clone());

@@ -26,7 +26,7 @@ use cubek::matmul::routine::BlueprintStrategy;
 use cubek::std::InputBinding;
 
 use super::fallback::fell_back;
-use super::{GpuKernels, drives_cuda};
+use super::{GpuKernels, drives_cuda, weight_gradient};
 
 /// The routines of `client`'s device for factors of `dtype`, the preferred one first. The later ones take the shapes that
 /// it does not.
@@ -79,14 +79,23 @@ pub(super) fn product(a: CubeTensor, b: CubeTensor, wide: bool) -> CubeTensor {
     let dtype = if wide { DType::F32 } else { a.dtype };
     if drives_cuda(&a.device) {
         let out = init_matmul_output(&a, &b, dtype);
-        let mut routines = routines(&out.client, a.dtype).into_iter();
-        if routines.any(|routine| launch(&routine, &a, &b, &out).is_ok()) {
-            return out;
+        let words = format!(
+            "the product of {:?} and {:?} of {:?}",
+            a.meta.shape(),
+            b.meta.shape(),
+            a.dtype
+        );
+        for (choice, routine) in routines(&out.client, a.dtype).into_iter().enumerate() {
+            if launch(&routine, &a, &b, &out).is_ok() {
+                if choice > 0 {
+                    fell_back(format!(
+                        "{words} is by `{routine}`, since what is preferred refused it"
+                    ));
+                }
+                return out;
+            }
         }
-        let (a, b, factors) = (a.meta.shape(), b.meta.shape(), a.dtype);
-        fell_back(format!(
-            "the product of {a:?} and {b:?} of {factors:?} is Burn's, which tunes it"
-        ));
+        fell_back(format!("{words} is Burn's, which tunes it"));
     }
     CubeBackend::float_cast(CubeBackend::float_matmul(a, b), FloatDType::from(dtype))
 }
@@ -110,7 +119,8 @@ impl Backward<Cube, 2> for Product {
         let ([x, w], wide) = ops.state;
         let upstream = rounded(grads.consume::<Cube>(&ops.node), Some(x.dtype().into()));
         let dx = Cube::product(upstream.clone(), Cube::float_transpose(w), wide);
-        let dw = Cube::product(Cube::float_transpose(x), upstream, true);
+        let parts = weight_gradient::parts(x.shape()[0], [x.shape()[1], upstream.shape()[1]]);
+        let dw = Cube::weight_gradient(x, upstream, parts);
         register!(grads, ops.parents, [dx, dw]);
     }
 }

@@ -76,6 +76,9 @@ fn half_products_are_near_the_reference() {
         [33, 16, 24],
         [7, 5, 3],
         [130, 72, 48],
+        // As many rows as take another selection of the routine, and a weight gradient of parts.
+        [2304, 512, 512],
+        [2304, 512, 256],
     ] {
         let [x, w, weight] = [[rows, width], [width, columns], [rows, columns]]
             .map(|shape| rounded(random.tensor(shape, 1.0)));

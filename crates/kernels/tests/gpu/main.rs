@@ -14,6 +14,7 @@ mod half;
 mod loss;
 mod optim;
 mod passes;
+mod product;
 mod recording;
 
 use blueberry_kernels::{Kernels, may_round_products, versions};
