@@ -109,12 +109,16 @@ fn replayed_steps(device: &Device) {
         if records {
             pollster::block_on(trainer.check_recording(&micro_batches(1), &micro_batches(2), None))
                 .expect("a good recording passes its check");
+            assert!(!trainer.has_recording(), "what was checked is given up");
+            trainer.record(&micro_batches(0), None).expect("records again");
             // A parameter that somebody holds is updated elsewhere.
             let held = trainer.parameters().next().map(|(_, tensor)| tensor.clone());
             pollster::block_on(trainer.step(&micro_batches(3), None, 1.0)).expect("steps");
             assert!(!trainer.has_recording());
             drop(held);
-            trainer.record(&micro_batches(0), None).expect("records again");
+            trainer
+                .record(&micro_batches(0), None)
+                .expect("records once more");
             // What was put in from outside is read, too.
             let parameters = trainer.parameters().map(|(_, tensor)| tensor.clone()).collect();
             trainer.set_parameters(parameters);

@@ -86,6 +86,7 @@ impl Trainer {
 
     /// Takes a step on `first` by replay, then holds the loss and the gradients' norms of `second` by replay against the
     /// same launched: a recording that reads stale tokens or weights is found. Both are of the shape that was recorded.
+    /// The recording is given up between, since it holds as much memory as what is launched.
     ///
     /// # Errors
     /// What is wrong. The weights were stepped either way.
@@ -102,6 +103,7 @@ impl Trainer {
         self.step(first, window, 1.0).await.map_err(words)?;
         let replayed = self.replay(second).map_err(words)?;
         let replayed = measures(replayed).await.map_err(words)?;
+        self.forget_recording();
         let launched = self.launch(&self.to_device(second), window).map_err(words)?;
         let launched = measures(launched).await.map_err(words)?;
         // The norms of small gradients are held against the largest.
