@@ -86,19 +86,29 @@ fn iterate(
     product: impl Fn(Tensor<3>, Tensor<3>) -> Tensor<3>,
 ) -> Tensor<3> {
     let [_, rows, cols] = x.dims();
+    // The Gram matrix is that of the shorter side.
     let tall = rows > cols;
-    // The wide form makes X X^T the smaller of the two products.
-    let x = x.cast(FloatDType::F32);
-    let mut x = if tall { x.swap_dims(1, 2) } else { x };
+    let mut x = x.cast(FloatDType::F32);
     let (factor, epsilon) = method.normalisation();
     let norm = (x.clone() * x.clone()).sum_dim(1).sum_dim(2).sqrt();
     x = x / (norm * factor + epsilon);
     for &[a, b, c] in method.coefficients() {
         let factor = x.clone().cast(dtype);
-        let gram = product(factor.clone(), factor.clone().swap_dims(1, 2));
+        let transposed = factor.clone().swap_dims(1, 2);
+        let gram = if tall {
+            product(transposed, factor.clone())
+        } else {
+            product(factor.clone(), transposed)
+        };
         let gram_factor = gram.clone().cast(dtype);
         let polynomial = gram * b + product(gram_factor.clone(), gram_factor) * c;
-        x = x * a + product(polynomial.cast(dtype), factor);
+        let polynomial = polynomial.cast(dtype);
+        let added = if tall {
+            product(factor, polynomial)
+        } else {
+            product(polynomial, factor)
+        };
+        x = x * a + added;
     }
-    if tall { x.swap_dims(1, 2) } else { x }
+    x
 }

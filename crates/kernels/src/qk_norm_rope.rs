@@ -55,7 +55,7 @@ pub fn qk_norm_rope(x: Tensor<4>, gain: Option<Tensor<2>>, table: &RopeTable, ep
 /// The reference of [`qk_norm_rope`].
 pub fn qk_norm_rope_plain(x: Tensor<4>, gain: Option<Tensor<2>>, table: &RopeTable, eps: f64) -> Tensor<4> {
     let x = match gain {
-        Some(gain) => rms_norm_plain(x, gain, eps),
+        Some(gain) => rms_norm_plain(x, gain, eps, None),
         None => x,
     };
     let half = x.dims()[3] / 2;

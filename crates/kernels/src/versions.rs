@@ -40,9 +40,9 @@ pub struct Operations {
     /// See [`qk_norm_rope`].
     pub qk_norm_rope: fn(Tensor<4>, Option<Tensor<2>>, &RopeTable, f64) -> Tensor<4>,
     /// See [`rms_norm`].
-    pub rms_norm: fn(Tensor<3>, Tensor<2>, f64) -> Tensor<3>,
+    pub rms_norm: fn(Tensor<3>, Tensor<2>, f64, Option<FloatDType>) -> Tensor<3>,
     /// See [`add_rms_norm`].
-    pub add_rms_norm: fn(Tensor<3>, Tensor<3>, Tensor<2>, f64) -> [Tensor<3>; 2],
+    pub add_rms_norm: fn(Tensor<3>, Tensor<3>, Tensor<2>, f64, Option<FloatDType>) -> [Tensor<3>; 2],
     /// See [`swiglu`].
     pub swiglu: fn(Tensor<3>, Tensor<3>) -> Tensor<3>,
     /// See [`relu_squared`].

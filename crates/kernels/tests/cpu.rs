@@ -11,7 +11,7 @@ use blueberry_kernels::{
     embedding, embedding_plain, head_loss, head_loss_plain, qk_norm_rope, qk_norm_rope_plain, relu_squared,
     relu_squared_plain, rms_norm, rms_norm_plain, swiglu, swiglu_plain,
 };
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
 use common::{Random, assert_close, leaf, values};
 
 type HeadLoss = fn(Tensor<2>, Head, Tensor<1, Int>, LossTerms) -> Tensor<1>;
@@ -206,9 +206,9 @@ fn rms_norm_has_the_values_and_gradients_of_its_reference() {
         let x = random.tensor([rows, n], 4.0);
         let gain = random.tensor([1, n], 2.0);
         let weight = random.tensor([rows, n], 1.0);
-        let run = |f: fn(Tensor<2>, Tensor<2>, f64) -> Tensor<2>| {
+        let run = |f: fn(Tensor<2>, Tensor<2>, f64, Option<FloatDType>) -> Tensor<2>| {
             let (x, gain) = (leaf(&x), leaf(&gain));
-            let out = f(x.clone(), gain.clone(), 1e-6);
+            let out = f(x.clone(), gain.clone(), 1e-6, None);
             let tape = (out.clone() * weight.clone()).sum().backward();
             let gradient = |leaf: Tensor<2>| values(leaf.grad(&tape).expect("a gradient"));
             (values(out.inner()), gradient(x), gradient(gain))
@@ -222,7 +222,7 @@ fn rms_norm_has_the_values_and_gradients_of_its_reference() {
             &expected.2,
             1e-5,
         );
-        let untracked = values(rms_norm(x.clone(), gain.clone(), 1e-6));
+        let untracked = values(rms_norm(x.clone(), gain.clone(), 1e-6, None));
         assert_close(
             &format!("values without autodiff, {what}"),
             &untracked,
@@ -239,8 +239,8 @@ fn rms_norm_reads_views_as_they_are_seen() {
     let view = || x.clone().swap_dims(0, 2);
     assert_close(
         "a view",
-        &values(rms_norm(view(), gain.clone(), 1e-6)),
-        &values(rms_norm_plain(view(), gain, 1e-6)),
+        &values(rms_norm(view(), gain.clone(), 1e-6, None)),
+        &values(rms_norm_plain(view(), gain, 1e-6, None)),
         1e-5,
     );
 }
@@ -249,9 +249,9 @@ fn rms_norm_reads_views_as_they_are_seen() {
 fn a_frozen_gain_gets_no_gradient_and_hinders_none() {
     let mut random = Random::new();
     let (x, gain) = (random.tensor([3, 8], 1.0), random.tensor([1, 8], 1.0));
-    let run = |f: fn(Tensor<2>, Tensor<2>, f64) -> Tensor<2>| {
+    let run = |f: fn(Tensor<2>, Tensor<2>, f64, Option<FloatDType>) -> Tensor<2>| {
         let x = leaf(&x);
-        let tape = f(x.clone(), gain.clone(), 1e-6).sum().backward();
+        let tape = f(x.clone(), gain.clone(), 1e-6, None).sum().backward();
         values(x.grad(&tape).expect("a gradient"))
     };
     assert_close(
@@ -315,9 +315,9 @@ fn add_rms_norm_has_the_values_and_gradients_of_its_reference() {
         let (x, delta) = (random.tensor(shape, 4.0), random.tensor(shape, 2.0));
         let gain = random.tensor([1, shape[2]], 2.0);
         let (weight, other) = (random.tensor(shape, 1.0), random.tensor(shape, 1.0));
-        let run = |f: fn(Tensor<3>, Tensor<3>, Tensor<2>, f64) -> [Tensor<3>; 2]| {
+        let run = |f: fn(Tensor<3>, Tensor<3>, Tensor<2>, f64, Option<FloatDType>) -> [Tensor<3>; 2]| {
             let (x, delta, gain) = (leaf(&x), leaf(&delta), leaf(&gain));
-            let [sum, normed] = f(x.clone(), delta.clone(), gain.clone(), 1e-6);
+            let [sum, normed] = f(x.clone(), delta.clone(), gain.clone(), 1e-6, None);
             // Both results are used, as in a model.
             let loss = (sum.clone() * weight.clone()).sum() + (normed.clone() * other.clone()).sum();
             let tape = loss.backward();

@@ -167,13 +167,14 @@ impl Model {
         stream: Stream,
         tokens: Tensor<2, Int>,
     ) -> Stream {
-        let (sum, normed) = self.add_norm(stream, &layer.attn_norm);
+        let narrow = self.narrow();
+        let (sum, normed) = self.add_norm(stream, &layer.attn_norm, narrow);
         let mixed = self.self_attention(layer, index, normed, tokens);
         let after_attention = Stream {
             x: sum,
             delta: Some(mixed),
         };
-        let (sum, normed) = self.add_norm(after_attention, &layer.ffn_norm);
+        let (sum, normed) = self.add_norm(after_attention, &layer.ffn_norm, narrow);
         Stream {
             x: sum,
             delta: Some(self.feed_forward(layer, normed)),
@@ -205,20 +206,28 @@ impl Model {
     /// What the head is applied to, `[batch * seq, d_model]`.
     fn last(&self, gain: &Tensor<2>, stream: Stream) -> Tensor<2> {
         let [batch, seq, d_model] = stream.x.dims();
-        let (_, normed) = self.add_norm(stream, gain);
+        let (_, normed) = self.add_norm(stream, gain, None);
         normed.reshape([batch * seq, d_model])
     }
 
-    /// The sum of the stream, and that normalised; both are `[batch, seq, d_model]`.
-    fn add_norm(&self, stream: Stream, gain: &Tensor<2>) -> (Tensor<3>, Tensor<3>) {
+    /// The sum of the stream, and that normalised, in `narrow` if any; both are `[batch, seq, d_model]`.
+    fn add_norm(
+        &self,
+        stream: Stream,
+        gain: &Tensor<2>,
+        narrow: Option<FloatDType>,
+    ) -> (Tensor<3>, Tensor<3>) {
         let (Stream { x, delta }, eps) = (stream, self.config.norm_eps);
         match delta {
-            Some(delta) => (self.operations.add_rms_norm)(x, delta, gain.clone(), eps).into(),
-            None => (x.clone(), (self.operations.rms_norm)(x, gain.clone(), eps)),
+            Some(delta) => (self.operations.add_rms_norm)(x, delta, gain.clone(), eps, narrow).into(),
+            None => (
+                x.clone(),
+                (self.operations.rms_norm)(x, gain.clone(), eps, narrow),
+            ),
         }
     }
 
-    /// `x` and the result are `[batch, seq, d_model]`; `tokens` is `[batch, seq]`.
+    /// `x`, in the type of activations, and the result are `[batch, seq, d_model]`; `tokens` is `[batch, seq]`.
     fn self_attention(
         &self,
         layer: &Layer<Tensor<2>>,
@@ -232,7 +241,6 @@ impl Model {
         let rotated = |x, gain: &Option<Tensor<2>>| {
             (self.operations.qk_norm_rope)(x, gain.clone(), &self.rope, c.norm_eps)
         };
-        let x = self.narrowed(x);
         let q = rotated(heads(self.inner(x.clone(), &layer.q), c.n_heads), &layer.q_norm);
         let k = rotated(
             heads(self.inner(x.clone(), &layer.k), c.n_kv_heads),
@@ -242,15 +250,15 @@ impl Model {
         if let Some(table) = &layer.value_embed {
             let [_, kv_dim] = table.dims();
             let rows = (self.operations.embedding)(table.clone(), tokens.reshape([batch * seq]));
-            v = v + self.narrowed(rows.reshape([batch, seq, kv_dim]));
+            let rows = rows.reshape([batch, seq, kv_dim]);
+            v = v + self.narrow().map_or(rows.clone(), |narrow| rows.cast(narrow));
         }
         let mixed = (self.operations.attention)(q, k, heads(v, c.n_kv_heads), &self.masks[index]);
         self.linear(mixed.reshape([batch, seq, c.n_heads * c.head_dim]), &layer.o)
     }
 
-    /// `x` and the result are `[batch, seq, d_model]`.
+    /// `x`, in the type of activations, and the result are `[batch, seq, d_model]`.
     fn feed_forward(&self, layer: &Layer<Tensor<2>>, x: Tensor<3>) -> Tensor<3> {
-        let x = self.narrowed(x);
         let up = self.inner(x.clone(), &layer.up);
         let inner = match (self.config.activation, &layer.gate) {
             (Activation::Swiglu, Some(gate)) => (self.operations.swiglu)(self.inner(x, gate), up),
@@ -280,12 +288,9 @@ impl Model {
         (self.operations.product)(x, w.clone(), self.half, wide).reshape([batch, seq, out])
     }
 
-    /// In the type of activations.
-    fn narrowed(&self, x: Tensor<3>) -> Tensor<3> {
-        match (self.operations.activations_in)(&self.device, self.half) {
-            Some(narrow) => x.cast(narrow),
-            None => x,
-        }
+    /// The 16-bit float that activations are in, if any.
+    fn narrow(&self) -> Option<FloatDType> {
+        (self.operations.activations_in)(&self.device, self.half)
     }
 }
 

@@ -20,20 +20,24 @@ use crate::muon::MuonStep;
 /// Forward passes give what their backward passes read besides the result. Shapes are those of the public functions.
 #[backend_extension(Cube, Fusion)]
 pub(crate) trait GpuKernels: Backend {
-    /// Also `1 / rms` of each row.
-    #[fusion(meta = |x, gain, _eps| (x.clone(), rows(x, gain)))]
+    /// As `dtype`; also `1 / rms` of each row.
+    #[fusion(meta = |x, gain, _eps, dtype| (TensorSpec::new(x.shape.clone(), *dtype), rows(x, gain)))]
     fn rms_norm_forward(
         x: FloatTensor<Self>,
         gain: FloatTensor<Self>,
         eps: f32,
+        dtype: DType,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
-    /// The sum, its norm, and `1 / rms` of each row.
-    #[fusion(meta = |x, _delta, gain, _eps| (x.clone(), x.clone(), rows(x, gain)))]
+    /// The sum, its norm as `dtype`, and `1 / rms` of each row.
+    #[fusion(meta = |x, _delta, gain, _eps, dtype| {
+        (x.clone(), TensorSpec::new(x.shape.clone(), *dtype), rows(x, gain))
+    })]
     fn add_rms_norm_forward(
         x: FloatTensor<Self>,
         delta: FloatTensor<Self>,
         gain: FloatTensor<Self>,
         eps: f32,
+        dtype: DType,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
     #[fusion(meta = |x, gain, _upstream, _scales| (x.clone(), gain.clone()))]
     fn rms_norm_backward(
@@ -209,8 +213,8 @@ fn in_type(gradient: CubeTensor, dtype: DType) -> CubeTensor {
 }
 
 impl GpuKernels for CubeBackend {
-    fn rms_norm_forward(x: CubeTensor, gain: CubeTensor, eps: f32) -> (CubeTensor, CubeTensor) {
-        rms_norm::forward(x, gain, eps)
+    fn rms_norm_forward(x: CubeTensor, gain: CubeTensor, eps: f32, dtype: DType) -> (CubeTensor, CubeTensor) {
+        rms_norm::forward(x, gain, eps, dtype)
     }
 
     fn add_rms_norm_forward(
@@ -218,8 +222,9 @@ impl GpuKernels for CubeBackend {
         delta: CubeTensor,
         gain: CubeTensor,
         eps: f32,
+        dtype: DType,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
-        rms_norm::add_forward(x, delta, gain, eps)
+        rms_norm::add_forward(x, delta, gain, eps, dtype)
     }
 
     fn rms_norm_backward(

@@ -39,6 +39,11 @@ pub(super) fn empty_like(like: &CubeTensor) -> CubeTensor {
     empty_shape(like, like.meta.shape().clone(), like.dtype)
 }
 
+/// Not yet written, of the shape of `like`.
+pub(super) fn empty_as(like: &CubeTensor, dtype: DType) -> CubeTensor {
+    empty_shape(like, like.meta.shape().clone(), dtype)
+}
+
 fn empty_shape(like: &CubeTensor, shape: Shape, dtype: DType) -> CubeTensor {
     empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape, dtype)
 }
@@ -175,31 +180,65 @@ pub(super) fn capped(x: f32, cap: f32, #[comptime] caps: bool) -> f32 {
     result
 }
 
-#[cube(launch)]
-fn sum_parts_kernel(parts: &Tensor<f32>, sums: &mut Tensor<f32>, n: usize, count: usize) {
-    let column = ABSOLUTE_POS;
-    if column < n {
-        let mut sum = 0.0f32;
-        for part in 0..count {
-            sum += parts[part * n + column];
+/// The sum of a value over the units of a column of the cube, whose height is a power of two: in an order that depends on
+/// nothing else. Every unit must call it, once; `scratch` holds one value a unit.
+#[cube]
+pub(super) fn column_sum(value: f32, scratch: &mut Shared<[f32]>) -> f32 {
+    let unit = UNIT_POS as usize;
+    scratch[unit] = value;
+    sync_cube();
+    let mut height = CUBE_DIM_Y / 2u32;
+    while height > 0u32 {
+        if UNIT_POS_Y < height {
+            let other = scratch[unit + (height * CUBE_DIM_X) as usize];
+            scratch[unit] += other;
         }
+        sync_cube();
+        height /= 2u32;
+    }
+    scratch[UNIT_POS_X as usize]
+}
+
+#[cube(launch)]
+fn sum_parts_kernel(
+    parts: &Tensor<f32>,
+    sums: &mut Tensor<f32>,
+    n: usize,
+    count: usize,
+    #[comptime] units: usize,
+) {
+    let mut scratch = Shared::<[f32]>::new_slice(units);
+    let column = CUBE_POS * CUBE_DIM_X as usize + UNIT_POS_X as usize;
+    let mut own = 0.0f32;
+    if column < n {
+        let mut part = UNIT_POS_Y as usize;
+        while part < count {
+            own += parts[part * n + column];
+            part += CUBE_DIM_Y as usize;
+        }
+    }
+    let sum = column_sum(own, &mut scratch);
+    if column < n && UNIT_POS_Y == 0 {
         sums[column] = sum;
     }
 }
 
-/// The sum of the rows of `[parts, n]`, one after the other, as `[1, n]`.
+/// The sum of the rows of `[parts, n]`, as `[1, n]`. Eight units share a column of many parts, which is long to walk and
+/// narrow; the parts of a few are taken one after the other.
 pub(super) fn sum_parts(parts: CubeTensor) -> CubeTensor {
     let [count, n] = [parts.meta.shape()[0], parts.meta.shape()[1]];
     let sums = empty(&parts, [1, n], DType::F32);
-    let (grid, dim) = flat(n);
+    let height = if count >= 32 { 8 } else { 1 };
+    let width = UNITS / height;
     sum_parts_kernel::launch(
         &sums.client,
-        grid,
-        dim,
+        cubes(n.div_ceil(width as usize)),
+        CubeDim::new_2d(width, height),
         parts.into_tensor_arg(),
         sums.clone().into_tensor_arg(),
         n,
         count,
+        UNITS as usize,
     );
     sums
 }

@@ -45,12 +45,15 @@ pub(crate) trait GpuOperations: Backend {
     ) -> FloatTensor<Self>;
     /// [`crate::qk_norm_rope`] without a gain.
     fn rope(x: FloatTensor<Self>, cos: FloatTensor<Self>, sin: FloatTensor<Self>) -> FloatTensor<Self>;
-    fn rms_norm(x: FloatTensor<Self>, gain: FloatTensor<Self>, eps: f32) -> FloatTensor<Self>;
+    /// The result is as `dtype`.
+    fn rms_norm(x: FloatTensor<Self>, gain: FloatTensor<Self>, eps: f32, dtype: DType) -> FloatTensor<Self>;
+    /// The second result is as `dtype`.
     fn add_rms_norm(
         x: FloatTensor<Self>,
         delta: FloatTensor<Self>,
         gain: FloatTensor<Self>,
         eps: f32,
+        dtype: DType,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
     fn swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self>;
     fn relu_squared(x: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -101,8 +104,8 @@ impl GpuOperations for Cube {
         Self::rope_forward(x, cos, sin)
     }
 
-    fn rms_norm(x: FloatTensor<Self>, gain: FloatTensor<Self>, eps: f32) -> FloatTensor<Self> {
-        Self::rms_norm_forward(x, gain, eps).0
+    fn rms_norm(x: FloatTensor<Self>, gain: FloatTensor<Self>, eps: f32, dtype: DType) -> FloatTensor<Self> {
+        Self::rms_norm_forward(x, gain, eps, dtype).0
     }
 
     fn add_rms_norm(
@@ -110,8 +113,9 @@ impl GpuOperations for Cube {
         delta: FloatTensor<Self>,
         gain: FloatTensor<Self>,
         eps: f32,
+        dtype: DType,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (sum, normed, _) = Self::add_rms_norm_forward(x, delta, gain, eps);
+        let (sum, normed, _) = Self::add_rms_norm_forward(x, delta, gain, eps, dtype);
         (sum, normed)
     }
 
@@ -172,8 +176,8 @@ impl<C: CheckpointStrategy> GpuOperations for Autodiff<Cube, C> {
         heads::rope_tracked::<C>(x, cos, sin)
     }
 
-    fn rms_norm(x: FloatTensor<Self>, gain: FloatTensor<Self>, eps: f32) -> FloatTensor<Self> {
-        norm::tracked::<C>(x, gain, eps)
+    fn rms_norm(x: FloatTensor<Self>, gain: FloatTensor<Self>, eps: f32, dtype: DType) -> FloatTensor<Self> {
+        norm::tracked::<C>(x, gain, eps, dtype)
     }
 
     fn add_rms_norm(
@@ -181,8 +185,9 @@ impl<C: CheckpointStrategy> GpuOperations for Autodiff<Cube, C> {
         delta: FloatTensor<Self>,
         gain: FloatTensor<Self>,
         eps: f32,
+        dtype: DType,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        norm::add_tracked::<C>(x, delta, gain, eps)
+        norm::add_tracked::<C>(x, delta, gain, eps, dtype)
     }
 
     fn swiglu(gate: FloatTensor<Self>, up: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -248,9 +253,15 @@ pub(crate) fn qk_norm_rope(
     })
 }
 
-pub(crate) fn rms_norm<const D: usize>(x: Tensor<D>, gain: Tensor<2>, eps: f64) -> Tensor<D> {
-    let normed = <Dispatch as GpuOperations>::rms_norm(x.into_dispatch(), gain.into_dispatch(), eps as f32);
-    Tensor::from_dispatch(normed)
+pub(crate) fn rms_norm<const D: usize>(
+    x: Tensor<D>,
+    gain: Tensor<2>,
+    eps: f64,
+    half: Option<FloatDType>,
+) -> Tensor<D> {
+    let dtype = half.map_or(x.dtype(), DType::from);
+    let (x, gain) = (x.into_dispatch(), gain.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as GpuOperations>::rms_norm(x, gain, eps as f32, dtype))
 }
 
 pub(crate) fn add_rms_norm<const D: usize>(
@@ -258,9 +269,12 @@ pub(crate) fn add_rms_norm<const D: usize>(
     delta: Tensor<D>,
     gain: Tensor<2>,
     eps: f64,
+    half: Option<FloatDType>,
 ) -> [Tensor<D>; 2] {
+    let dtype = half.map_or(x.dtype(), DType::from);
     let [x, delta] = [x, delta].map(Tensor::into_dispatch);
-    let (sum, normed) = <Dispatch as GpuOperations>::add_rms_norm(x, delta, gain.into_dispatch(), eps as f32);
+    let (sum, normed) =
+        <Dispatch as GpuOperations>::add_rms_norm(x, delta, gain.into_dispatch(), eps as f32, dtype);
     [sum, normed].map(Tensor::from_dispatch)
 }
 

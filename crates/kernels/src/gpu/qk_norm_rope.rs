@@ -14,11 +14,13 @@ use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::GpuKernels;
-use super::launch::{Rows, UNITS, empty, empty_like, parts, row_of_unit, row_sum, sum_parts, whole};
+use super::launch::{
+    Rows, UNITS, column_sum, empty, empty_like, parts, row_of_unit, row_sum, sum_parts, whole,
+};
 
 /// Turns each pair `(x[i], x[i + half])` of `gain * x / rms`, or of `x` where nothing is normalised.
 #[cube(launch)]
-fn forward_kernel<F: Float>(
+fn qk_norm_rope_kernel<F: Float>(
     x: &Tensor<F>,
     gain: &Tensor<f32>,
     cos: &Tensor<f32>,
@@ -77,7 +79,7 @@ fn forward_kernel<F: Float>(
 
 /// Turns the upstream gradient back, then as the backward pass of RMSNorm.
 #[cube(launch)]
-fn backward_kernel<F: Float>(
+fn qk_norm_rope_backward_kernel<F: Float>(
     x: &Tensor<F>,
     gain: &Tensor<f32>,
     cos: &Tensor<f32>,
@@ -139,9 +141,9 @@ fn backward_kernel<F: Float>(
     }
 }
 
-/// A part's rows of the gain's gradient: one unit a column.
+/// A part's rows of the gain's gradient: a few units a column, since a head is narrow and the rows are many.
 #[cube(launch)]
-fn gain_kernel<F: Float>(
+fn qk_norm_rope_gain_kernel<F: Float>(
     x: &Tensor<F>,
     cos: &Tensor<f32>,
     sin: &Tensor<f32>,
@@ -153,11 +155,14 @@ fn gain_kernel<F: Float>(
     seq: usize,
     rows: usize,
     chunk: usize,
+    #[comptime] units: usize,
     #[define(F)] _dtype: ElemType,
 ) {
-    let column = ABSOLUTE_POS_X as usize;
+    let mut scratch = Shared::<[f32]>::new_slice(units);
+    let column = (CUBE_POS_X * CUBE_DIM_X + UNIT_POS_X) as usize;
     let part = CUBE_POS_Y as usize;
     let n = half * 2;
+    let mut own = 0.0f32;
     if column < n {
         let first = part * chunk;
         let mut last = first + chunk;
@@ -172,14 +177,18 @@ fn gain_kernel<F: Float>(
             angle = column - half;
             sign = 0.0f32 - 1.0f32;
         }
-        let mut sum = 0.0f32;
-        for row in first..last {
+        let mut row = first + UNIT_POS_Y as usize;
+        while row < last {
             let at = row * n;
             let angles = ((row / heads) % seq) * half + angle;
             let turned = f32::cast_from(upstream[at + column]) * cos[angles]
                 + sign * f32::cast_from(upstream[at + other]) * sin[angles];
-            sum += turned * f32::cast_from(x[at + column]) * scales[row];
+            own += turned * f32::cast_from(x[at + column]) * scales[row];
+            row += CUBE_DIM_Y as usize;
         }
+    }
+    let sum = column_sum(own, &mut scratch);
+    if column < n && UNIT_POS_Y == 0 {
         sums[part * n + column] = sum;
     }
 }
@@ -232,7 +241,7 @@ pub(super) fn forward(
         empty(&x, [if normed { rows } else { 1 }], DType::F32),
     );
     let (grid, dtype) = (Rows::new(rows, half), dtype_to_storage_type(x.dtype));
-    forward_kernel::launch(
+    qk_norm_rope_kernel::launch(
         &out.client,
         grid.count,
         grid.dim,
@@ -282,7 +291,7 @@ pub(super) fn backward(
         Some(normed) => [whole(normed.x), whole(normed.gain), whole(normed.scales)],
         None => [upstream.clone(), cos.clone(), empty(&cos, [1], DType::F32)],
     };
-    backward_kernel::launch(
+    qk_norm_rope_backward_kernel::launch(
         &dx.client,
         grid.count,
         grid.dim,
@@ -306,11 +315,12 @@ pub(super) fn backward(
     }
     let (chunk, count) = parts(rows);
     let sums = empty(&dx, [count, half * 2], DType::F32);
-    let columns = (half * 2).div_ceil(UNITS as usize) as u32;
-    gain_kernel::launch(
+    let width = UNITS.min((half as u32 * 2).next_power_of_two().max(32));
+    let columns = (half * 2).div_ceil(width as usize) as u32;
+    qk_norm_rope_gain_kernel::launch(
         &dx.client,
         CubeCount::Static(columns, count as u32, 1),
-        CubeDim::new_1d(UNITS.min((half as u32 * 2).next_multiple_of(32))),
+        CubeDim::new_2d(width, UNITS / width),
         x.into_tensor_arg(),
         cos.into_tensor_arg(),
         sin.into_tensor_arg(),
@@ -322,6 +332,7 @@ pub(super) fn backward(
         seq,
         rows,
         chunk,
+        UNITS as usize,
         dtype,
     );
     (dx, Some(sum_parts(sums)))

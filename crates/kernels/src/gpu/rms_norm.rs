@@ -1,4 +1,5 @@
-//! RMSNorm: one cube a row each way, or several short rows a cube.
+//! RMSNorm: one cube a row each way, or several short rows a cube. The result, and so its gradient, may be of another float
+//! than what is normalised.
 #![allow(clippy::too_many_arguments)] // A kernel takes its tensors and sizes one by one.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -14,7 +15,9 @@ use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::GpuKernels;
-use super::launch::{Rows, UNITS, empty, empty_like, parts, row_of_unit, row_sum, sum_parts, whole};
+use super::launch::{
+    Rows, UNITS, empty, empty_as, empty_like, parts, row_of_unit, row_sum, sum_parts, whole,
+};
 
 #[cube]
 fn inverse_rms(squares: f32, n: usize, eps: f32) -> f32 {
@@ -22,16 +25,16 @@ fn inverse_rms(squares: f32, n: usize, eps: f32) -> f32 {
 }
 
 #[cube(launch)]
-fn forward_kernel<F: Float>(
+fn rms_norm_kernel<F: Float, O: Float>(
     x: &Tensor<F>,
     gain: &Tensor<F>,
-    out: &mut Tensor<F>,
+    out: &mut Tensor<O>,
     scales: &mut Tensor<f32>,
     n: usize,
     rows: usize,
     eps: f32,
     #[comptime] units: usize,
-    #[define(F)] _dtype: ElemType,
+    #[define(F, O)] _dtypes: [ElemType; 2],
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(units);
     let row = row_of_unit();
@@ -50,7 +53,7 @@ fn forward_kernel<F: Float>(
         let mut i = UNIT_POS_X as usize;
         while i < n {
             let value = f32::cast_from(x[first + i]);
-            out[first + i] = F::cast_from(value * inverse * f32::cast_from(gain[i]));
+            out[first + i] = O::cast_from(value * inverse * f32::cast_from(gain[i]));
             i += CUBE_DIM_X as usize;
         }
         if UNIT_POS_X == 0 {
@@ -60,18 +63,18 @@ fn forward_kernel<F: Float>(
 }
 
 #[cube(launch)]
-fn add_forward_kernel<F: Float>(
+fn add_rms_norm_kernel<F: Float, O: Float>(
     x: &Tensor<F>,
     delta: &Tensor<F>,
     gain: &Tensor<F>,
     sum: &mut Tensor<F>,
-    out: &mut Tensor<F>,
+    out: &mut Tensor<O>,
     scales: &mut Tensor<f32>,
     n: usize,
     rows: usize,
     eps: f32,
     #[comptime] units: usize,
-    #[define(F)] _dtype: ElemType,
+    #[define(F, O)] _dtypes: [ElemType; 2],
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(units);
     let row = row_of_unit();
@@ -92,7 +95,7 @@ fn add_forward_kernel<F: Float>(
         let mut i = UNIT_POS_X as usize;
         while i < n {
             let value = f32::cast_from(x[first + i] + delta[first + i]);
-            out[first + i] = F::cast_from(value * inverse * f32::cast_from(gain[i]));
+            out[first + i] = O::cast_from(value * inverse * f32::cast_from(gain[i]));
             i += CUBE_DIM_X as usize;
         }
         if UNIT_POS_X == 0 {
@@ -103,16 +106,16 @@ fn add_forward_kernel<F: Float>(
 
 /// With `h = x / rms` and `u = upstream * gain`: `dx = (u - h * mean(u * h)) / rms`.
 #[cube(launch)]
-fn backward_kernel<F: Float>(
+fn rms_norm_backward_kernel<F: Float, O: Float>(
     x: &Tensor<F>,
     gain: &Tensor<F>,
-    upstream: &Tensor<F>,
+    upstream: &Tensor<O>,
     scales: &Tensor<f32>,
     dx: &mut Tensor<F>,
     n: usize,
     rows: usize,
     #[comptime] units: usize,
-    #[define(F)] _dtype: ElemType,
+    #[define(F, O)] _dtypes: [ElemType; 2],
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(units);
     let row = row_of_unit();
@@ -142,15 +145,15 @@ fn backward_kernel<F: Float>(
 
 /// A part's rows of `dgain = sum over rows of upstream * x / rms`: one unit a column, so that neighbours read neighbours.
 #[cube(launch)]
-fn gain_kernel<F: Float>(
+fn rms_norm_gain_kernel<F: Float, O: Float>(
     x: &Tensor<F>,
-    upstream: &Tensor<F>,
+    upstream: &Tensor<O>,
     scales: &Tensor<f32>,
     sums: &mut Tensor<f32>,
     n: usize,
     rows: usize,
     chunk: usize,
-    #[define(F)] _dtype: ElemType,
+    #[define(F, O)] _dtypes: [ElemType; 2],
 ) {
     let column = ABSOLUTE_POS_X as usize;
     let part = CUBE_POS_Y as usize;
@@ -174,13 +177,13 @@ fn sizes(x: &CubeTensor, gain: &CubeTensor) -> [usize; 2] {
     [x.meta.num_elements() / n, n]
 }
 
-/// The result, and `1 / rms` of each row.
-pub(super) fn forward(x: CubeTensor, gain: CubeTensor, eps: f32) -> (CubeTensor, CubeTensor) {
+/// The result as `dtype`, and `1 / rms` of each row.
+pub(super) fn forward(x: CubeTensor, gain: CubeTensor, eps: f32, dtype: DType) -> (CubeTensor, CubeTensor) {
     let (x, gain) = (whole(x), whole(gain));
     let [rows, n] = sizes(&x, &gain);
-    let (out, scales) = (empty_like(&x), empty(&x, [rows], DType::F32));
-    let (grid, dtype) = (Rows::new(rows, n), dtype_to_storage_type(x.dtype));
-    forward_kernel::launch(
+    let (out, scales) = (empty_as(&x, dtype), empty(&x, [rows], DType::F32));
+    let (grid, dtypes) = (Rows::new(rows, n), [x.dtype, dtype].map(dtype_to_storage_type));
+    rms_norm_kernel::launch(
         &out.client,
         grid.count,
         grid.dim,
@@ -192,24 +195,25 @@ pub(super) fn forward(x: CubeTensor, gain: CubeTensor, eps: f32) -> (CubeTensor,
         rows,
         eps,
         grid.units,
-        dtype,
+        dtypes,
     );
     (out, scales)
 }
 
-/// The sum, the result, and `1 / rms` of each row.
+/// The sum, the result as `dtype`, and `1 / rms` of each row.
 pub(super) fn add_forward(
     x: CubeTensor,
     delta: CubeTensor,
     gain: CubeTensor,
     eps: f32,
+    dtype: DType,
 ) -> (CubeTensor, CubeTensor, CubeTensor) {
     let (x, delta, gain) = (whole(x), whole(delta), whole(gain));
     let [rows, n] = sizes(&x, &gain);
-    let (sum, out) = (empty_like(&x), empty_like(&x));
+    let (sum, out) = (empty_like(&x), empty_as(&x, dtype));
     let scales = empty(&x, [rows], DType::F32);
-    let (grid, dtype) = (Rows::new(rows, n), dtype_to_storage_type(x.dtype));
-    add_forward_kernel::launch(
+    let (grid, dtypes) = (Rows::new(rows, n), [x.dtype, dtype].map(dtype_to_storage_type));
+    add_rms_norm_kernel::launch(
         &out.client,
         grid.count,
         grid.dim,
@@ -223,7 +227,7 @@ pub(super) fn add_forward(
         rows,
         eps,
         grid.units,
-        dtype,
+        dtypes,
     );
     (sum, out, scales)
 }
@@ -239,8 +243,9 @@ pub(super) fn backward(
     let scales = whole(scales);
     let [rows, n] = sizes(&x, &gain);
     let dx = empty_like(&x);
-    let (grid, dtype) = (Rows::new(rows, n), dtype_to_storage_type(x.dtype));
-    backward_kernel::launch(
+    let grid = Rows::new(rows, n);
+    let dtypes = [x.dtype, upstream.dtype].map(dtype_to_storage_type);
+    rms_norm_backward_kernel::launch(
         &dx.client,
         grid.count,
         grid.dim,
@@ -252,12 +257,12 @@ pub(super) fn backward(
         n,
         rows,
         grid.units,
-        dtype,
+        dtypes,
     );
     let (chunk, count) = parts(rows);
     let sums = empty(&dx, [count, n], DType::F32);
     let columns = n.div_ceil(UNITS as usize) as u32;
-    gain_kernel::launch(
+    rms_norm_gain_kernel::launch(
         &dx.client,
         CubeCount::Static(columns, count as u32, 1),
         CubeDim::new_1d(UNITS),
@@ -268,7 +273,7 @@ pub(super) fn backward(
         n,
         rows,
         chunk,
-        dtype,
+        dtypes,
     );
     (dx, sum_parts(sums))
 }
@@ -290,13 +295,18 @@ impl Backward<Cube, 2> for RmsNorm {
 
 type Tracked<C> = FloatTensor<Autodiff<Cube, C>>;
 
-pub(super) fn tracked<C: CheckpointStrategy>(x: Tracked<C>, gain: Tracked<C>, eps: f32) -> Tracked<C> {
+pub(super) fn tracked<C: CheckpointStrategy>(
+    x: Tracked<C>,
+    gain: Tracked<C>,
+    eps: f32,
+    dtype: DType,
+) -> Tracked<C> {
     let prepared = RmsNorm
         .prepare::<C>([x.node(), gain.node()])
         .compute_bound()
         .stateful();
     let (x, gain) = (x.into_primitive(), gain.into_primitive());
-    let (out, scales) = Cube::rms_norm_forward(x.clone(), gain.clone(), eps);
+    let (out, scales) = Cube::rms_norm_forward(x.clone(), gain.clone(), eps, dtype);
     match prepared {
         OpsKind::Tracked(prep) => prep.finish([x, gain, scales], out),
         OpsKind::UnTracked(prep) => prep.finish(out),
@@ -322,6 +332,7 @@ pub(super) fn add_tracked<C: CheckpointStrategy>(
     delta: Tracked<C>,
     gain: Tracked<C>,
     eps: f32,
+    dtype: DType,
 ) -> (Tracked<C>, Tracked<C>) {
     let prepared = Sum
         .prepare::<C>([x.node(), delta.node()])
@@ -329,7 +340,7 @@ pub(super) fn add_tracked<C: CheckpointStrategy>(
         .stateful();
     let gain_node = gain.node();
     let (x, delta, gain) = (x.into_primitive(), delta.into_primitive(), gain.into_primitive());
-    let (sum, out, scales) = Cube::add_rms_norm_forward(x, delta, gain.clone(), eps);
+    let (sum, out, scales) = Cube::add_rms_norm_forward(x, delta, gain.clone(), eps, dtype);
     let summed = match prepared {
         OpsKind::Tracked(prep) => prep.finish((), sum.clone()),
         OpsKind::UnTracked(prep) => prep.finish(sum.clone()),

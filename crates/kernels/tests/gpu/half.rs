@@ -1,13 +1,15 @@
 //! Operations in 16-bit floats.
 
 use blueberry_kernels::{
-    AttentionMask, Orthogonalize, RopeTable, attention, attention_plain, orthogonalize, product,
-    qk_norm_rope, qk_norm_rope_plain, relu_squared, relu_squared_plain, swiglu, swiglu_plain,
+    AttentionMask, Head, LossTerms, Orthogonalize, RopeTable, add_rms_norm, add_rms_norm_plain, attention,
+    attention_plain, embedding, embedding_plain, head_loss, head_loss_plain, orthogonalize, product,
+    qk_norm_rope, qk_norm_rope_plain, relu_squared, relu_squared_plain, rms_norm, rms_norm_plain, swiglu,
+    swiglu_plain,
 };
 use burn::tensor::{Device, FloatDType, Tensor};
 
 use crate::common::{Random, values};
-use crate::device::{Gpu, check, gradient, is_own, leaf, on};
+use crate::device::{Gpu, check, gradient, ids_on, is_own, leaf, on};
 
 /// Half types against f32 on the CPU with the same, rounded, inputs. Where the device has tensor cores, heads of whole
 /// fragments are theirs.
@@ -176,5 +178,130 @@ fn half_passes_are_near_the_reference() {
             both,
             bound,
         );
+    }
+}
+
+/// The 16-bit floats that the device has, with the largest difference that their rounding makes here.
+fn halves(gpu: &Gpu) -> Vec<(FloatDType, f32)> {
+    let all = [(FloatDType::F16, 2e-3), (FloatDType::BF16, 1.5e-2)];
+    let (found, lacks): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|(half, _)| gpu.device.supports_dtype(*half));
+    for (half, _) in lacks {
+        println!("{half:?}: not on this device, so not checked");
+    }
+    found
+}
+
+fn rounded<const D: usize>(gpu: &Gpu, x: &Tensor<D>, half: FloatDType) -> Tensor<D> {
+    on(
+        &on(x, &gpu.device).cast(half).cast(FloatDType::F32),
+        &Device::flex(),
+    )
+}
+
+/// Norms whose results alone are rounded, as in a model, and of rounded inputs.
+#[test]
+fn half_norms_are_near_the_reference() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    for (half, bound) in halves(&gpu) {
+        for shape in [[1, 3, 7], [2, 35, 48], [1, 65, 300]] {
+            let mut draw = || rounded(&gpu, &random.tensor(shape, 2.0), half);
+            let [x, delta, weight, other] = [draw(), draw(), draw(), draw()];
+            let gain = rounded(&gpu, &random.tensor([1, shape[2]], 2.0), half);
+            for given in [None, Some(half)] {
+                let run = |device: &Device| {
+                    let own = is_own(device);
+                    let given = given.filter(|_| own);
+                    let leaves = [&x, &delta].map(|x| leaf(x, device, given));
+                    let gain = leaf(&gain, device, given);
+                    let result = own.then_some(half);
+                    let weights = [&weight, &other].map(|x| leaf(x, device, result));
+                    let ([x, delta], [weight, other]) = (leaves.clone(), weights);
+                    let (normed, [sum, added]) = if own {
+                        let normed = rms_norm(x.clone(), gain.clone(), 1e-6, result);
+                        (normed, add_rms_norm(x, delta, gain.clone(), 1e-6, result))
+                    } else {
+                        let normed = rms_norm_plain(x.clone(), gain.clone(), 1e-6, None);
+                        (normed, add_rms_norm_plain(x, delta, gain.clone(), 1e-6, None))
+                    };
+                    let loss = (normed.clone() * weight + added.clone() * other).cast(FloatDType::F32);
+                    let tape = (loss + sum.clone().cast(FloatDType::F32)).sum().backward();
+                    let mut all = [normed, sum, added].map(|out| values(out.inner())).to_vec();
+                    all.extend(leaves.map(|leaf| gradient(&leaf, &tape)));
+                    all.push(gradient(&gain, &tape));
+                    all
+                };
+                let both = (run(&gpu.device), run(&Device::flex()));
+                let what = format!("norms of {given:?} in {half:?}, {shape:?}");
+                let names = ["rms_norm", "sum", "add_rms_norm", "x", "delta", "gain"];
+                check(&what, &names, both, bound);
+            }
+        }
+    }
+}
+
+#[test]
+fn half_embeddings_are_near_the_reference() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    for (half, bound) in halves(&gpu) {
+        for (tokens, vocab, n) in [(7, 257, 33), (127, 50, 48)] {
+            let table = rounded(&gpu, &random.tensor([vocab, n], 1.0), half);
+            let weight = rounded(&gpu, &random.tensor([tokens, n], 1.0), half);
+            let ids = random.targets(tokens, vocab);
+            let run = |device: &Device| {
+                let own = is_own(device);
+                let table = leaf(&table, device, own.then_some(half));
+                let f = if own { embedding } else { embedding_plain };
+                let rows = f(table.clone(), ids_on(&ids, device));
+                let weight = leaf(&weight, device, own.then_some(half));
+                let tape = (rows.clone() * weight).sum().backward();
+                vec![values(rows.inner()), gradient(&table, &tape)]
+            };
+            let both = (run(&gpu.device), run(&Device::flex()));
+            let what = format!("embedding in {half:?}, {tokens} of {vocab} x {n}");
+            check(&what, &["values", "table"], both, bound);
+        }
+    }
+}
+
+/// Factors are rounded, and so is the gradient of the logits.
+#[test]
+fn half_losses_are_near_the_reference() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    for (half, bound) in halves(&gpu) {
+        for (softcap, tied) in [(None, true), (Some(15.0), false)] {
+            let (tokens, d, vocab) = (64, 16, 96);
+            let x = rounded(&gpu, &random.tensor([tokens, d], 2.0), half);
+            let shape = if tied { [vocab, d] } else { [d, vocab] };
+            let head = rounded(&gpu, &random.tensor(shape, 1.0), half);
+            let targets = random.targets(tokens, vocab);
+            let run = |device: &Device| {
+                let own = is_own(device);
+                let (x, head) = (leaf(&x, device, None), leaf(&head, device, None));
+                let terms = LossTerms {
+                    softcap,
+                    z_loss: 1e-3,
+                    half: own.then_some(half),
+                };
+                let matrix = if tied {
+                    Head::Tied(head.clone())
+                } else {
+                    Head::Own(head.clone())
+                };
+                let f = if own { head_loss } else { head_loss_plain };
+                // A sum, so that gradients are not small beside what is counted as one.
+                let loss = f(x.clone(), matrix, ids_on(&targets, device), terms) * tokens as f64;
+                let tape = loss.backward();
+                vec![values(loss.inner()), gradient(&x, &tape), gradient(&head, &tape)]
+            };
+            let both = (run(&gpu.device), run(&Device::flex()));
+            check(
+                &format!("head_loss in {half:?}, {softcap:?}, tied {tied}"),
+                &["loss", "x", "head"],
+                both,
+                bound,
+            );
+        }
     }
 }

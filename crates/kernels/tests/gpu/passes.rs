@@ -30,7 +30,7 @@ fn rms_norm_is_its_reference() {
             } else {
                 rms_norm_plain::<2>
             };
-            let out = f(x.clone(), gain.clone(), 1e-6);
+            let out = f(x.clone(), gain.clone(), 1e-6, None);
             let tape = (out.clone() * on(&weight, device)).sum().backward();
             vec![values(out.inner()), gradient(&x, &tape), gradient(&gain, &tape)]
         });
@@ -53,7 +53,7 @@ fn add_rms_norm_is_its_reference() {
             } else {
                 add_rms_norm_plain::<3>
             };
-            let [sum, normed] = f(x.clone(), delta.clone(), gain.clone(), 1e-6);
+            let [sum, normed] = f(x.clone(), delta.clone(), gain.clone(), 1e-6, None);
             // Both results are used, as in a model.
             let loss =
                 (sum.clone() * on(&weight, device)).sum() + (normed.clone() * on(&other, device)).sum();
@@ -87,7 +87,12 @@ fn views_are_read_as_they_are_seen() {
         } else {
             rms_norm_plain::<3>
         };
-        vec![values(f(on(&x, device).swap_dims(0, 2), on(&gain, device), 1e-6))]
+        vec![values(f(
+            on(&x, device).swap_dims(0, 2),
+            on(&gain, device),
+            1e-6,
+            None,
+        ))]
     });
     check("a view", &["values"], both, 1e-5);
 }

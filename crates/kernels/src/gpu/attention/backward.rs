@@ -60,7 +60,7 @@ pub(super) fn slope(
 }
 
 #[cube(launch)]
-fn queries_kernel<F: Float>(
+fn attention_queries_kernel<F: Float>(
     q: &Tensor<F>,
     k: &Tensor<F>,
     v: &Tensor<F>,
@@ -156,7 +156,7 @@ fn queries_kernel<F: Float>(
 
 /// A cube has a tile of keys and goes through every query that sees one of them, of every head of the group.
 #[cube(launch)]
-fn keys_kernel<F: Float>(
+fn attention_keys_kernel<F: Float>(
     q: &Tensor<F>,
     k: &Tensor<F>,
     v: &Tensor<F>,
@@ -312,7 +312,7 @@ impl Given {
         let (dq, dtype) = (empty_like(&self.q), dtype_to_storage_type(self.q.dtype));
         let tile = sizes.tile(&self.q, 4, 1);
         let (grid, dim) = sizes.grid(tile, sizes.heads);
-        queries_kernel::launch(
+        attention_queries_kernel::launch(
             &dq.client,
             grid,
             dim,
@@ -342,7 +342,7 @@ impl Given {
         let dtype = dtype_to_storage_type(self.q.dtype);
         let tile = sizes.tile(&self.q, 4, 2);
         let (grid, dim) = sizes.grid(tile, sizes.kv_heads);
-        keys_kernel::launch(
+        attention_keys_kernel::launch(
             &dk.client,
             grid,
             dim,

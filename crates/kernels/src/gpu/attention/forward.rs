@@ -16,7 +16,7 @@ use crate::gpu::fallback::fell_back;
 use crate::gpu::launch::{capped, empty, empty_like, exp_negative, whole};
 
 #[cube(launch)]
-fn forward_kernel<F: Float>(
+fn attention_kernel<F: Float>(
     q: &Tensor<F>,
     k: &Tensor<F>,
     v: &Tensor<F>,
@@ -151,7 +151,7 @@ pub(in crate::gpu) fn forward(
     let log_sums = empty(&q, [sizes.batch, sizes.seq, sizes.heads], DType::F32);
     let tile = sizes.tile(&q, 2, 1);
     let (grid, dim) = sizes.grid(tile, sizes.heads);
-    forward_kernel::launch(
+    attention_kernel::launch(
         &out.client,
         grid,
         dim,

@@ -225,9 +225,10 @@ impl<'a> Bench<'a> {
         let stream = || self.leaf([micro_batch, seq_len, m.d_model]);
         let (x, delta, gain) = (stream(), stream(), self.leaf([1, m.d_model]));
         let (operation, eps) = (self.operations.add_rms_norm, m.norm_eps);
+        let narrow = (self.operations.activations_in)(self.device, self.half);
         let run = move || {
-            let [sum, normed] = operation(x.clone(), delta.clone(), gain.clone(), eps);
-            differentiate(sum + normed);
+            let [sum, normed] = operation(x.clone(), delta.clone(), gain.clone(), eps, narrow);
+            differentiate(sum + normed.cast(FloatDType::F32));
         };
         Case {
             bytes: bytes(8 * self.tokens() * m.d_model),

@@ -16,7 +16,7 @@ use crate::gpu::launch::{capped, empty_like, exp_negative};
 const QUERIES: usize = 32;
 
 #[cube(launch)]
-fn queries_kernel<F: Float, N: Size>(
+fn attention_queries_mma_kernel<F: Float, N: Size>(
     q: &Tensor<Vector<F, N>>,
     k: &Tensor<Vector<F, N>>,
     v: &Tensor<Vector<F, N>>,
@@ -126,7 +126,7 @@ fn queries_kernel<F: Float, N: Size>(
 /// A cube has a tile of keys and goes through every query that sees one of them, of every head of the group. Its rows
 /// are keys, so that the scores lie as the next products' left operands.
 #[cube(launch)]
-fn keys_kernel<F: Float, N: Size>(
+fn attention_keys_mma_kernel<F: Float, N: Size>(
     q: &Tensor<Vector<F, N>>,
     k: &Tensor<Vector<F, N>>,
     v: &Tensor<Vector<F, N>>,
@@ -243,7 +243,7 @@ pub(in super::super) fn backward(given: Given, sizes: &Sizes) -> (CubeTensor, Cu
     let dtype = dtype_to_storage_type(given.q.dtype);
     let (dq, dk, dv) = (empty_like(&given.q), empty_like(&given.k), empty_like(&given.k));
     let (grid, dim) = sizes.grid_of_planes(sizes.heads);
-    queries_kernel::launch(
+    attention_queries_mma_kernel::launch(
         &dq.client,
         grid,
         dim,
@@ -266,7 +266,7 @@ pub(in super::super) fn backward(given: Given, sizes: &Sizes) -> (CubeTensor, Cu
         dtype,
     );
     let (grid, dim) = sizes.grid_of_planes(sizes.kv_heads);
-    keys_kernel::launch(
+    attention_keys_mma_kernel::launch(
         &dk.client,
         grid,
         dim,

@@ -15,7 +15,7 @@ use super::{
 use crate::gpu::launch::{capped, empty, empty_like, exp_negative};
 
 #[cube(launch)]
-fn forward_kernel<F: Float, N: Size>(
+fn attention_mma_kernel<F: Float, N: Size>(
     q: &Tensor<Vector<F, N>>,
     k: &Tensor<Vector<F, N>>,
     v: &Tensor<Vector<F, N>>,
@@ -159,7 +159,7 @@ pub(in super::super) fn forward(
     let (out, dtype) = (empty_like(&q), dtype_to_storage_type(q.dtype));
     let log_sums = empty(&q, [sizes.batch, sizes.seq, sizes.heads], DType::F32);
     let (grid, dim) = sizes.grid_of_planes(sizes.heads);
-    forward_kernel::launch(
+    attention_mma_kernel::launch(
         &out.client,
         grid,
         dim,
