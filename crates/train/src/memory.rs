@@ -15,7 +15,7 @@ use blueberry_model::{Activation, ModelConfig, ParameterSpec, Weights};
 use blueberry_optim::Algorithm;
 use serde::{Deserialize, Serialize};
 
-use crate::{Activations, Curriculum, Preset, SettingsError, StepShape};
+use crate::{Activations, Curriculum, Precision, Preset, SettingsError, StepShape};
 
 const F32: u64 = 4;
 /// Of a 16-bit float.
@@ -164,16 +164,20 @@ struct Pass<'a> {
     place: Place,
     /// Whether the device's own versions run.
     fused: bool,
+    /// Whether what is between products is in their 16-bit float (`activations_in`).
+    narrow: bool,
     batch: u64,
     seq: u64,
 }
 
 fn of_shape(preset: &Preset, shape: StepShape, place: Place) -> Memory {
     let specs = Weights::specs(&preset.model).into_vec();
+    let fused = preset.kernels == Kernels::Fused;
     let pass = Pass {
         model: &preset.model,
         place,
-        fused: preset.kernels == Kernels::Fused,
+        fused,
+        narrow: fused && place.cuda && place.half && preset.train.precision != Precision::F16,
         batch: (shape.micro_batch as u64).min(LARGEST_BATCH),
         seq: shape.seq_len as u64,
     };
@@ -187,10 +191,11 @@ fn of_shape(preset: &Preset, shape: StepShape, place: Place) -> Memory {
     let all_gradients = sums + held.weights;
     let layers = pass.model.n_layers as u64;
     let stream = pass.stream();
+    let block = pass.block() + pass.rounded_weights(&specs) / layers.max(1);
     let (kept, one_block) = match preset.train.activations {
-        Activations::Keep => (layers * pass.block() + stream, pass.block()),
+        Activations::Keep => (layers * block + stream, block),
         // The stream before each block and after the last; then one block at a time.
-        Activations::Recompute => ((layers + 1) * stream, (layers + 1) * stream + pass.block()),
+        Activations::Recompute => ((layers + 1) * stream, (layers + 1) * stream + block),
     };
     let moments = [
         // The head has made its gradients, and holds a chunk of logits.
@@ -265,6 +270,9 @@ impl Pass<'_> {
     /// - attention: queries, keys, values and result, `2 q + 2 kv`, and a sum a head;
     /// - SwiGLU: gate, up and the product of both, `3 f`; squared ReLU: `2 f`.
     fn block(&self) -> u64 {
+        if self.narrow {
+            return self.narrow_block();
+        }
         let (q, kv) = self.widths();
         let (d, f) = (self.model.d_model as u64, self.model.d_ff as u64);
         let (heads, kv_heads) = (self.model.n_heads as u64, self.model.n_kv_heads as u64);
@@ -282,6 +290,34 @@ impl Pass<'_> {
         };
         let rounded = if self.place.half { (2 * d + q + f) / 2 } else { 0 };
         self.tokens() * (values + plain + rounded) * F32
+    }
+
+    /// The same where activations are in 16 bits:
+    /// - both normalisations: their input in f32, `4 d` bytes, their output, `2 d`, which the products after them read as it
+    ///   is, and a scale a row, 4;
+    /// - QK-norm, attention and the feed-forward network: as many values as in f32 in 2 bytes, which products read as they
+    ///   are too, and scales and sums of heads in f32.
+    fn narrow_block(&self) -> u64 {
+        let (q, kv) = self.widths();
+        let (d, f) = (self.model.d_model as u64, self.model.d_ff as u64);
+        let (heads, kv_heads) = (self.model.n_heads as u64, self.model.n_kv_heads as u64);
+        let norms = 2 * ((F32 + HALF) * d + F32);
+        let normed = if self.model.qk_norm {
+            HALF * (q + kv) + F32 * (heads + kv_heads)
+        } else {
+            0
+        };
+        let attention = HALF * (2 * q + 2 * kv) + F32 * heads;
+        self.tokens() * (norms + normed + attention + HALF * self.inner() * f)
+    }
+
+    /// The weights of all blocks as their products read them, which the backward pass reads again.
+    fn rounded_weights(&self, specs: &[ParameterSpec]) -> u64 {
+        let matrices = specs
+            .iter()
+            .filter(|spec| Algorithm::of(spec.kind) == Algorithm::Muon);
+        let values: u64 = matrices.map(|spec| spec.len() as u64).sum();
+        if self.place.half { HALF * values } else { 0 }
     }
 
     /// Tensors of the feed-forward network's width.
@@ -307,9 +343,15 @@ impl Pass<'_> {
         (self.model.vocab_size * self.model.d_model) as u64 * F32
     }
 
-    /// Head and loss: input, its gradient (`2 t d`), a chunk of logits, and the packed head.
+    /// Head and loss: input, its gradient (`2 t d`), a chunk of logits, and the packed head; on a GPU also input and head as
+    /// the products read them.
     fn head(&self) -> u64 {
-        2 * self.stream() + self.logits()
+        let rounded = if self.place.half && !self.place.cpu {
+            (self.stream() + self.head_weights()) / F32 * HALF
+        } else {
+            0
+        };
+        2 * self.stream() + self.logits() + rounded
     }
 
     fn logits(&self) -> u64 {
@@ -389,6 +431,41 @@ mod tests {
         };
         assert_eq!(memory.weights, 4 * preset.model.counts().parameters);
         assert_eq!(memory.optimizer, 4 * count(true) + 8 * count(false));
+    }
+
+    /// Worked out by hand for a layer of `reference`: 512 wide, 8 heads for 4 of keys and values of 64, 2,048 inner values.
+    #[test]
+    fn a_layer_of_16_bits_holds_what_its_backward_pass_reads() {
+        let mut preset = test_preset();
+        let model = &mut preset.model;
+        (model.d_model, model.n_heads, model.n_kv_heads) = (512, 8, 4);
+        (model.head_dim, model.d_ff) = (64, 2048);
+        let bytes = |model: &ModelConfig, narrow: bool| {
+            let place = Place {
+                cpu: false,
+                cuda: true,
+                half: true,
+                ..CPU
+            };
+            let pass = Pass {
+                model,
+                place,
+                fused: true,
+                narrow,
+                batch: 3,
+                seq: 7,
+            };
+            assert_eq!(pass.block() % 21, 0);
+            pass.block() / 21
+        };
+        (model.activation, model.qk_norm) = (Activation::Swiglu, true);
+        // Norms 2 (2,048 + 1,024 + 4); heads before QK-norm 1,024 + 512 and scales 48; attention 4 x 768 and sums 32;
+        // gate, up and their product 3 x 4,096.
+        assert_eq!(bytes(model, true), 6152 + 1584 + 3104 + 12_288);
+        // The same values in f32, and the copies in 16 bits that products read.
+        assert_eq!(bytes(model, false), 42_072 + 7_168);
+        (model.activation, model.qk_norm) = (Activation::Relu2, false);
+        assert_eq!(bytes(model, true), 6152 + 3104 + 8192);
     }
 
     #[test]
