@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use serde::Serialize;
+use serde_json::Value;
 
-use super::child::{capture, missing};
+use super::child::{capture, json, missing};
 use super::report::{Measured, PartReport, Table, megabytes};
 use super::scratch::Scratch;
 use super::stats::Series;
@@ -69,7 +70,11 @@ struct PresetResult {
     tokens_per_step: u64,
     threads: u64,
     flops_per_token: f64,
+    /// Of a large product on this device, measured after the turns.
+    ceiling_gflops_per_s: Option<f64>,
     contenders: Vec<Contender>,
+    /// Where our step's time goes, as `blueberry bench` says it.
+    profile: Option<Value>,
 }
 
 /// One program.
@@ -127,7 +132,26 @@ fn measure(context: &Context, case: &Case) -> Result<PresetResult, Error> {
     let answers = interleave(context.rounds, &mut turns)?;
     drop(turns);
     let names = programs.iter().map(|(steps, program)| (program.name(), *steps));
-    compare(case.name, &names.zip(answers).collect::<Vec<_>>())
+    let mut result = compare(case.name, &names.zip(answers).collect::<Vec<_>>())?;
+    // Ended first: what they hold and what waits in them is not to be measured.
+    drop(programs);
+    println!("   {}: where our step's time goes", case.name);
+    let profile = profile(context, case, &scratch.path().join("profile.json"))?;
+    let ceiling = profile["ceilings"]["product_flops"].as_f64();
+    result.ceiling_gflops_per_s =
+        Some(ceiling.ok_or_else(|| missing("blueberry bench", "product_flops"))? / 1e9);
+    result.profile = Some(profile);
+    Ok(result)
+}
+
+/// `blueberry bench` by itself, which measures the device's ceilings and every operation.
+fn profile(context: &Context, case: &Case, out: &Path) -> Result<Value, Error> {
+    let mut command = ours(context, case);
+    command.args(["--warmup", "1", "--steps", "3", "--out"]).arg(out);
+    capture("blueberry bench", &mut command)?;
+    let text = std::fs::read_to_string(out).map_err(Error::file(out))?;
+    let mut report: Value = json("blueberry bench", &text)?;
+    Ok(report["profile"].take())
 }
 
 /// `blueberry bench` on the model of `case`.
@@ -135,6 +159,16 @@ fn bench(context: &Context, case: &Case) -> Command {
     let mut command = context.blueberry();
     command.args(["bench", "--preset", case.preset]);
     command.args(case.overrides.iter().flat_map(|value| ["--set", value]));
+    command
+}
+
+/// [`bench`] on the device and in the precision of the comparison.
+fn ours(context: &Context, case: &Case) -> Command {
+    let mut command = bench(context, case);
+    command.args(["--device", &context.device]);
+    if context.device == "cuda" {
+        command.args(["--set", "train.precision=bf16"]);
+    }
     command
 }
 
@@ -147,11 +181,8 @@ fn write_config(context: &Context, case: &Case, path: &Path) -> Result<(), Error
 
 /// Ours first.
 fn commands(context: &Context, case: &Case, config: &Path) -> Vec<(&'static str, Command)> {
-    let mut ours = bench(context, case);
-    ours.args(["--device", &context.device, "--interactive"]);
-    if context.device == "cuda" {
-        ours.args(["--set", "train.precision=bf16"]);
-    }
+    let mut ours = ours(context, case);
+    ours.arg("--interactive");
     let mut commands = vec![("blueberry", ours)];
     if context.python.versions.torch.is_some() {
         commands.push(("pytorch eager", pytorch(context, config, "--eager")));
@@ -202,7 +233,9 @@ fn compare(preset: &str, played: &[Played<'_>]) -> Result<PresetResult, Error> {
         tokens_per_step: first.tokens_per_step,
         threads: first.threads,
         flops_per_token,
+        ceiling_gflops_per_s: None,
         contenders,
+        profile: None,
     })
 }
 
@@ -256,6 +289,7 @@ fn table(result: &PresetResult) -> Table {
         "tokens/s",
         "min .. max",
         "GFLOP/s",
+        "of ceiling",
         "peak memory",
         "blueberry is",
         "min .. max",
@@ -268,6 +302,9 @@ fn table(result: &PresetResult) -> Table {
             format!("{:.0}", one.tokens_per_s.median),
             one.tokens_per_s.range(0),
             format!("{:.2}", one.gflops_per_s),
+            result.ceiling_gflops_per_s.map_or(String::new(), |ceiling| {
+                format!("{:.0} %", 100.0 * one.gflops_per_s / ceiling)
+            }),
             megabytes(one.peak_rss_bytes),
             ratio.map_or(String::new(), |ratio| format!("{:.2} x", ratio.median)),
             ratio.map_or(String::new(), |ratio| ratio.range(2)),
