@@ -3,10 +3,10 @@
 //! A loss that agrees proves nothing: a release of Burn gave the right loss and wrong key and value
 //! gradients on WGPU. So every parameter's gradient is compared.
 
-use blueberry_kernels::{Kernels, Operations, may_round_products};
+use blueberry_kernels::{Kernels, Operations, Product, may_round_products, product, product_plain};
 use blueberry_model::{Activation, ModelConfig};
 use blueberry_optim::{AdamwConfig, MuonConfig, MuonPrecision, OptimConfig};
-use burn::tensor::{Device, FloatDType, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 
 use crate::trainer::read;
 use crate::{Batch, StepError, Trainer};
@@ -21,6 +21,9 @@ pub const TF32_TOLERANCE: f64 = 5e-3;
 
 /// The same for products of bf16, whose 7 bits of mantissa are off by up to 4e-3 a factor.
 pub const BF16_TOLERANCE: f64 = 5e-2;
+
+/// The same for products of f16, whose 10 bits of mantissa are off by as much as TF32's.
+pub const F16_TOLERANCE: f64 = TF32_TOLERANCE;
 
 /// The outcome of a check.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,8 +88,8 @@ pub fn check_config() -> ModelConfig {
 
 /// Trains one step of the small model on `device` with `kernels` and on `cpu` with the references, and compares loss,
 /// gradients and updated parameters. Both activations are run. The CPU itself is a device like any other: its own
-/// operations are held against the references. With `half`, where that is bf16, loss and gradients are compared once more
-/// with products in it, at a size that tensor cores take.
+/// operations are held against the references. With `half` loss and gradients are compared once more with products in it,
+/// at a size that tensor cores take, and on CUDA a product of as many rows as a step has.
 ///
 /// # Errors
 /// [`StepError`] when the device fails to compute at all.
@@ -97,18 +100,27 @@ pub async fn check_device(
     half: Option<FloatDType>,
 ) -> Result<CheckReport, StepError> {
     let mut report = check_operations(device, cpu, kernels, Operations::new(kernels)).await?;
-    if let Some(half) = half.filter(|&half| half == FloatDType::BF16) {
-        let config = ModelConfig {
-            head_dim: 16,
-            ..check_config()
-        };
-        let plain = Trainer::new(&config, &check_optim(), 1, cpu, None).with_kernels(Kernels::Plain);
-        let tested = Trainer::new(&config, &check_optim(), 1, device, None)
-            .with_kernels(kernels)
-            .with_half(Some(half));
-        let expected = loss_and_gradients(&config, plain).await?.0;
-        let found = loss_and_gradients(&config, tested).await?.0;
-        report.compare(&expected, &found, BF16_TOLERANCE, "bf16");
+    let Some(half) = half else {
+        return Ok(report);
+    };
+    let (allowed, name) = match half {
+        FloatDType::F16 => (F16_TOLERANCE, "f16"),
+        _ => (BF16_TOLERANCE, "bf16"),
+    };
+    let config = ModelConfig {
+        head_dim: 16,
+        ..check_config()
+    };
+    let plain = Trainer::new(&config, &check_optim(), 1, cpu, None).with_kernels(Kernels::Plain);
+    let tested = Trainer::new(&config, &check_optim(), 1, device, None)
+        .with_kernels(kernels)
+        .with_half(Some(half));
+    let expected = loss_and_gradients(&config, plain).await?.0;
+    let found = loss_and_gradients(&config, tested).await?.0;
+    report.compare(&expected, &found, allowed, name);
+    // Where products may be rounded they are by a routine of this program's choice, which depends on the size.
+    if kernels == Kernels::Fused && may_round_products(device) {
+        report.check_product(device, cpu, product, half).await?;
     }
     Ok(report)
 }
@@ -162,6 +174,21 @@ pub async fn check_operations(
 type Named = Vec<(String, Vec<f32>)>;
 
 impl CheckReport {
+    /// Holds a product with its gradients against that of f32, of factors that both floats have: what differs is what is
+    /// added up, so 16-bit floats are allowed no more than f32.
+    async fn check_product(
+        &mut self,
+        device: &Device,
+        cpu: &Device,
+        product: Product,
+        half: FloatDType,
+    ) -> Result<(), StepError> {
+        let expected = product_and_gradients(cpu, product_plain, None).await?;
+        let found = product_and_gradients(device, product, Some(half)).await?;
+        self.compare(&expected, &found, TF32_TOLERANCE, "of 2,304 rows");
+        Ok(())
+    }
+
     fn compare(&mut self, expected: &Named, found: &Named, allowed: f64, when: &str) {
         for ((what, expected), (_, found)) in expected.iter().zip(found) {
             self.compared += 1;
@@ -189,6 +216,34 @@ async fn loss_and_gradients(
         values.push((format!("gradient of {name}"), read(gradient).await?));
     }
     Ok((values, trainer))
+}
+
+/// A product of more rows than 2,048, where the routine of CUDA has another selection, and of so many that its weights'
+/// gradient is made of parts.
+async fn product_and_gradients(
+    device: &Device,
+    product: Product,
+    half: Option<FloatDType>,
+) -> Result<Named, StepError> {
+    let (rows, width) = (2304, 512);
+    // Multiples of a 64th from -1 to 1, made up by a fixed rule.
+    let leaf = |height: usize, salt: usize| {
+        let value = |i: usize| ((i * 7919 + i / width * 31 + salt) % 129) as f32 / 64.0 - 1.0;
+        let values: Vec<f32> = (0..height * width).map(value).collect();
+        let tensor = Tensor::<2>::from_data(TensorData::new(values, [height, width]), device);
+        tensor.autodiff().require_grad()
+    };
+    let (x, w, weight) = (leaf(rows, 0), leaf(width, 1), leaf(rows, 2));
+    let out = product(x.clone(), w.clone(), half, true);
+    let tape = (out.clone() * weight).sum().backward();
+    let mut values = vec![("a product".to_owned(), read(out.inner()).await?)];
+    for (name, factor) in [("the first", x), ("the second", w)] {
+        let gradient = factor
+            .grad(&tape)
+            .ok_or_else(|| StepError::Device("a product has no gradient".into()))?;
+        values.push((format!("gradient of {name} factor"), read(gradient).await?));
+    }
+    Ok(values)
 }
 
 /// The loss, each gradient and each parameter after one step, by name.
@@ -292,13 +347,47 @@ mod tests {
 
     #[test]
     #[cfg(feature = "native")]
-    fn products_of_bf16_are_within_what_is_allowed_them_and_not_within_f32s() {
+    fn products_of_16_bits_are_within_what_is_allowed_them_and_not_within_what_is_allowed_more_digits() {
         let cpu = Device::flex();
-        let half = Some(FloatDType::BF16);
-        let report = pollster::block_on(check_device(&cpu, &cpu, Kernels::Plain, half)).expect("computes");
-        assert!(report.passed(), "{:?}", report.worst);
-        assert_eq!(report.worst.allowed, BF16_TOLERANCE);
-        assert!(report.worst.error > TF32_TOLERANCE, "{:?}", report.worst);
+        for (half, allowed, too_little) in [
+            (FloatDType::BF16, BF16_TOLERANCE, TF32_TOLERANCE),
+            (FloatDType::F16, F16_TOLERANCE, TOLERANCE),
+        ] {
+            let report = check_device(&cpu, &cpu, Kernels::Plain, Some(half));
+            let report = pollster::block_on(report).expect("computes");
+            assert!(report.passed(), "{:?}", report.worst);
+            assert_eq!(report.worst.allowed, allowed);
+            assert!(report.worst.error > too_little, "{:?}", report.worst);
+        }
+    }
+
+    /// A product whose second factor's gradient is 1 % too large.
+    #[cfg(feature = "native")]
+    fn wrong_weight_gradient(x: Tensor<2>, w: Tensor<2>, half: Option<FloatDType>, wide: bool) -> Tensor<2> {
+        let extra = (w.clone() - w.clone().detach()) * 0.01;
+        product(x, w + extra, half, wide)
+    }
+
+    #[test]
+    #[cfg(feature = "native")]
+    fn a_wrong_product_of_many_rows_is_found() {
+        let cpu = Device::flex();
+        let mut report = CheckReport {
+            worst: Disagreement {
+                what: "nothing".into(),
+                error: 0.0,
+                allowed: 1.0,
+            },
+            compared: 0,
+        };
+        for (product, passes) in [
+            (product as Product, true),
+            (wrong_weight_gradient as Product, false),
+        ] {
+            pollster::block_on(report.check_product(&cpu, &cpu, product, FloatDType::F16)).expect("computes");
+            assert_eq!(report.passed(), passes, "{:?}", report.worst);
+        }
+        assert_eq!(report.worst.what, "gradient of the second factor (of 2,304 rows)");
     }
 
     #[test]

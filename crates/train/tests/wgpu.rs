@@ -14,7 +14,7 @@ use std::time::Duration;
 use blueberry_kernels::{AttentionMask, Kernels, Operations, attention};
 use blueberry_train::native::{OpenDevice, open};
 use blueberry_train::{TOLERANCE, check_device, check_operations};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use common::{Fixture, largest_error, values};
 
 /// The whole file takes about two minutes with nothing tuned yet.
@@ -55,9 +55,13 @@ fn wgpu_computes_what_the_cpu_computes() {
     let device = wgpu().device;
     let cpu = Device::flex();
 
-    let report = pollster::block_on(check_device(&device, &cpu, Kernels::Fused, None)).expect("computes");
-    println!("device check: {report:?}");
-    assert!(report.passed(), "{report:?}");
+    // Shaders have no bf16.
+    let half = Some(FloatDType::F16).filter(|&half| device.supports_dtype(half));
+    for half in [None].into_iter().chain(half.map(Some)) {
+        let report = pollster::block_on(check_device(&device, &cpu, Kernels::Fused, half)).expect("computes");
+        println!("device check, half {half:?}: {report:?}");
+        assert!(report.passed(), "{report:?}");
+    }
 
     broken_operations(&device, &cpu);
 
