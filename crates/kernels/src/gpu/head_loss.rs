@@ -23,8 +23,9 @@ use super::product::rounded;
 use super::{GpuKernels, drives_cuda};
 use crate::{LossTerms, head_chunk};
 
-/// One cube a row, which is read twice, for the sum and for the gradient: its loss `ln sum exp - logit + z (ln sum exp)^2`, and the loss's gradient of the logits before the cap,
-/// `softmax (1 + 2 z ln sum exp) - one_hot`, times `1 - (logit / cap)^2` where there is a cap.
+/// One cube a row, which is read twice, for the sum and for the gradient: its loss `ln sum exp - logit + z (ln sum exp)^2`,
+/// and the loss's gradient of the logits before the cap, `softmax (1 + 2 z ln sum exp) - one_hot`, times
+/// `1 - (logit / cap)^2` where there is a cap.
 #[cube(launch)]
 fn cross_entropy_kernel<F: Float, I: Int>(
     logits: &Tensor<f32>,

@@ -79,15 +79,14 @@ pub(super) fn product(a: CubeTensor, b: CubeTensor, wide: bool) -> CubeTensor {
     let dtype = if wide { DType::F32 } else { a.dtype };
     if drives_cuda(&a.device) {
         let out = init_matmul_output(&a, &b, dtype);
-        let words = format!(
-            "the product of {:?} and {:?} of {:?}",
-            a.meta.shape(),
-            b.meta.shape(),
-            a.dtype
-        );
+        let words = || {
+            let (a, b, factors) = (a.meta.shape(), b.meta.shape(), a.dtype);
+            format!("the product of {a:?} and {b:?} of {factors:?}")
+        };
         for (choice, routine) in routines(&out.client, a.dtype).into_iter().enumerate() {
             if launch(&routine, &a, &b, &out).is_ok() {
                 if choice > 0 {
+                    let words = words();
                     fell_back(format!(
                         "{words} is by `{routine}`, since what is preferred refused it"
                     ));
@@ -95,7 +94,7 @@ pub(super) fn product(a: CubeTensor, b: CubeTensor, wide: bool) -> CubeTensor {
                 return out;
             }
         }
-        fell_back(format!("{words} is Burn's, which tunes it"));
+        fell_back(format!("{} is Burn's, which tunes it", words()));
     }
     CubeBackend::float_cast(CubeBackend::float_matmul(a, b), FloatDType::from(dtype))
 }

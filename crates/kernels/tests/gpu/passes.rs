@@ -20,6 +20,8 @@ fn rms_norm_is_its_reference() {
         (200, 130),
         (1000, 257),
         (9, 1024),
+        // So many rows that several units share a column of their sum.
+        (2500, 33),
     ] {
         let (x, gain) = (random.tensor([rows, n], 4.0), random.tensor([1, n], 2.0));
         let weight = random.tensor([rows, n], 1.0);
@@ -146,6 +148,7 @@ fn qk_norm_rope_is_its_reference() {
         [3, 33, 2, 64],
         [1, 1000, 1, 32],
         [1, 9, 3, 128],
+        [2, 600, 2, 12],
     ] {
         let (x, gain) = (random.tensor(shape, 2.0), random.tensor([1, shape[3]], 2.0));
         let weight = random.tensor(shape, 1.0);
