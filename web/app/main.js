@@ -280,10 +280,11 @@ function keep() {
 }
 
 function boot() {
-  const theme = () => applyTheme(query.get("theme") ?? remember("theme"));
-  theme();
+  const theme = () => query.get("theme") ?? remember("theme");
+  applyTheme(theme());
   onSystemTheme(() => {
-    theme();
+    if (theme()) return;
+    applyTheme(null);
     invalidate("picture");
   });
   document.body.classList.toggle("embed", isEmbedded);
@@ -301,13 +302,15 @@ function boot() {
   on(["runs"], () => {
     const isOpen = shown.runs.length > 0;
     const wasOpen = stage?.isConnected ?? false;
+    // What was open is on its way.
+    if (wasOpen && opener.reopening) return;
     if (isOpen && !wasOpen) {
       suit();
       fill(main, stage ??= work());
       set({ ...shown });
     } else if (isOpen) {
       fit();
-    } else if (wasOpen && !opener.reopening) {
+    } else if (wasOpen) {
       set({ axis: "tokens", clock: "tokens", playing: 0, t: 0, zoom: null, cross: null });
       fill(main, start());
     }

@@ -83,10 +83,10 @@ function showTrack(track) {
   }
 }
 
-/** @param {any} mark @param {number} share @param {number | null} id */
+/** @param {any} mark @param {number} share @param {number} id */
 function place(mark, share, id) {
   mark.style.left = `${Math.min(1, Math.max(0, share)) * 100}%`;
-  mark.style.color = `var(${id === null ? "--dim" : runColorName(runOf(id)?.color ?? 0)})`;
+  mark.style.color = `var(${runColorName(runOf(id)?.color ?? 0)})`;
   return mark;
 }
 

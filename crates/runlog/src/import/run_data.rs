@@ -116,19 +116,6 @@ impl RunData {
         earlier.checked_sub(1).map_or(0.0, |last| steps[last])
     }
 
-    /// The metrics that it has, known ones first.
-    #[must_use]
-    pub fn metrics(&self) -> Vec<&Metric> {
-        let mut metrics: Vec<&Metric> = self
-            .tables
-            .iter()
-            .flat_map(Table::columns)
-            .map(|column| &column.metric)
-            .collect();
-        metrics.sort_unstable();
-        metrics
-    }
-
     /// The metric for a series of a foreign log: the known one, where no other series is it already.
     pub(super) fn metric_for(&self, name: &str) -> Metric {
         let metric = Metric::from_foreign(name);
