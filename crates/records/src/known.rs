@@ -11,7 +11,8 @@ use crate::Limits;
 use crate::commands::CommandError;
 use crate::judge::record_folders;
 use crate::leaderboard::{LeaderboardError, text_or_empty};
-use crate::open::open_record;
+use crate::open::{OpenRecord, open_record};
+use crate::readme::README_FILE;
 use crate::record::Record;
 use crate::verdict::{VERIFIERS_FILE, Verdict, verdict};
 use crate::verify::{Outcome, Verification};
@@ -24,6 +25,8 @@ pub(crate) struct Known {
     pub record: Record,
     /// Digest of its `record.toml`.
     pub sha256: String,
+    /// Digest of its README, where it has one.
+    readme_sha256: Option<String>,
     /// `None` for a category that there is not.
     claimed: Option<Figures>,
     pub verification: Option<(Verification, String)>,
@@ -41,6 +44,7 @@ pub(crate) fn read_all(
     for path in record_folders(records) {
         let opened = open_record(&path, &Limits::default())?;
         let id = opened.record.id();
+        unchanged_logs(&opened)?;
         if !path.ends_with(&id) {
             return Err(LeaderboardError::Place { path, id }.into());
         }
@@ -57,6 +61,7 @@ pub(crate) fn read_all(
         };
         let known_record = Known {
             sha256: sha256(opened.text.as_bytes()),
+            readme_sha256: opened.folder.read(README_FILE).ok().map(|text| sha256(&text)),
             claimed: category.map(|category| Figures::of(&Summary::of(category, &opened.runs))),
             verification,
             unheard,
@@ -67,6 +72,19 @@ pub(crate) fn read_all(
     Ok(known)
 }
 
+/// Figures are taken from the logs, so that these must be the ones that were handed in.
+fn unchanged_logs(opened: &OpenRecord) -> Result<(), LeaderboardError> {
+    let record = &opened.record;
+    let mut logs = record.runs.iter().zip(&opened.runs);
+    match logs.find(|(named, log)| named.sha256 != log.sha256) {
+        None => Ok(()),
+        Some((named, _)) => Err(LeaderboardError::ChangedLog {
+            record: record.id(),
+            file: named.file.clone(),
+        }),
+    }
+}
+
 impl Known {
     pub fn submission(&self, id: &str) -> Happening {
         Happening {
@@ -75,6 +93,7 @@ impl Known {
             by: self.record.author.clone(),
             kind: Kind::Submission,
             document_sha256: Some(self.sha256.clone()),
+            readme_sha256: self.readme_sha256.clone(),
             reason: String::new(),
         }
     }
@@ -98,6 +117,7 @@ impl Known {
             by: verification.verifier.clone(),
             kind,
             document_sha256: Some(digest.clone()),
+            readme_sha256: None,
             reason: broken_rules(verification),
         })
     }

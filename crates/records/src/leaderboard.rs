@@ -7,15 +7,17 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use blueberry_rules::{
-    Categories, Category, Entry, Happening, Kind, Leaderboard, Ledger, LedgerError, RecordStatus,
-    leaderboard_json, leaderboard_markdown, published_head, record,
+    Categories, Category, Entry, Happening, Kind, Leaderboard, Ledger, LedgerError, PublishedHead,
+    RecordStatus, leaderboard_json, leaderboard_markdown, page_head, published_head, record,
 };
 use thiserror::Error;
 
 use crate::commands::{CommandError, Outcome, load_categories};
 use crate::curve::{CurveError, progression_picture, svg};
-use crate::folder::{FolderError, read_text};
+use crate::folder::{FolderError, io_error, read_at_most, read_text};
 use crate::known::{Known, read_all};
+use crate::readme::README_FILE;
+use crate::record::RECORD_FILE;
 use crate::verdict::VerdictError;
 use crate::verify::VERIFICATION_FILE;
 use crate::write::{WriteError, write_file};
@@ -23,6 +25,7 @@ use crate::write::{WriteError, write_file};
 /// Name of the ledger in the folder of records.
 pub const LEDGER_FILE: &str = "ledger.jsonl";
 const JSON_FILE: &str = "leaderboard.json";
+const PAGE_FILE: &str = "LEADERBOARD.md";
 const MAX_LEDGER_BYTES: u64 = 64 << 20;
 
 /// What `blueberry leaderboard` is told.
@@ -85,6 +88,31 @@ pub enum LeaderboardError {
         /// The file.
         document: &'static str,
     },
+    /// A log that changed.
+    #[error(
+        "`{record}`: `{file}` is not the log that its record.toml names: a record does not change once it is submitted, so restore it"
+    )]
+    ChangedLog {
+        /// Its id.
+        record: String,
+        /// The log.
+        file: String,
+    },
+    /// One of the two pages is not there.
+    #[error(
+        "`{}` is there and `{}` is not, and both say where the ledger was: take them from the main branch, or remove the one where nothing was published yet",
+        there.display(),
+        missing.display()
+    )]
+    OnePage {
+        /// The one.
+        there: PathBuf,
+        /// The other.
+        missing: PathBuf,
+    },
+    /// The page for people.
+    #[error("`{}` does not say where the ledger was: take it from the main branch", .0.display())]
+    Headless(PathBuf),
     /// A record that is gone.
     #[error(
         "`{0}` stands in the ledger, but its folder is gone: restore it; a record that does not count is revoked, not deleted"
@@ -128,7 +156,10 @@ pub fn leaderboard(args: &LeaderboardArgs, out: &mut dyn Write) -> Result<Outcom
         writeln!(out, "{id}: {why}")?;
     }
     let files = made(args, &categories, &known)?;
-    let mut changed: Vec<_> = files.iter().filter(|(path, bytes)| !holds(path, bytes)).collect();
+    let mut changed: Vec<_> = files
+        .iter()
+        .filter(|(path, bytes)| !holds(path, bytes.as_deref()))
+        .collect();
     // The ledger may be ahead of the page that says where it was, never behind: it is first and that page last, so that
     // whoever stops in between can begin again.
     changed.sort_by_key(|(path, _)| (path.ends_with(JSON_FILE), !path.ends_with(LEDGER_FILE)));
@@ -143,8 +174,16 @@ pub fn leaderboard(args: &LeaderboardArgs, out: &mut dyn Write) -> Result<Outcom
         });
     }
     for (path, bytes) in &changed {
-        write_file(path, bytes).map_err(LeaderboardError::from)?;
-        writeln!(out, "wrote {}", path.display())?;
+        match bytes {
+            Some(bytes) => {
+                write_file(path, bytes).map_err(LeaderboardError::from)?;
+                writeln!(out, "wrote {}", path.display())?;
+            }
+            None => {
+                fs::remove_file(path).map_err(|cause| io_error(path, cause))?;
+                writeln!(out, "removed {}", path.display())?;
+            }
+        }
     }
     if changed.is_empty() {
         writeln!(out, "everything is up to date")?;
@@ -152,16 +191,23 @@ pub fn leaderboard(args: &LeaderboardArgs, out: &mut dyn Write) -> Result<Outcom
     Ok(Outcome::Yes)
 }
 
-fn holds(path: &Path, bytes: &[u8]) -> bool {
-    fs::read(path).is_ok_and(|found| found == bytes)
+/// Whether a file has this content, or is not there. A stranger's link is not followed: it is replaced.
+fn holds(path: &Path, content: Option<&[u8]>) -> bool {
+    let meta = fs::symlink_metadata(path);
+    let Some(bytes) = content else {
+        return meta.is_err();
+    };
+    let size = bytes.len() as u64;
+    meta.is_ok_and(|meta| meta.is_file() && meta.len() == size)
+        && read_at_most(path, size).is_ok_and(|found| found == bytes)
 }
 
-/// Every file that is made, with its content.
+/// Every file that is made, with its content; none where the file must not be there.
 fn made(
     args: &LeaderboardArgs,
     categories: &Categories,
     known: &BTreeMap<String, Known>,
-) -> Result<BTreeMap<PathBuf, Vec<u8>>, CommandError> {
+) -> Result<BTreeMap<PathBuf, Option<Vec<u8>>>, CommandError> {
     let (ledger, text) = go_on(args, known)?;
     let entries: Vec<Entry> = known.values().map(|known| known.entry(&ledger)).collect();
     let board = Leaderboard {
@@ -172,25 +218,30 @@ fn made(
     let root = root(&args.records);
     let mut files = BTreeMap::from([
         (
-            root.join("LEADERBOARD.md"),
-            leaderboard_markdown(&board).into_bytes(),
+            root.join(PAGE_FILE),
+            Some(leaderboard_markdown(&board).into_bytes()),
         ),
-        (root.join(JSON_FILE), leaderboard_json(&board)?.into_bytes()),
+        (root.join(JSON_FILE), Some(leaderboard_json(&board)?.into_bytes())),
     ]);
-    files.insert(args.records.join(LEDGER_FILE), text.into_bytes());
+    files.insert(args.records.join(LEDGER_FILE), Some(text.into_bytes()));
     for category in &categories.list {
-        if !blueberry_rules::progression(category, &entries).is_empty() {
+        let picture = if record(category, &entries).is_some() {
             let picture = svg(&progression_picture(category, &entries)).map_err(LeaderboardError::from)?;
-            files.insert(
-                args.records.join(&category.id).join("progression.svg"),
-                picture.into_bytes(),
-            );
-        }
+            Some(picture.into_bytes())
+        } else {
+            None
+        };
+        let path = args.records.join(&category.id).join("progression.svg");
+        files.insert(path, picture);
     }
     Ok(files)
 }
 
+/// A text that may not be there; a stranger's link is none.
 pub(crate) fn text_or_empty(path: &Path, limit: u64) -> Result<String, LeaderboardError> {
+    if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
+        return Err(FolderError::NotPlain(path.to_owned()).into());
+    }
     match read_text(path, limit) {
         Err(FolderError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         other => Ok(other?),
@@ -214,16 +265,34 @@ fn read_ledger(
         cause,
     };
     let ledger = Ledger::parse(&text).map_err(bad)?;
-    let page = root(records).join(JSON_FILE);
-    let json = text_or_empty(&page, MAX_LEDGER_BYTES)?;
-    if !json.is_empty() {
-        let head = published_head(&json).map_err(|cause| LeaderboardError::Page { path: page, cause })?;
+    for head in published_heads(root(records))? {
         ledger
             .goes_on_from(head.ledger_entries, &head.ledger_sha256)
             .map_err(bad)?;
     }
     unchanged(&ledger, known)?;
     Ok((ledger, text))
+}
+
+/// Where the ledger was, by both pages; nothing where there are none yet. Who cuts the ledger has to change both.
+fn published_heads(root: &Path) -> Result<Vec<PublishedHead>, LeaderboardError> {
+    let (json_path, page_path) = (root.join(JSON_FILE), root.join(PAGE_FILE));
+    let json = text_or_empty(&json_path, MAX_LEDGER_BYTES)?;
+    let page = text_or_empty(&page_path, MAX_LEDGER_BYTES)?;
+    let (there, missing) = match (json.is_empty(), page.is_empty()) {
+        (true, true) => return Ok(Vec::new()),
+        (false, false) => {
+            let of_json = published_head(&json).map_err(|cause| LeaderboardError::Page {
+                path: json_path,
+                cause,
+            })?;
+            let of_page = page_head(&page).ok_or(LeaderboardError::Headless(page_path))?;
+            return Ok(vec![of_json, of_page]);
+        }
+        (true, false) => (page_path, json_path),
+        (false, true) => (json_path, page_path),
+    };
+    Err(LeaderboardError::OnePage { there, missing })
 }
 
 /// Id of the record of a category that stands in the folder `records`, `except` one: what a challenger has to beat.
@@ -274,10 +343,12 @@ fn unchanged(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Result<(), Lea
         let record = known
             .get(&what.record)
             .ok_or_else(|| LeaderboardError::Gone(what.record.clone()))?;
-        if what.kind == Kind::Submission && what.document_sha256.as_deref() != Some(&record.sha256) {
+        if what.kind == Kind::Submission
+            && let Some(document) = changed_since(what, record.submission(&what.record))
+        {
             return Err(LeaderboardError::Changed {
                 record: what.record.clone(),
-                document: "record.toml",
+                document,
             });
         }
     }
@@ -300,6 +371,19 @@ fn unchanged(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Result<(), Lea
         }
     }
     Ok(())
+}
+
+/// The document by which a record is not what the ledger says was handed in.
+fn changed_since(then: &Happening, now: Happening) -> Option<&'static str> {
+    // Entries from before READMEs were kept name none.
+    if then.readme_sha256.is_some() && then.readme_sha256 != now.readme_sha256 {
+        return Some(README_FILE);
+    }
+    let now = Happening {
+        readme_sha256: then.readme_sha256.clone(),
+        ..now
+    };
+    (*then != now).then_some(RECORD_FILE)
 }
 
 /// Digest of the document of the last verdict that has one: after an appeal the same document decides nothing anew.
@@ -336,15 +420,10 @@ fn news(ledger: &Ledger, known: &BTreeMap<String, Known>) -> Vec<Happening> {
             news.extend(record.verdict(id));
         }
     }
-    // A verdict comes after its submission, whatever day the author's clock said.
-    let day = |what: &Happening| match known.get(&what.record) {
-        Some(known) => known.record.date.clone().max(what.date.clone()),
-        None => what.date.clone(),
-    };
-    news.sort_by(|a, b| {
-        let of = |what: &Happening| (day(what), what.record.clone(), what.kind != Kind::Submission);
-        of(a).cmp(&of(b))
-    });
+    // Submissions first: their days are their authors' words and say nothing of an order. Then verdicts, by the verifiers'
+    // days, since who was verified first is the first to take a record.
+    let verdict = |what: &Happening| (what.kind != Kind::Submission).then(|| what.date.clone());
+    news.sort_by_key(|what| (verdict(what), what.record.clone()));
     news
 }
 
@@ -356,6 +435,7 @@ impl Decision {
             by: self.by.clone(),
             kind: self.kind,
             document_sha256: None,
+            readme_sha256: None,
             reason: self.reason.clone(),
         }
     }

@@ -66,6 +66,28 @@ fn odd_losses_and_empty_logs_are_drawn() {
 }
 
 #[test]
+fn the_record_over_time_goes_by_the_days_of_verifiers() {
+    let mut entries = [
+        entry("alice", "2026-11-09", &[9.0]),
+        entry("bob", "2026-01-01", &[8.0]),
+    ];
+    entries[1].beat = Some(entries[0].id.clone());
+    for (number, entry) in (1..).zip(&mut entries) {
+        entry.verification = Some(number);
+        entry.verified_on = Some(format!("2026-12-0{number}"));
+    }
+    let picture = svg(&progression_picture(&categories().list[0], &entries)).unwrap();
+    assert!(
+        picture.contains("2026-12-01") && picture.contains("2026-12-02"),
+        "{picture}"
+    );
+    assert!(
+        !picture.contains("2026-11-09") && !picture.contains("2026-01-01"),
+        "{picture}"
+    );
+}
+
+#[test]
 fn markup_in_a_title_is_text() {
     let picture = loss_curve("<script>&\"", &categories().list[0], &claim_runs());
     let svg = svg(&picture).unwrap();

@@ -328,6 +328,7 @@ fn a_record_is_pending_then_verified_then_revoked() {
         "{}",
         page(&dir)
     );
+    assert!(!progression.exists(), "no record is left to show");
     let after = fs::read_to_string(dir.path().join("records/ledger.jsonl")).unwrap();
     assert!(after.starts_with(&ledger), "the ledger only grows");
 }
@@ -364,7 +365,7 @@ type Edit = fn(&Path, &Path);
 
 #[test]
 fn changed_or_deleted_records_and_ledgers_are_refused() {
-    let edits: [(&str, Edit); 7] = [
+    let edits: [(&str, Edit); 12] = [
         ("is of another `record.toml`", |record, _| {
             edit(&record.join("record.toml"), "alice", "mallory")
         }),
@@ -377,34 +378,31 @@ fn changed_or_deleted_records_and_ledgers_are_refused() {
         }),
         ("ledger line 1", |_, ledger| edit(ledger, "alice", "mallory")),
         // The verdict is cut off: a whole chain, but not the one that was published.
-        ("never was at", |_, ledger| {
-            let text = fs::read_to_string(ledger).unwrap();
-            fs::write(ledger, text.split_once('\n').unwrap().0.to_owned() + "\n").unwrap();
-        }),
-        // A ledger that says of a verdict what its document does not.
+        ("never was at", |_, ledger| cut(ledger)),
+        // A ledger that says of a verdict what its document does not, or of a submission what the record does not.
         ("verification.toml is not the one", |record, ledger| {
-            let text = fs::read_to_string(ledger).unwrap();
-            let mut other = Ledger::default();
-            for entry in Ledger::parse(&text).unwrap().entries() {
-                let by = if entry.number == 2 {
-                    "nobody".into()
-                } else {
-                    entry.what.by.clone()
-                };
-                other
-                    .append(Happening {
-                        by,
-                        ..entry.what.clone()
-                    })
-                    .unwrap();
-            }
-            let lines: Vec<_> = other
-                .entries()
-                .iter()
-                .map(|entry| serde_json::to_string(entry).unwrap() + "\n")
-                .collect();
-            fs::write(ledger, lines.concat()).unwrap();
+            rewrite(record, ledger, 2)
+        }),
+        ("record.toml is not the one", |record, ledger| {
+            rewrite(record, ledger, 1)
+        }),
+        // The cut ledger again, with one of the pages that say so gone.
+        ("leaderboard.json` is not", |record, ledger| {
+            cut(ledger);
             fs::remove_file(record.join("../../../leaderboard.json")).unwrap();
+        }),
+        ("never was at", |record, ledger| {
+            cut(ledger);
+            let json = r#"{"ledger_entries": 0, "ledger_sha256": "HEAD"}"#;
+            let json = json.replace("HEAD", Ledger::default().head());
+            fs::write(record.join("../../../leaderboard.json"), json).unwrap();
+        }),
+        ("README.md is not the one", |record, _| {
+            edit(&record.join("README.md"), "Say here", "Buy here")
+        }),
+        ("runs/seed-2.jsonl.zst` is not the log", |record, _| {
+            let log = fs::read(record.join("runs/seed-1.jsonl.zst")).unwrap();
+            fs::write(record.join("runs/seed-2.jsonl.zst"), log).unwrap();
         }),
         ("ledger line 1", |_, ledger| {
             let text = fs::read_to_string(ledger).unwrap();
@@ -420,6 +418,118 @@ fn changed_or_deleted_records_and_ledgers_are_refused() {
         let error = make(&args(&dir)).unwrap_err().to_string();
         assert!(error.contains(problem), "{problem}: {error}");
     }
+}
+
+/// Cuts the last entry off a ledger of two.
+fn cut(ledger: &Path) {
+    let text = fs::read_to_string(ledger).unwrap();
+    fs::write(ledger, text.split_once('\n').unwrap().0.to_owned() + "\n").unwrap();
+}
+
+/// Makes a whole chain in which an entry is by somebody else, and removes what would show that it is another.
+fn rewrite(record: &Path, ledger: &Path, number: u64) {
+    let text = fs::read_to_string(ledger).unwrap();
+    let mut other = Ledger::default();
+    let mut lines = String::new();
+    for entry in Ledger::parse(&text).unwrap().entries() {
+        let mut what: Happening = entry.what.clone();
+        if entry.number == number {
+            what.by = "nobody".into();
+        }
+        lines += &other.append(what).unwrap();
+    }
+    fs::write(ledger, lines).unwrap();
+    for page in ["leaderboard.json", "LEADERBOARD.md"] {
+        fs::remove_file(record.join("../../..").join(page)).unwrap();
+    }
+}
+
+/// Of ledgers from before READMEs were in them.
+#[test]
+fn a_ledger_that_names_no_readme_is_read() {
+    let dir = Dir::new();
+    let (_, record) = submitted(&dir);
+    make(&args(&dir)).unwrap();
+    let path = dir.path().join("records/ledger.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("readme_sha256"), "{text}");
+    let mut older = Ledger::default();
+    let mut what = Ledger::parse(&text).unwrap().entries()[0].what.clone();
+    what.readme_sha256 = None;
+    let line = older.append(what).unwrap();
+    assert!(!line.contains("readme_sha256"), "{line}");
+    fs::write(&path, line).unwrap();
+    for page in ["leaderboard.json", "LEADERBOARD.md"] {
+        fs::remove_file(dir.path().join(page)).unwrap();
+    }
+    edit(&record.join("README.md"), "Say here", "It is here");
+    make(&args(&dir)).unwrap();
+}
+
+#[test]
+#[cfg(unix)]
+fn a_strangers_link_is_not_followed() {
+    let dir = Dir::new();
+    submitted(&dir);
+    make(&args(&dir)).unwrap();
+    let page = dir.path().join("LEADERBOARD.md");
+    let text = fs::read_to_string(&page).unwrap();
+    let outside = dir.write("outside.md", text.as_bytes());
+    let picture = dir.path().join("records/small/progression.svg");
+    std::os::unix::fs::symlink("/dev/zero", &picture).unwrap();
+    let check = LeaderboardArgs {
+        check: true,
+        ..args(&dir)
+    };
+    assert_eq!(make(&check).unwrap(), Outcome::No, "and it comes to an end");
+    make(&args(&dir)).unwrap();
+    assert!(
+        fs::symlink_metadata(&picture).is_err(),
+        "the link itself is removed"
+    );
+    fs::remove_file(&page).unwrap();
+    std::os::unix::fs::symlink(&outside, &page).unwrap();
+    let error = make(&check).unwrap_err().to_string();
+    assert!(error.contains("is a link"), "{error}");
+}
+
+/// Both are new at once; whose clock was set back is not the first.
+#[test]
+fn verdicts_that_are_new_at_once_are_in_the_order_of_the_verifiers_days() {
+    let dir = Dir::new();
+    let (submitted, first) = submitted(&dir);
+    let mut ahead = submitted.clone();
+    (ahead.out, ahead.title) = (dir.path().join("elsewhere"), Some("Ahead".into()));
+    assert_eq!(try_submit(&ahead).0.unwrap(), Outcome::Yes);
+    let second = first.with_file_name("2026-10-05-ahead");
+    fs::rename(ahead.out.join("small/2026-09-21-ahead"), &second).unwrap();
+    edit(
+        &second.join("record.toml"),
+        "date = \"2026-09-21\"",
+        "date = \"2026-10-05\"",
+    );
+    verify(&dir, &submitted, &first, "verified");
+    for (record, date) in [(&first, "2026-10-01"), (&second, "2026-09-30")] {
+        let mut verification = unsigned(&submitted, record, "verified");
+        verification.date = date.into();
+        put(&verification, record, &signer(&dir, 7));
+    }
+    make(&args(&dir)).unwrap();
+    let text = fs::read_to_string(dir.path().join("records/ledger.jsonl")).unwrap();
+    let ledger = Ledger::parse(&text).unwrap();
+    let order = ledger
+        .entries()
+        .iter()
+        .map(|entry| (entry.what.kind, entry.what.date.as_str()));
+    assert_eq!(
+        order.collect::<Vec<_>>(),
+        [
+            (Kind::Submission, "2026-09-21"),
+            (Kind::Submission, "2026-10-05"),
+            (Kind::Verified, "2026-09-30"),
+            (Kind::Verified, "2026-10-01"),
+        ]
+    );
 }
 
 #[test]

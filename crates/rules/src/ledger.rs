@@ -52,6 +52,10 @@ pub struct Happening {
     /// Digest of the document that says so (`record.toml`, `verification.toml`), in lower-case hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_sha256: Option<String>,
+    /// Digest of the README that was handed in, whose prose no other document names, in lower-case hex; none in entries from
+    /// before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readme_sha256: Option<String>,
     /// Why, for people; with rule ids where rules decided.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
@@ -116,7 +120,7 @@ pub enum LedgerError {
     },
     /// The chain ends elsewhere than it should.
     #[error(
-        "the ledger ends in {found} after {entries} entries and never was at {expected}, which leaderboard.json names: entries were cut off or exchanged, so restore the ledger"
+        "the ledger ends in {found} after {entries} entries and never was at {expected}, which the leaderboard names: entries were cut off or exchanged, so restore the ledger"
     )]
     Head {
         /// The head that was published.

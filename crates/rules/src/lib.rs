@@ -32,7 +32,7 @@ pub use digest::{config_sha256, is_sha256, sha256};
 pub use entry::{Entry, Figures};
 pub use figure::Figure;
 pub use leaderboard::{
-    Leaderboard, PublishedHead, grouped, leaderboard_json, leaderboard_markdown, published_head,
+    Leaderboard, PublishedHead, grouped, leaderboard_json, leaderboard_markdown, page_head, published_head,
 };
 pub use ledger::{Happening, Kind, Ledger, LedgerEntry, LedgerError, RecordStatus};
 pub use pairs::{Pair, PairsError, challenger_is_below};

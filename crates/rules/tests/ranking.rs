@@ -335,6 +335,36 @@ fn strangers_texts_cannot_break_the_page() {
 }
 
 #[test]
+fn strangers_texts_make_no_links() {
+    let (categories, ledger) = (categories(), Ledger::default());
+    let mut entries = vec![entry("alice", "2026-11-01", &[8.0])];
+    entries[0].title = "https://evil.example WWW.evil.example GH-12 a://b".into();
+    let page = leaderboard_markdown(&board(&categories, &entries, &ledger));
+    assert!(page.contains("evil.example"), "{page}");
+    for link in ["https://", "WWW.evil", "GH-12", "a://"] {
+        assert!(!page.contains(link), "{link}: {page}");
+    }
+}
+
+#[test]
+fn the_page_says_where_the_ledger_was() {
+    let categories = categories();
+    let mut ledger = Ledger::default();
+    let head = |ledger: &Ledger| page_head(&leaderboard_markdown(&board(&categories, &[], ledger))).unwrap();
+    for entries in [0, 1, 2] {
+        let found = head(&ledger);
+        assert_eq!(
+            (found.ledger_entries, found.ledger_sha256.as_str()),
+            (entries, ledger.head())
+        );
+        ledger
+            .append(happening(&format!("small/{entries}"), Kind::Submission))
+            .unwrap();
+    }
+    assert_eq!(page_head("# Leaderboard"), None);
+}
+
+#[test]
 fn the_leaderboard_for_programs_has_ranks_and_flags() {
     let (categories, ledger) = (categories(), Ledger::default());
     let mut entries = vec![entry("alice", "2026-11-01", &[8.0])];

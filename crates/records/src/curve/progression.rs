@@ -11,7 +11,7 @@ use crate::date::day_number;
 pub fn progression_picture(category: &Category, entries: &[Entry]) -> Picture {
     let records: Vec<(f64, f64, &Entry)> = progression(category, entries)
         .into_iter()
-        .filter_map(|entry| Some((day_number(&entry.date)? as f64, entry.mean()?, entry)))
+        .filter_map(|entry| Some((day_number(entry.since())? as f64, entry.mean()?, entry)))
         .collect();
     let x = Axis::around(records.iter().map(|record| record.0)).with_margin();
     let y = Axis::around(records.iter().map(|record| record.1)).with_margin();
@@ -61,7 +61,7 @@ fn days(records: &[(f64, f64, &Entry)], x: Axis) -> Vec<Tick> {
     ends.into_iter()
         .map(|(day, _, entry)| Tick {
             place: x.place(*day),
-            label: entry.date.clone(),
+            label: entry.since().to_owned(),
         })
         .collect()
 }

@@ -7,7 +7,7 @@ mod judged;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use blueberry_rules::{Attempts, Categories, LoggedRun};
+use blueberry_rules::{Attempts, Categories, Entry, LoggedRun};
 use serde_json::Value;
 
 pub use judged::Draft;
@@ -96,6 +96,16 @@ pub fn write_claim(dir: &Dir) -> (Vec<PathBuf>, PathBuf) {
         runs.to_vec(),
         dir.write("attempts.toml", attempts_text().as_bytes()),
     )
+}
+
+/// An entry of the leaderboard, verified with these figures a run.
+pub fn entry(author: &str, date: &str, values: &[f64]) -> Entry {
+    judged::entry(author, date, values)
+}
+
+/// A log as it is read.
+pub fn logged_run(name: &str, bytes: &[u8]) -> LoggedRun {
+    judged::logged(name, bytes)
 }
 
 /// The runs of a claim, as they are read.

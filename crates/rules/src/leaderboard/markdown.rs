@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use super::reference::Reference;
 use super::text::{cell, grouped, link, millions, row, seconds};
-use super::{Leaderboard, Part};
+use super::{Leaderboard, Part, PublishedHead};
 use crate::ranking::Flag;
-use crate::{Category, Entry, Figures, Metric, Pin, RecordStatus, Tokens};
+use crate::{Category, Entry, Figures, Ledger, Metric, Pin, RecordStatus, Tokens};
 
 type Flags<'a> = BTreeMap<&'a str, Vec<Flag>>;
 
@@ -45,15 +45,37 @@ pub fn leaderboard_markdown(board: &Leaderboard) -> String {
     page
 }
 
+const LEDGER: &str = "The [ledger](records/ledger.jsonl) of submissions and verdicts has ";
+const NO_ENTRIES: &str = "no entries yet.";
+const ENDS_IN: &str = " entries and ends in\n`";
+
 fn ledger(board: &Leaderboard) -> String {
     match board.ledger.entries().len() {
-        0 => "\nThe [ledger](records/ledger.jsonl) of submissions and verdicts has no entries yet.\n".into(),
+        0 => format!("\n{LEDGER}{NO_ENTRIES}\n"),
         entries => format!(
-            "\nThe [ledger](records/ledger.jsonl) of submissions and verdicts has {} entries and ends in\n`{}`.\n",
+            "\n{LEDGER}{}{ENDS_IN}{}`.\n",
             grouped(entries as u64),
             board.ledger.head()
         ),
     }
+}
+
+/// Where the ledger was when a LEADERBOARD.md was made; `None` where its last sentence does not say so.
+#[must_use]
+pub fn page_head(page: &str) -> Option<PublishedHead> {
+    let (_, sentence) = page.rsplit_once(LEDGER)?;
+    if sentence.trim_end() == NO_ENTRIES {
+        let ledger_sha256 = Ledger::default().head().to_owned();
+        return Some(PublishedHead {
+            ledger_entries: 0,
+            ledger_sha256,
+        });
+    }
+    let (entries, rest) = sentence.split_once(ENDS_IN)?;
+    Some(PublishedHead {
+        ledger_entries: entries.replace(',', "").parse().ok()?,
+        ledger_sha256: rest.split_once('`')?.0.to_owned(),
+    })
 }
 
 fn section(part: &Part, flags: &Flags) -> String {

@@ -6,7 +6,7 @@ mod reference;
 mod text;
 
 pub use json::{PublishedHead, leaderboard_json, published_head};
-pub use markdown::leaderboard_markdown;
+pub use markdown::{leaderboard_markdown, page_head};
 pub use text::grouped;
 
 use crate::ranking::{Flag, Ranked, flags, not_compared, progression, rank};

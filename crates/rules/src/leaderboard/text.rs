@@ -3,10 +3,16 @@
 /// The longest text of a stranger that a cell shows, in characters.
 const MOST: usize = 60;
 
+/// What GitHub turns into a link by itself.
+const LINKS: [&str; 3] = ["://", "www.", "gh-"];
+/// A word joiner, which does not show: what it parts is no link.
+const PARTED: &str = "&#8288;";
+
 /// A stranger's text for a cell: one line, without the power to format, link, mention or break the table.
 pub fn cell(text: &str) -> String {
+    let text = text.trim();
     let mut safe = String::new();
-    for (index, letter) in text.trim().chars().enumerate() {
+    for (index, (at, letter)) in text.char_indices().enumerate() {
         if index == MOST {
             safe.push('…');
             break;
@@ -24,8 +30,17 @@ pub fn cell(text: &str) -> String {
             }
             letter => safe.push(letter),
         }
+        if LINKS.iter().any(|link| begins(&text[at..], link)) {
+            safe.push_str(PARTED);
+        }
     }
     safe
+}
+
+/// Whether a text begins with this one, whose letters are lower-case, in any case.
+fn begins(text: &str, with: &str) -> bool {
+    text.get(..with.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(with))
 }
 
 /// Characters that turn the direction of the text around them.

@@ -211,6 +211,7 @@ pub fn happening(record: &str, kind: Kind) -> Happening {
         by: "alice".into(),
         kind,
         document_sha256: Some(sha256(record.as_bytes())),
+        readme_sha256: None,
         reason: "rates: 164 ms".into(),
     }
 }
