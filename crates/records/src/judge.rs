@@ -80,6 +80,7 @@ fn facts(opened: &OpenRecord, records: Option<&Path>) -> Facts {
     let record = &opened.record;
     Facts {
         attempts: opened.attempts.clone(),
+        submitted: true,
         // A README that cannot be read is a finding of its own.
         claims: opened
             .folder
@@ -91,7 +92,7 @@ fn facts(opened: &OpenRecord, records: Option<&Path>) -> Facts {
             patch_sha256: record.source.patch_sha256.clone(),
         }),
         known_logs: records
-            .map(|records| known_logs(records, Some(opened.folder.root())))
+            .map(|records| known_logs(records, Some(opened)))
             .unwrap_or_default(),
         ..Facts::default()
     }
@@ -104,16 +105,23 @@ pub(crate) fn is_there(records: &Path, id: &str, category: &str) -> bool {
 }
 
 /// The digests of the logs of all records but `except`, with the record's id. A folder that is no record has none.
-pub(crate) fn known_logs(records: &Path, except: Option<&Path>) -> BTreeMap<String, String> {
-    let except = except.and_then(|path| fs::canonicalize(path).ok());
+///
+/// A record is the one in its place where id and `record.toml` are the same, wherever it was read: a verifier has a copy
+/// of what waits on the main branch.
+pub(crate) fn known_logs(records: &Path, except: Option<&OpenRecord>) -> BTreeMap<String, String> {
+    let own = except.and_then(|opened| fs::canonicalize(opened.folder.root()).ok());
     let mut known = BTreeMap::new();
     for folder in record_folders(records) {
-        if except.is_some() && fs::canonicalize(&folder).ok() == except {
+        if own.is_some() && fs::canonicalize(&folder).ok() == own {
             continue;
         }
-        let Ok((_, record, _)) = open_head(&folder, &Limits::default()) else {
+        let Ok((_, record, text)) = open_head(&folder, &Limits::default()) else {
             continue;
         };
+        let same = |other: &OpenRecord| other.text == text && folder.ends_with(other.record.id());
+        if except.is_some_and(same) {
+            continue;
+        }
         known.extend(record.runs.iter().map(|run| (run.sha256.clone(), record.id())));
     }
     known

@@ -104,6 +104,13 @@ pub fn table_of(readme: &str) -> Option<&str> {
     readme.get(begin..end + END.len())
 }
 
+/// Columns and rows of a table that are read: as many figures and runs no record has, and the check `record-readme` finds a
+/// table that is not the one of the logs.
+const MOST_COLUMNS: usize = 32;
+const MOST_ROWS: usize = 256;
+/// Characters of a cell that are read.
+const MOST_CHARACTERS: usize = 128;
+
 /// The figures that a README's table states, for the judge.
 #[must_use]
 pub fn claims(readme: &str) -> Vec<Claim> {
@@ -117,8 +124,10 @@ pub fn claims(readme: &str) -> Vec<Claim> {
         .lines()
         .enumerate()
         .filter(|(_, line)| line.starts_with('|'))
+        .take(MOST_ROWS)
     {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let cells = line.trim_matches('|').split('|').take(MOST_COLUMNS);
+        let cells: Vec<&str> = cells.map(|cell| start(cell.trim())).collect();
         if names.is_empty() {
             names = cells;
         } else if !line.starts_with("|---") {
@@ -126,6 +135,12 @@ pub fn claims(readme: &str) -> Vec<Claim> {
         }
     }
     claims
+}
+
+fn start(cell: &str) -> &str {
+    cell.char_indices()
+        .nth(MOST_CHARACTERS)
+        .map_or(cell, |(end, _)| &cell[..end])
 }
 
 /// The figures of a row, whose first two cells are run and seed.
@@ -199,6 +214,21 @@ mod tests {
             "{}",
             mean.place
         );
+    }
+
+    /// 300 KB of which every row would repeat a long name.
+    #[test]
+    fn a_hostile_table_makes_few_and_short_claims() {
+        let name = "x".repeat(1_000);
+        let head = format!("| run | seed |{}", format!(" {name} |").repeat(200));
+        let rows = format!("| 1 | 1 |{}\n", "1|".repeat(200)).repeat(400);
+        let claims = claims(&format!("{BEGIN}\n{head}\n{rows}\n{END}\n"));
+        assert_eq!(claims.len(), (MOST_COLUMNS - 2) * (MOST_ROWS - 1));
+        let bytes: usize = claims
+            .iter()
+            .map(|claim| claim.name.len() + claim.text.len() + claim.place.len())
+            .sum();
+        assert!(bytes < 4 << 20, "{bytes} bytes");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `record.toml`: what a record's folder says about itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use blueberry_rules::is_sha256;
 use serde::{Deserialize, Serialize};
@@ -143,7 +143,12 @@ impl Record {
     }
 
     fn validate(&self) -> Result<(), RecordError> {
-        let checks = self.lines().into_iter().chain(self.names()).chain(self.digests());
+        let checks = self
+            .lines()
+            .into_iter()
+            .chain(self.names())
+            .chain(self.logs())
+            .chain(self.digests());
         for (field, value, holds, problem) in checks {
             if !holds {
                 return Err(RecordError::Field {
@@ -207,6 +212,17 @@ impl Record {
                 "a record's id, as dash/2026-11-25-title",
             )
         }))
+    }
+
+    fn logs(&self) -> impl Iterator<Item = FieldCheck<'_>> {
+        let mut seen = BTreeSet::new();
+        let files = self.runs.iter().map(|run| run.file.as_str());
+        let mut repeated: Vec<FieldCheck> = files
+            .filter(|file| !seen.insert(*file))
+            .map(|file| ("runs.file", file, false, "each run has a log of its own"))
+            .collect();
+        repeated.truncate(1);
+        repeated.into_iter()
     }
 
     fn digests(&self) -> impl Iterator<Item = FieldCheck<'_>> {
@@ -318,7 +334,7 @@ pub(crate) mod tests {
 
     #[test]
     fn each_field_that_makes_no_sense_is_named() {
-        let edits: [(&str, Edit); 11] = [
+        let edits: [(&str, Edit); 12] = [
             ("title", |r| r.title = "two\nlines".into()),
             ("title", |r| r.title = "\u{202e}drawkcab".into()),
             ("title", |r| r.title = "!?".into()),
@@ -331,6 +347,7 @@ pub(crate) mod tests {
                 r.source.patch_sha256 = Some("x".into())
             }),
             ("runs.sha256", |r| r.runs[0].sha256 = "X".repeat(64)),
+            ("runs.file", |r| r.runs = vec![r.runs[0].clone(); 3]),
             ("files", |r| {
                 r.files = BTreeMap::from([("a".into(), String::new())])
             }),

@@ -90,6 +90,9 @@ pub enum SubmitError {
         /// Why not.
         cause: std::io::Error,
     },
+    /// A log that is not the one that was judged.
+    #[error("the log of `{0}` was changed while it was read: submit it when its run is over")]
+    ChangedLog(String),
     /// A parent that is not here.
     #[error("there is no record `{id}` of this category in `{}`; an id looks like dash/2026-11-25-title", records.display())]
     Parent {
@@ -154,6 +157,7 @@ fn verdict(
     attempts: Option<&Declared>,
 ) -> Result<Verdict, CommandError> {
     let mut facts = runs_facts(attempts.cloned(), Some(&args.out));
+    facts.submitted = true;
     if let Some(id) = &args.parent
         && !is_there(&args.out, id, &category.id)
     {
@@ -241,6 +245,10 @@ fn pack(args: &SubmitArgs, runs: &[LoggedRun]) -> Result<Packed, CommandError> {
         let bytes = path
             .map_or(Ok(Vec::new()), |path| crate::logs::unpacked(path))
             .map_err(OpenError::from)?;
+        // Read again, since only what was judged is packed: a run that goes on writes on.
+        if sha256(&bytes) != run.sha256 {
+            return Err(SubmitError::ChangedLog(run.name.clone()).into());
+        }
         let packed = zstd::encode_all(bytes.as_slice(), 19).map_err(|cause| SubmitError::Pack {
             run: run.name.clone(),
             cause,
@@ -369,4 +377,29 @@ fn say(record: &Record, path: &Path, verdict: &Verdict, out: &mut dyn Write) -> 
         path.display()
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Dir, claim_runs, write_claim};
+
+    /// As where a run goes on while its log is read.
+    #[test]
+    fn a_log_that_is_not_the_one_that_was_judged_is_not_packed() {
+        let dir = Dir::new();
+        let (runs, _) = write_claim(&dir);
+        let args = SubmitArgs {
+            runs,
+            ..SubmitArgs::default()
+        };
+        let mut judged = claim_runs();
+        for (run, path) in judged.iter_mut().zip(&args.runs) {
+            run.name = path.to_string_lossy().into_owned();
+        }
+        assert_eq!(pack(&args, &judged).unwrap().0.len(), 3);
+        dir.write("runs/small-2/run.jsonl", b"another");
+        let error = pack(&args, &judged).unwrap_err().to_string();
+        assert!(error.contains("small-2") && error.contains("changed"), "{error}");
+    }
 }

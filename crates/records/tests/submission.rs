@@ -133,6 +133,64 @@ fn a_record_twice_under_two_names_is_found() {
 }
 
 #[test]
+fn without_declared_seeds_nothing_is_submitted() {
+    let dir = Dir::new();
+    let mut args = submit_args(&dir);
+    let attempts = args.attempts.take();
+    let (outcome, said) = try_submit(&args);
+    assert_eq!(outcome.unwrap(), Outcome::No);
+    assert!(said.contains("without the attempts file"), "{said}");
+    // Nor is a record made by hand.
+    args.attempts = attempts;
+    assert_eq!(try_submit(&args).0.unwrap(), Outcome::Yes);
+    let record = record_dir(&args);
+    fs::remove_file(record.join("attempts.toml")).unwrap();
+    let broken = broken_rules(&dir, &record).unwrap();
+    assert!(broken.contains(&"attempts".to_owned()), "{broken:?}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+/// As the verifier's workflow reads what waits on the main branch, or was appealed.
+#[test]
+fn a_copy_of_a_record_is_that_record_and_a_changed_one_is_another() {
+    let dir = Dir::new();
+    let (args, record) = submitted(&dir);
+    let elsewhere = dir
+        .path()
+        .join("elsewhere/small")
+        .join(record.file_name().unwrap());
+    copy(&record, &elsewhere);
+    let broken = || {
+        let categories = categories();
+        let found = blueberry_records::verify::broken_rules(
+            &elsewhere,
+            &categories.list[0],
+            &categories,
+            &args.out,
+            None,
+        );
+        let found = found.unwrap().into_iter().map(|finding| finding.rule);
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(broken(), [""; 0]);
+    let path = elsewhere.join("record.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("author = \"alice\"", "author = \"mallory\"")).unwrap();
+    assert_eq!(broken(), ["distinct-logs"]);
+}
+
+#[test]
 fn a_readme_that_claims_another_figure_is_found_by_its_line() {
     let dir = Dir::new();
     let (_, record) = submitted(&dir);

@@ -8,6 +8,8 @@ use super::picture::{Axis, Line, Picture, Tick};
 /// Buckets along the tokens; of each the lowest and the highest training loss are drawn, so that no spike is
 /// lost.
 const BUCKETS: usize = 400;
+/// Evaluations of a run that are drawn as they are. No run needs as many.
+const MOST_EVALS: usize = 2 * BUCKETS;
 /// Losses above are drawn at the upper edge: a uniform guess over 2^20 tokens has 13.9 nats.
 const MOST_NATS: f64 = 14.0;
 /// Runs named in the legend.
@@ -90,14 +92,19 @@ impl Trace {
     }
 
     fn cut(&mut self, tokens: u64) {
+        // From the end, since a hostile log resumes at every second line.
         for points in [&mut self.train, &mut self.evals] {
-            points.retain(|point| point.0 <= tokens as f64);
+            while points.last().is_some_and(|point| point.0 > tokens as f64) {
+                points.pop();
+            }
         }
     }
 
     fn line(&self, index: usize, raw: bool, x: Axis, y: Axis) -> Line {
         let points = if raw {
             thinned(&self.train, x)
+        } else if self.evals.len() > MOST_EVALS {
+            thinned(&self.evals, x)
         } else {
             self.evals.clone()
         };
@@ -138,6 +145,7 @@ fn thinned(points: &[(f64, f64)], x: Axis) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Draft;
 
     #[test]
     fn thinning_keeps_every_spike() {
@@ -149,6 +157,34 @@ mod tests {
         assert!(kept.len() <= 2 * (BUCKETS + 1));
         assert_eq!(kept.iter().filter(|point| point.1 == 9.0).count(), 3);
         assert!(kept.is_sorted_by(|a, b| a.0 <= b.0));
+    }
+
+    /// Evaluations and interruptions of which a log has as many as lines.
+    #[test]
+    fn a_hostile_log_is_drawn_with_few_points() {
+        let mut draft = Draft::valid(1);
+        let (eval, resume) = (draft.eval_at(512).clone(), Draft::interrupted(1).resume().clone());
+        draft.events.truncate(1);
+        for index in 0..20_000 {
+            let mut eval = eval.clone();
+            eval.at.tokens = 10 * index;
+            draft.events.push(Event::Eval(eval));
+            let mut resume = resume.clone();
+            resume.at.tokens = 10 * index;
+            draft.events.push(Event::Resume(resume));
+        }
+        let run = crate::testing::logged_run("a", &draft.bytes());
+        let picture = loss_curve("t", &crate::testing::categories().list[0], &[run]);
+        let points: usize = picture.lines.iter().map(|line| line.points.len()).sum();
+        assert!((100..=2 * (BUCKETS + 1)).contains(&points), "{points}");
+    }
+
+    #[test]
+    fn a_resumed_run_is_drawn_as_it_went_on() {
+        let run = crate::testing::logged_run("a", &Draft::interrupted(1).bytes());
+        let trace = Trace::of(&run);
+        assert_eq!(trace.train.len(), 16);
+        assert!(trace.train.is_sorted_by(|a, b| a.0 < b.0));
     }
 
     #[test]
