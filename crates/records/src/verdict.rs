@@ -9,8 +9,7 @@ use crate::logs::{LogError, LogReader};
 use crate::open::OpenRecord;
 use crate::sign::{SignError, is_listed, verify};
 use crate::verify::{
-    LOGS_FOLDER, Outcome, Role, Turn, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification,
-    VerifyError, Work,
+    LOGS_FOLDER, Outcome, Role, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification, VerifyError,
 };
 
 /// Name of the list of verifiers' public keys in the folder of records. A key stays in it as long as a verdict of its owner
@@ -108,17 +107,18 @@ pub(crate) fn verdict(
 /// The logs of the challenger's runs; those of the record that it ran against are held against their digests too.
 fn logs(opened: &OpenRecord, verification: &Verification) -> Result<Vec<LoggedRun>, VerdictError> {
     let mut logs = Vec::new();
-    for (number, run) in verification.runs.iter().enumerate() {
-        let Some(expected) = &run.log_sha256 else { continue };
-        let (role, seed) = (run.role, run.seed);
-        let run_name = Work::run_name(Turn { number, role, seed });
-        let name = format!("{LOGS_FOLDER}/{run_name}.jsonl.zst");
+    for (name, run) in verification.logs() {
         let path = opened.folder.path(&name)?;
-        let log = LogReader::new(&LogLimits::default()).read(&path, &run_name)?;
-        if log.sha256 != *expected {
+        // The name by which the figures know it.
+        let run_name = name
+            .trim_start_matches(LOGS_FOLDER)
+            .trim_start_matches('/')
+            .trim_end_matches(".jsonl.zst");
+        let log = LogReader::new(&LogLimits::default()).read(&path, run_name)?;
+        if Some(&log.sha256) != run.log_sha256.as_ref() {
             return Err(VerdictError::ChangedLog(name));
         }
-        if role == Role::Challenger {
+        if run.role == Role::Challenger {
             logs.push(log);
         }
     }

@@ -92,6 +92,33 @@ fn a_failed_run_of_the_record_leaves_it_undecided() {
 }
 
 #[test]
+fn longer_evaluations_than_the_records_are_looked_at() {
+    let place = Place::new();
+    let request = place.request(true, Sandbox::None);
+    let plan = place.plan(&request);
+    place.provide(&plan, a_fifth_faster);
+    let quick = silent(&request).unwrap();
+    assert!(
+        quick.holds.iter().any(|rule| rule == "beats-record") && quick.beat().is_some(),
+        "{quick:#?}"
+    );
+    assert_eq!(says(&quick, "verify-evaluations"), None);
+    let slow = Request {
+        work: place.dir.path().join("another"),
+        ..request
+    };
+    place.spoil(&plan, plan.turns()[0], 0.8 * QUICK, |draft| {
+        draft.eval_at(512).seconds = 6.0;
+    });
+    let verification = silent(&slow).unwrap();
+    let answer = says(&verification, "verify-evaluations").unwrap();
+    assert!(
+        matches!(answer, Answer::CannotTell { .. }) && answer.words().contains("they took 6.00 s"),
+        "{answer:?}"
+    );
+}
+
+#[test]
 fn seeds_that_do_not_pair_off_are_refused() {
     let place = Place::new();
     let mut request = place.request(true, Sandbox::None);

@@ -16,6 +16,8 @@ use blueberry_records::verify::*;
 use blueberry_rules::LeakScan;
 
 use common::{Dir, write_claim};
+use ssh_key::private::Ed25519Keypair;
+use ssh_key::{LineEnding, PrivateKey};
 use verifying::{Place, QUICK, SEEDS, a_fifth_faster, assert_fails, sandbox, says, silent};
 
 #[test]
@@ -275,6 +277,92 @@ fn a_signed_verification_shows_a_changed_digit() {
 }
 
 #[test]
+fn a_signed_verification_is_not_overwritten_by_the_way() {
+    let place = Place::new();
+    let key = PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]));
+    let key = key.to_openssh(LineEnding::LF).unwrap();
+    let signer = Signer::open(&place.dir.write("key", key.as_bytes()), None).unwrap();
+    let mut request = place.request(false, Sandbox::None);
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let folder = &place.challenger.folder;
+    refuse_signed(folder).unwrap();
+    request.signer = Some(&signer);
+    let verification = silent(&request).unwrap();
+    write(&verification, &request.work, folder, Some(&signer)).unwrap();
+    let error = refuse_signed(folder).unwrap_err().to_string();
+    assert!(error.contains("--replace"), "{error}");
+    // One that is put in its place leaves nothing of it.
+    request.signer = None;
+    request.work = place.dir.path().join("another");
+    request.options.seeds = SEEDS[..3].to_vec();
+    let another = silent(&request).unwrap();
+    write(&another, &request.work, folder, None).unwrap();
+    refuse_signed(folder).unwrap();
+    let logs: Vec<_> = fs::read_dir(folder.join(LOGS_FOLDER))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(logs.len(), 3, "{logs:?}");
+}
+
+#[test]
+fn a_finished_verification_says_that_it_is() {
+    let place = Place::new();
+    let request = place.request(false, Sandbox::None);
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let told = || {
+        let mut told = Vec::new();
+        verify(&request, &mut |progress| {
+            if let Progress::GoesOn { done, of } = progress {
+                told.push((done, of));
+            }
+        })
+        .unwrap();
+        told
+    };
+    assert_eq!(told(), []);
+    assert_eq!(told(), [(4, 4)]);
+}
+
+#[test]
+fn the_terms_that_a_verifier_chose_are_kept() {
+    let place = Place::new();
+    let mut request = place.request(false, Sandbox::None);
+    request.options.conditions.unclocked_limit_s = 7;
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let given = silent(&request).unwrap().terms.unwrap();
+    assert_eq!((given.unclocked_limit_s, given.warm_up_limit_s), (7, 300));
+    assert!(!given.seeds_drawn && !given.official_category, "{given:?}");
+    let mut categories = common::categories();
+    categories.list[0].loss_below = Some(2.9);
+    request.judge.category = &categories.list[0];
+    request.options.seeds = Vec::new();
+    request.work = place.dir.path().join("another");
+    let drawn = silent(&request).unwrap().terms.unwrap();
+    assert!(drawn.seeds_drawn, "{drawn:?}");
+    assert_ne!(drawn.category_sha256, given.category_sha256);
+}
+
+/// A key lies beside the step that signs.
+#[test]
+fn who_signs_builds_nothing_again_that_did_not_build() {
+    let mut place = Place::new();
+    place.challenger.source.sha256 = common::digest('0');
+    let key = PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]));
+    let key = key.to_openssh(LineEnding::LF).unwrap();
+    let signer = Signer::open(&place.dir.write("key", key.as_bytes()), None).unwrap();
+    let mut request = place.request(false, Sandbox::None);
+    let rejected = silent(&request).unwrap();
+    request.signer = Some(&signer);
+    let signed = verify(&request, &mut |progress| {
+        assert!(!matches!(progress, Progress::Preparing { .. }), "prepared again");
+    })
+    .unwrap();
+    assert_fails(&signed, "verify-builds", "what is submitted is not what ran");
+    assert_eq!(signed.findings, rejected.findings);
+}
+
+#[test]
 fn a_later_format_is_refused() {
     let error = Verification::parse("format = 2\nnew = true")
         .unwrap_err()
@@ -308,8 +396,23 @@ fn what_a_verifier_adds_does_not_break_a_record() {
     let dir = Dir::new();
     let (_, record) = claim::submitted(&dir);
     fs::create_dir(record.join(LOGS_FOLDER)).unwrap();
-    fs::write(record.join(LOGS_FOLDER).join("00-challenger-101.jsonl.zst"), "").unwrap();
+    let log = record.join(LOGS_FOLDER).join("00-challenger-101.jsonl.zst");
+    fs::write(&log, "").unwrap();
+    assert_eq!(
+        claim::broken_rules(&dir, &record).unwrap(),
+        ["record-files"],
+        "no document names it"
+    );
+    let place = Place::new();
+    let request = place.request(false, Sandbox::None);
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let verification = silent(&request).unwrap();
+    fs::write(record.join(VERIFICATION_FILE), verification.to_text().unwrap()).unwrap();
     assert_eq!(claim::broken_rules(&dir, &record).unwrap(), [""; 0]);
+    let other = record.join(LOGS_FOLDER).join("prose.jsonl.zst");
+    fs::write(&other, "").unwrap();
+    assert_eq!(claim::broken_rules(&dir, &record).unwrap(), ["record-files"]);
+    fs::remove_file(&other).unwrap();
     fs::write(record.join("more.txt"), "").unwrap();
     assert_eq!(claim::broken_rules(&dir, &record).unwrap(), ["record-files"]);
 }

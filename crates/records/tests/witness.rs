@@ -21,6 +21,20 @@ fn a_log_with_more_time_than_the_program_took_is_rejected() {
 }
 
 #[test]
+fn a_run_that_says_it_was_interrupted_is_rejected() {
+    let place = Place::new();
+    let request = place.request(false, Sandbox::None);
+    let plan = place.plan(&request);
+    place.provide(&plan, |_, _| QUICK);
+    place.spoil(&plan, plan.turns()[1], QUICK, |draft| {
+        let resume = common::Draft::interrupted(1).resume().clone();
+        draft.events.insert(1, blueberry_runlog::Event::Resume(resume));
+    });
+    let verification = silent(&request).unwrap();
+    assert_fails(&verification, "verify-never-interrupted", "it was down for 6.0 s");
+}
+
+#[test]
 fn hours_off_the_logs_clock_are_rejected() {
     let place = Place::new();
     let mut request = place.request(false, Sandbox::None);

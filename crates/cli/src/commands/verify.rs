@@ -9,7 +9,7 @@ use blueberry_records::leaderboard::standing;
 use blueberry_records::sign::{PASSPHRASE_VARIABLE, Signer};
 use blueberry_records::verify::{
     Conditions, Host, Judge, Options, Outcome, Progress, Request, Sandbox, Subject, Verification,
-    VerifyError, broken_rules, verify, write,
+    VerifyError, broken_rules, refuse_signed, verify, write,
 };
 use blueberry_rules::{Answer, Categories, Finding, LeakScan};
 use blueberry_runlog::DataDigests;
@@ -75,6 +75,9 @@ pub struct VerifyRecordArgs {
     /// Run a stranger's code without a sandbox; verification.toml says so.
     #[arg(long)]
     pub no_sandbox: bool,
+    /// Replace a signed verification that is there, as after an appeal.
+    #[arg(long)]
+    pub replace: bool,
     /// Who verifies, for verification.toml.
     #[arg(long, value_name = "NAME")]
     pub verifier: String,
@@ -88,6 +91,9 @@ pub struct VerifyRecordArgs {
 
 /// Exit code 0 where the record is verified, 1 where it is rejected, 3 where it is undecided.
 pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
+    if !args.replace {
+        refuse_signed(&args.record)?;
+    }
     let categories = categories(args)?;
     let challenger = Subject::read(&args.record)?;
     let category = categories
@@ -263,6 +269,10 @@ fn first_place(overlap: &Overlap) -> Option<String> {
 
 fn show(meter: &Meter, progress: Progress) {
     match progress {
+        Progress::GoesOn { done, of } if done == of => {
+            meter.say("every run is over and none is made again; another --work begins anew");
+        }
+        Progress::GoesOn { done, of } => meter.say(&format!("goes on: {done} of {of} runs are over")),
         Progress::Preparing { role, step, seconds } => {
             meter.message(format!("{}: {step}, {}", role.name(), duration(seconds)));
         }

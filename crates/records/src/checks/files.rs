@@ -1,9 +1,12 @@
+use std::collections::BTreeSet;
+
 use blueberry_rules::{Answer, sha256};
 
 use super::{FolderCheck, SIGNATURE_FILE, Subject, fail, pass};
+use crate::folder::Folder;
 use crate::readme::README_FILE;
 use crate::record::RECORD_FILE;
-use crate::verify::LOGS_FOLDER;
+use crate::verify::{VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification};
 
 pub const CHECK: FolderCheck = FolderCheck {
     id: "record-files",
@@ -17,8 +20,8 @@ const UNLISTED: [&str; 5] = [
     RECORD_FILE,
     SIGNATURE_FILE,
     README_FILE,
-    "verification.toml",
-    "verification.toml.sig",
+    VERIFICATION_FILE,
+    VERIFICATION_SIGNATURE_FILE,
 ];
 
 fn check(subject: &Subject) -> Answer {
@@ -32,14 +35,29 @@ fn check(subject: &Subject) -> Answer {
             Ok(_) => {}
         }
     }
+    let of_a_verifier = match verifiers_logs(folder) {
+        Ok(names) => names,
+        Err(problem) => return fail(problem),
+    };
     let unlisted = |name: &&str| {
-        let of_a_verifier = name
-            .split_once('/')
-            .is_some_and(|(folder, _)| folder == LOGS_FOLDER);
-        !files.contains_key(*name) && !UNLISTED.contains(name) && !of_a_verifier
+        !files.contains_key(*name) && !UNLISTED.contains(name) && !of_a_verifier.contains(*name)
     };
     if let Some(name) = folder.names().find(unlisted) {
-        return fail(format!("`{name}` is not named in record.toml"));
+        return fail(format!(
+            "`{name}` is named neither in record.toml nor in {VERIFICATION_FILE}"
+        ));
     }
     pass(format!("{} files", files.len()))
+}
+
+/// The logs that a verifier's document names.
+fn verifiers_logs(folder: &Folder) -> Result<BTreeSet<String>, String> {
+    if !folder.has(VERIFICATION_FILE) {
+        return Ok(BTreeSet::new());
+    }
+    let text = folder
+        .text(VERIFICATION_FILE)
+        .map_err(|error| error.to_string())?;
+    let verification = Verification::parse(&text).map_err(|error| error.to_string())?;
+    Ok(verification.logs().map(|(name, _)| name).collect())
 }

@@ -8,15 +8,17 @@ use blueberry_rules::{
 };
 use blueberry_runlog::{DataDigests, Extra, Hardware};
 
-use super::document::{BEATS_RECORD, BuiltSource, Comparison, FORMAT, Outcome, Verification, VerifiedRun};
-use super::error::{Unbuildable, VerifyError};
+use super::document::{
+    BEATS_RECORD, BuiltSource, Comparison, FORMAT, Outcome, Terms, Verification, VerifiedRun,
+};
+use super::error::VerifyError;
 use super::execute::{log, log_sha256};
 use super::host::Host;
 use super::plan::{Plan, Role, Side, Turn};
-use super::state::{Done, Probed, State, Work};
+use super::state::{Done, Probed, State, Unbuilt, Work};
 use super::subject::Subject;
 use super::weights::saved_parameters;
-use super::witness::{check_pairs, check_run, unclocked_s};
+use super::witness::{check_evaluations, check_pairs, check_run, unclocked_s};
 use crate::LogLimits;
 use crate::logs::LogReader;
 
@@ -52,16 +54,21 @@ pub(super) struct Run {
 }
 
 /// The verification of a challenger whose source cannot be run.
-pub(super) fn unbuildable(plan: &Plan, subject: &Subject, judge: &Judge, why: &Unbuildable) -> Verification {
+pub(super) fn unbuildable(
+    plan: &Plan,
+    subject: &Subject,
+    judge: &Judge,
+    why: &Unbuilt,
+) -> Result<Verification, VerifyError> {
     let answer = match why.role {
-        Role::Challenger => failed(why.to_string()),
+        Role::Challenger => failed(why.why.clone()),
         // The challenger is not to blame, and nothing is known of it.
-        Role::Record => cannot_tell(why.to_string()),
+        Role::Record => cannot_tell(why.why.clone()),
     };
-    let mut verification = blank(plan, subject, judge);
+    let mut verification = blank(plan, subject, judge)?;
     verification.findings.push(finding(BUILDS, None, answer));
     verification.outcome = outcome(&verification.findings, false);
-    verification
+    Ok(verification)
 }
 
 /// The verification of runs that are over.
@@ -74,7 +81,7 @@ pub(super) fn decide(
 ) -> Result<Verification, VerifyError> {
     let plan = &state.plan;
     let runs = read_runs(work, state)?;
-    let mut verification = blank(plan, subject, given);
+    let mut verification = blank(plan, subject, given)?;
     verification.interruptions = state.interruptions;
     verification.machine = runs
         .iter()
@@ -86,6 +93,7 @@ pub(super) fn decide(
         findings.extend(check_run(plan, given, run));
     }
     findings.extend(check_pairs(plan, &runs));
+    findings.extend(check_evaluations(given.category, &runs));
     findings.extend(faults_of_record(given, &runs));
     let pairs = pairs(&verification.runs);
     if let Some(missing) = &probed.missing {
@@ -156,8 +164,8 @@ fn with_logged_loss(probe: Probe, logged_loss: Option<f64>) -> Probe {
     }
 }
 
-fn blank(plan: &Plan, subject: &Subject, judge: &Judge) -> Verification {
-    Verification {
+fn blank(plan: &Plan, subject: &Subject, judge: &Judge) -> Result<Verification, VerifyError> {
+    Ok(Verification {
         format: FORMAT,
         record: plan.challenger.id.clone(),
         record_sha256: plan.challenger.record_sha256.clone(),
@@ -172,12 +180,13 @@ fn blank(plan: &Plan, subject: &Subject, judge: &Judge) -> Verification {
         holds: Vec::new(),
         machine: None,
         host: judge.host.clone(),
+        terms: Some(Terms::of(plan, judge.category)?),
         source: BuiltSource::of(&plan.challenger),
         comparison: None,
         findings: Vec::new(),
         runs: Vec::new(),
         challenger: None,
-    }
+    })
 }
 
 fn built(plan: &Plan) -> Answer {

@@ -1,13 +1,15 @@
 //! `verification.toml`: what a verifier did and found.
 
 use blueberry_rules::stats::TTest;
-use blueberry_rules::{Answer, Finding, Summary};
+use blueberry_rules::{Answer, Categories, Category, Finding, Summary, sha256};
 use blueberry_runlog::Hardware;
 use serde::{Deserialize, Serialize};
 
 use super::error::VerifyError;
 use super::host::Host;
-use super::plan::{Role, Side};
+use super::plan::{Plan, Role, Side, Turn};
+use super::state::Work;
+use super::write::LOGS_FOLDER;
 
 /// Name of the file in a record's folder.
 pub const VERIFICATION_FILE: &str = "verification.toml";
@@ -54,6 +56,9 @@ pub struct Verification {
     /// The machine by the words of the verifier's system.
     #[serde(default)]
     pub host: Host,
+    /// What the verifier chose of the terms; none in documents from before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
     /// The source that was built.
     pub source: BuiltSource,
     /// The comparison with the record to beat.
@@ -81,6 +86,35 @@ pub enum Outcome {
     Rejected,
     /// Something that decides is missing.
     Undecided,
+}
+
+/// What a verifier may choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// The longest that a run could keep off its log's clock, beside the warm-up, in seconds.
+    pub unclocked_limit_s: u64,
+    /// The longest warm-up, in seconds.
+    pub warm_up_limit_s: u64,
+    /// Whether the seeds were drawn when the verification began; else the verifier gave them.
+    pub seeds_drawn: bool,
+    /// Whether the category is the program's own, rather than one of a file.
+    pub official_category: bool,
+    /// Digest of the category as TOML.
+    pub category_sha256: String,
+}
+
+impl Terms {
+    pub(super) fn of(plan: &Plan, category: &Category) -> Result<Self, VerifyError> {
+        let official = Categories::official();
+        Ok(Self {
+            unclocked_limit_s: plan.conditions.unclocked_limit_s,
+            warm_up_limit_s: plan.conditions.warm_up_limit_s,
+            seeds_drawn: plan.seeds_drawn,
+            official_category: official.get(&category.id) == Some(category),
+            category_sha256: sha256(toml::to_string(category)?.as_bytes()),
+        })
+    }
 }
 
 /// The source that was built.
@@ -185,6 +219,18 @@ impl Verification {
             .any(falls_short)
             .then_some(&comparison.record)
             .map(String::as_str)
+    }
+
+    /// The logs beside it: of each run that left one, its name in the record's folder.
+    pub fn logs(&self) -> impl Iterator<Item = (String, &VerifiedRun)> {
+        let of = |(number, run): (usize, &VerifiedRun)| {
+            let (role, seed) = (run.role, run.seed);
+            let name = Work::run_name(Turn { number, role, seed });
+            format!("{LOGS_FOLDER}/{name}.jsonl.zst")
+        };
+        let runs = self.runs.iter().enumerate();
+        let logged = runs.filter(|(_, run)| run.log_sha256.is_some());
+        logged.map(move |(number, run)| (of((number, run)), run))
     }
 
     /// Id of the record that the challenger's runs were shown to be better than, beside its own.

@@ -116,6 +116,12 @@ pub enum VerifyError {
         /// Ours.
         supported: u64,
     },
+    /// A signed verification is there.
+    #[error(
+        "`{}`: a signed verification is there, and the ledger may hold its digest. After an appeal, replace it by --replace",
+        .0.display()
+    )]
+    Signed(PathBuf),
     /// The signature.
     #[error(transparent)]
     Sign(#[from] SignError),

@@ -22,6 +22,13 @@ use crate::logs::LOG_FILE;
 /// What a verification tells of its progress.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Progress {
+    /// The folder of the verification has runs that are over; they are not made again.
+    GoesOn {
+        /// How many.
+        done: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// A side's source is taken out, fetched or built.
     Preparing {
         /// Whose.

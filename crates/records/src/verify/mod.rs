@@ -40,18 +40,18 @@ mod write;
 pub use before::broken_rules;
 pub use decide::Judge;
 pub use document::{
-    BuiltSource, Comparison, FORMAT, Outcome, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification,
-    VerifiedRun,
+    BuiltSource, Comparison, FORMAT, Outcome, Terms, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE,
+    Verification, VerifiedRun,
 };
 pub use error::{SourceError, Unbuildable, VerifyError};
 pub use execute::Progress;
 pub use host::Host;
 pub use plan::{Conditions, GivenProgram, Options, Plan, Role, Side, Turn};
 pub use sandbox::{Ceilings, Job, Sandbox, gpus};
-pub use source::{Source, check_out};
-pub use state::{Done, Probed, State, Work};
+pub use source::{Source, check_lock, check_out};
+pub use state::{Done, Probed, State, Unbuilt, Work};
 pub use subject::Subject;
-pub use write::{LOGS_FOLDER, write};
+pub use write::{LOGS_FOLDER, refuse_signed, write};
 
 /// What is to be verified, and where.
 #[derive(Debug)]
@@ -92,6 +92,10 @@ pub fn verify(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<V
     )?;
     let work = Work::open(&request.work)?;
     let mut state = work.resume(plan, !options.seeds.is_empty())?;
+    if !state.runs.is_empty() {
+        let (done, of) = (state.runs.len(), state.plan.turns().len());
+        progress(Progress::GoesOn { done, of });
+    }
     let mut verification = carry_out(request, &work, &mut state, progress)?;
     verification.verifier.clone_from(&request.verifier);
     verification.date = today();
@@ -120,13 +124,17 @@ fn carry_out(
         .into_iter()
         .filter_map(|(role, side)| Some((role, side?)))
         .collect();
-    if let Err(why) = execution.prepare(&sides)? {
-        return Ok(decide::unbuildable(
-            &plan,
-            request.challenger,
-            &request.judge,
-            &why,
-        ));
+    let unbuilt = match state.unbuilt.take().filter(|_| request.signer.is_some()) {
+        Some(unbuilt) => Some(unbuilt),
+        None => execution.prepare(&sides)?.err().map(|why| Unbuilt {
+            role: why.role,
+            why: why.to_string(),
+        }),
+    };
+    if let Some(why) = unbuilt {
+        state.unbuilt = Some(why.clone());
+        work.save(state)?;
+        return decide::unbuildable(&plan, request.challenger, &request.judge, &why);
     }
     execution.run(state)?;
     let probed = execution.probe(state, request.validation)?;

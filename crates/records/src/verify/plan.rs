@@ -27,6 +27,9 @@ pub struct Plan {
     pub record: Option<Side>,
     /// Seeds of the runs, each for both sides.
     pub seeds: Vec<u64>,
+    /// Whether they were drawn for it.
+    #[serde(default)]
+    pub seeds_drawn: bool,
     /// How they run.
     pub conditions: Conditions,
 }
@@ -244,6 +247,7 @@ impl Plan {
             challenger: challenger.side.clone(),
             record: record.map(|record| record.side.clone()),
             seeds,
+            seeds_drawn: options.seeds.is_empty(),
             conditions: options.conditions.clone(),
         };
         for role in [Role::Challenger, Role::Record] {

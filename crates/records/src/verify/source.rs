@@ -83,12 +83,21 @@ struct Locked {
     source: Option<String>,
 }
 
-/// Holds every dependency to crates.io or the tree itself: others are fetched by means that a stranger chooses.
+/// Holds every dependency to [`CRATES_IO`] or the tree itself: others are fetched by means that a stranger chooses.
 fn check_sources(tree: &Path) -> Result<(), VerifyError> {
     let lock = |problem: String| SourceError::Lock { problem };
     let text = handover::read(tree, &[LOCK_FILE], LOCK_BYTES).map_err(|cause| lock(cause.to_string()))?;
     let text = String::from_utf8(text).map_err(|cause| lock(cause.to_string()))?;
-    let found: Lock = toml::from_str(&text).map_err(|cause| lock(cause.to_string()))?;
+    Ok(check_lock(&text)?)
+}
+
+/// Holds every dependency of a `Cargo.lock` to crates.io or the tree itself.
+///
+/// # Errors
+/// [`SourceError::Lock`]: one is from elsewhere, or it cannot be read.
+pub fn check_lock(text: &str) -> Result<(), SourceError> {
+    let lock = |problem: String| SourceError::Lock { problem };
+    let found: Lock = toml::from_str(text).map_err(|cause| lock(cause.to_string()))?;
     let elsewhere = |package: &&Locked| {
         let source = package.source.as_deref();
         source.is_some_and(|source| !CRATES_IO.contains(&source))
@@ -99,8 +108,7 @@ fn check_sources(tree: &Path) -> Result<(), VerifyError> {
             "`{}` comes from {}: dependencies are of crates.io or in the source itself",
             package.name,
             package.source.as_deref().unwrap_or_default()
-        ))
-        .into()),
+        ))),
     }
 }
 

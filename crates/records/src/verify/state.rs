@@ -8,7 +8,7 @@ use blueberry_rules::Probe;
 use serde::{Deserialize, Serialize};
 
 use super::error::{VerifyError, at};
-use super::plan::{Plan, Turn};
+use super::plan::{Plan, Role, Turn};
 
 /// Name of the file.
 const STATE_FILE: &str = "state.json";
@@ -25,9 +25,23 @@ pub struct State {
     pub runs: Vec<Done>,
     /// How often a run was begun again because the verification was interrupted in it.
     pub interruptions: u64,
+    /// The side whose source could not be run, and why. Kept for who signs, beside whose key nothing of a stranger's is
+    /// built again; without a key it is tried anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unbuilt: Option<Unbuilt>,
     /// What the probe of the model found, once it is over: who goes on, as to sign, runs nothing of a stranger's again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probed: Option<Probed>,
+}
+
+/// A source that could not be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unbuilt {
+    /// Whose.
+    pub role: Role,
+    /// Why not.
+    pub why: String,
 }
 
 /// What a probe found, and what it lacks where the program did not answer.
@@ -127,6 +141,7 @@ impl Work {
                 plan,
                 runs: Vec::new(),
                 interruptions: 0,
+                unbuilt: None,
                 probed: None,
             };
             self.save(&state)?;

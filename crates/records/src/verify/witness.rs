@@ -1,7 +1,7 @@
 //! What only the verifier sees of a run: how it ended, how long it took, on which machine and which data. All of it is
 //! held against the log, which is what a stranger's program chose to write.
 
-use blueberry_rules::{Answer, Finding};
+use blueberry_rules::{Answer, Category, Finding, Metric};
 use blueberry_runlog::{DataDigests, Event, Hardware, RunLog};
 
 use super::decide::{Judge, Run, cannot_tell, failed, finding, passed};
@@ -13,6 +13,8 @@ const LEAVES_LOG: &str = "verify-leaves-a-log";
 const ENDS_WELL: &str = "verify-ends-well";
 const SAME_SOURCE: &str = "verify-same-source";
 const CLOCK: &str = "verify-clock";
+const NEVER_INTERRUPTED: &str = "verify-never-interrupted";
+const EVALUATIONS: &str = "verify-evaluations";
 const WARM_UP: &str = "verify-warm-up";
 const MACHINE: &str = "verify-machine";
 const DATA: &str = "verify-data";
@@ -51,6 +53,7 @@ pub(super) fn check_run(plan: &Plan, judge: &Judge, run: &Run) -> Vec<Finding> {
         (ENDS_WELL, ends),
         (SAME_SOURCE, same_source(plan, run.turn.role, log)),
         (CLOCK, clock(&plan.conditions, run)),
+        (NEVER_INTERRUPTED, never_interrupted(log)),
         (WARM_UP, warm_up(&plan.conditions, log)),
         (MACHINE, machine(judge.host, &log.run.hardware)),
     ];
@@ -111,6 +114,23 @@ fn clock(conditions: &Conditions, run: &Run) -> Answer {
     ))
 }
 
+/// What was interrupted here was begun anew, so that a log which says so of its run made the time up.
+fn never_interrupted(log: &RunLog) -> Answer {
+    let resume = log.lines.iter().find_map(|line| match &line.event {
+        Event::Resume(resume) => Some((line.number, resume.downtime_s)),
+        _ => None,
+    });
+    match resume {
+        None => passed("the run went through"),
+        Some((line, downtime_s)) => Answer::Fail {
+            evidence: format!(
+                "it says that it was down for {downtime_s:.1} s and went on; its program ran once, from start to end"
+            ),
+            line: Some(line),
+        },
+    }
+}
+
 fn warm_up(conditions: &Conditions, log: &RunLog) -> Answer {
     let (seconds, limit_s) = (warm_up_s(log), conditions.warm_up_limit_s);
     if seconds <= limit_s as f64 {
@@ -128,11 +148,7 @@ pub(super) fn check_pairs(plan: &Plan, runs: &[Run]) -> Vec<Finding> {
     }
     let conditions = &plan.conditions;
     let limits_s = conditions.unclocked_limit_s + conditions.warm_up_limit_s;
-    let pairs = runs.chunks_exact(2).filter_map(|pair| {
-        let of = |role| pair.iter().find(|run| run.turn.role == role);
-        Some((of(Role::Challenger)?, of(Role::Record)?))
-    });
-    let found = pairs.filter_map(|(challenger, record)| {
+    let found = beside(runs).filter_map(|(challenger, record)| {
         let (spent_s, beside_s) = (off_clock_s(challenger)?, off_clock_s(record)?);
         let most_s = MORE_THAN_RECORD * beside_s.max(0.0) + PART_OF_LIMITS * limits_s as f64;
         (spent_s > most_s).then(|| {
@@ -143,6 +159,42 @@ pub(super) fn check_pairs(plan: &Plan, runs: &[Run]) -> Vec<Finding> {
         })
     });
     found.collect()
+}
+
+/// Holds the time of each challenger's evaluations against the record's run beside it, where it counts for nothing: work on
+/// the weights hides there. A longer one may be honest, so that a person has to look.
+pub(super) fn check_evaluations(category: &Category, runs: &[Run]) -> Vec<Finding> {
+    if category.metric != Metric::TrainS {
+        return Vec::new();
+    }
+    let found = beside(runs).filter_map(|(challenger, record)| {
+        let (spent_s, beside_s) = (eval_s(challenger)?, eval_s(record)?);
+        let most_s = MORE_THAN_RECORD * beside_s + EVALUATIONS_S;
+        let text = || {
+            format!(
+                "what its evaluations do: they took {spent_s:.2} s, the record's beside it {beside_s:.2} s, and over {most_s:.2} s somebody has to look at; evaluate as often as the record does"
+            )
+        };
+        let name = Some(Work::run_name(challenger.turn));
+        // What is no number is within nothing.
+        (!(spent_s <= most_s)).then(|| finding(EVALUATIONS, name, cannot_tell(text())))
+    });
+    found.collect()
+}
+
+/// Seconds by which evaluations may be longer than the record's: reading a busy machine's clock.
+const EVALUATIONS_S: f64 = 5.0;
+
+fn eval_s(run: &Run) -> Option<f64> {
+    Some(run.log.as_ref()?.log.evals().map(|eval| eval.seconds).sum())
+}
+
+/// Each of the challenger's runs with the record's beside it.
+fn beside(runs: &[Run]) -> impl Iterator<Item = (&Run, &Run)> {
+    runs.chunks_exact(2).filter_map(|pair| {
+        let of = |role| pair.iter().find(|run| run.turn.role == role);
+        Some((of(Role::Challenger)?, of(Role::Record)?))
+    })
 }
 
 fn off_clock_s(run: &Run) -> Option<f64> {

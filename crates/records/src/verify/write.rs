@@ -1,7 +1,7 @@
 //! Putting a verification into the record's folder.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::document::{VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE, Verification};
@@ -16,8 +16,21 @@ pub const LOGS_FOLDER: &str = "verification";
 /// Zstandard's usual level: logs are text, and a higher one saves little.
 const LEVEL: i32 = 3;
 
+/// Refuses a record's folder with a signed verification in it, whose digest the ledger may hold.
+///
+/// # Errors
+/// [`VerifyError::Signed`].
+pub fn refuse_signed(folder: &Path) -> Result<(), VerifyError> {
+    let signature = folder.join(VERIFICATION_SIGNATURE_FILE);
+    match fs::symlink_metadata(&signature) {
+        Ok(_) => Err(VerifyError::Signed(signature)),
+        Err(_) => Ok(()),
+    }
+}
+
 /// Writes `verification.toml`, its signature where there is a key, and the logs of its runs, packed, into `folder`: the
-/// record's. Each appears by a rename, `verification.toml` last. An earlier verification is replaced. Gives the paths.
+/// record's. Each appears by a rename, `verification.toml` last. An earlier verification is replaced, with its signature
+/// and logs: see [`refuse_signed`]. Gives the paths.
 ///
 /// # Errors
 /// The disk, or the key.
@@ -27,6 +40,8 @@ pub fn write(
     folder: &Path,
     signer: Option<&Signer>,
 ) -> Result<Vec<PathBuf>, VerifyError> {
+    // Never beside a document that it is not of.
+    remove(&folder.join(VERIFICATION_SIGNATURE_FILE))?;
     let work = Work::open(work)?;
     let logs = folder.join(LOGS_FOLDER);
     let mut written = Vec::new();
@@ -50,7 +65,26 @@ pub fn write(
     }
     written.push(folder.join(VERIFICATION_FILE));
     put(&written[written.len() - 1], text.as_bytes())?;
+    remove_others(&logs, &written)?;
     Ok(written)
+}
+
+/// Removes what an earlier verification left among the logs: a check lets nothing lie there that no document names.
+fn remove_others(logs: &Path, written: &[PathBuf]) -> Result<(), VerifyError> {
+    for entry in fs::read_dir(logs).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if !written.contains(&path) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<(), VerifyError> {
+    match fs::remove_file(path) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(at("remove", path, cause)),
+        _ => Ok(()),
+    }
 }
 
 fn pack(from: &Path, to: &Path) -> Result<(), VerifyError> {
