@@ -16,15 +16,20 @@ mod fuzzing;
 use std::fs;
 use std::io::{BufReader, Read};
 
-use blueberry_records::config::config_text;
+use blueberry_records::config::{config_text, says};
 use blueberry_records::logs::LogReader;
 use blueberry_records::record::Record;
+use blueberry_records::scan::parse_scan;
+use blueberry_records::verify::{Verification, check_lock};
 use blueberry_records::{LogLimits, readme, sign};
-use blueberry_rules::{Case, Categories, Declared, Facts, Happening, Kind, Ledger, Summary, judge};
+use blueberry_rules::{
+    Case, Categories, Declared, Facts, Happening, Kind, Leaderboard, Ledger, Probe, Summary, judge,
+    leaderboard_json, leaderboard_markdown, page_head, published_head,
+};
 use blueberry_runlog::decompress;
 use fuzzing::Target;
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 15] = [
     Target::new("log", log, log_seeds),
     Target::new("packed", packed, packed_seeds),
     Target::new("judge", judged, log_seeds),
@@ -38,6 +43,21 @@ const TARGETS: [Target; 9] = [
     Target::new("record", record, || vec![RECORD.as_bytes().to_vec()]),
     Target::new("readme", readme_table, readme_seeds),
     Target::new("signature", signature, signature_seeds),
+    Target::new("verification", verification, || {
+        vec![VERIFICATION.as_bytes().to_vec()]
+    }),
+    Target::new("config", config, || {
+        config_text(&common::config(1))
+            .map(String::into_bytes)
+            .into_iter()
+            .collect()
+    }),
+    Target::new("lock", lock, || vec![LOCK.as_bytes().to_vec()]),
+    Target::new("scan", scan, || vec![SCAN.as_bytes().to_vec()]),
+    Target::new("verifiers", verifiers, || {
+        vec![format!("# who may verify\nsponsor {KEY}\n").into_bytes()]
+    }),
+    Target::new("pages", pages, page_seeds),
 ];
 
 fn text(bytes: &[u8], parse: impl FnOnce(&str)) {
@@ -129,6 +149,63 @@ fn signature(bytes: &[u8]) {
     });
 }
 
+fn verification(bytes: &[u8]) {
+    text(bytes, |text| {
+        if let Ok(verification) = Verification::parse(text) {
+            drop((
+                verification.logs().count(),
+                verification.beat(),
+                verification.to_text(),
+            ));
+        }
+    });
+}
+
+fn config(bytes: &[u8]) {
+    text(bytes, |text| drop(says(text, &common::config(1))));
+}
+
+fn lock(bytes: &[u8]) {
+    text(bytes, |text| drop(check_lock(text)));
+}
+
+/// A scan's report, and a probe's answer, which is JSON of a few numbers too.
+fn scan(bytes: &[u8]) {
+    text(bytes, |text| {
+        drop(parse_scan(text));
+        drop(serde_json::from_str::<Probe>(text));
+    });
+}
+
+fn verifiers(bytes: &[u8]) {
+    text(bytes, |text| drop(sign::is_listed(text, KEY)));
+}
+
+/// `leaderboard.json` and LEADERBOARD.md, as far as they are read.
+fn pages(bytes: &[u8]) {
+    text(bytes, |text| {
+        drop(published_head(text));
+        drop(page_head(text));
+    });
+}
+
+fn page_seeds() -> Vec<Vec<u8>> {
+    let (categories, mut ledger) = (common::categories(), Ledger::default());
+    let entries = [common::entry("alice", "2026-11-25", &[8.0, 8.1])];
+    let mut seeds = Vec::new();
+    for kind in [Kind::Submission, Kind::Verified] {
+        drop(ledger.append(happening(kind)));
+        let board = Leaderboard {
+            categories: &categories,
+            entries: &entries,
+            ledger: &ledger,
+        };
+        seeds.push(leaderboard_markdown(&board).into_bytes());
+        seeds.extend(leaderboard_json(&board).map(String::into_bytes));
+    }
+    seeds
+}
+
 fn log_seeds() -> Vec<Vec<u8>> {
     vec![common::small_log(), common::log_of(2)]
 }
@@ -158,17 +235,21 @@ fn ledger_seeds() -> Vec<Vec<u8>> {
     let mut ledger = Ledger::default();
     let mut text = String::new();
     for kind in [Kind::Submission, Kind::Verified, Kind::Revoked] {
-        let what = Happening {
-            date: "2026-11-25".into(),
-            record: "dash/2026-11-25-a".into(),
-            by: "alice".into(),
-            kind,
-            document_sha256: Some(common::digest('a')),
-            reason: "for tests".into(),
-        };
-        text += &ledger.append(what).unwrap_or_default();
+        text += &ledger.append(happening(kind)).unwrap_or_default();
     }
     vec![text.into_bytes()]
+}
+
+fn happening(kind: Kind) -> Happening {
+    Happening {
+        date: "2026-11-25".into(),
+        record: "dash/2026-11-25-a".into(),
+        by: "alice".into(),
+        kind,
+        document_sha256: Some(common::digest('a')),
+        readme_sha256: Some(common::digest('b')),
+        reason: "for tests".into(),
+    }
 }
 
 fn readme_seeds() -> Vec<Vec<u8>> {
@@ -179,11 +260,70 @@ fn readme_seeds() -> Vec<Vec<u8>> {
 
 /// The key and signature of a throw-away key.
 fn signature_seeds() -> Vec<Vec<u8>> {
-    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJi9bfxZm5wFxYlAFyu2tb6kx8bPHU0WrjQxSB2uTBwV";
     let signature = "-----BEGIN SSH SIGNATURE-----\nU1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgmL1t/FmbnAXFiUAXK7a1vqTHxs8d\n\
                      TRauNDFIHa5MHBUAAAAQYmx1ZWJlcnJ5LXJlY29yZAAAAAAAAAAGc2hhNTEyAAAAUwAAAAtz\n-----END SSH SIGNATURE-----\n";
-    vec![format!("{key}\n\n{signature}").into_bytes()]
+    vec![format!("{KEY}\n\n{signature}").into_bytes()]
 }
+
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJi9bfxZm5wFxYlAFyu2tb6kx8bPHU0WrjQxSB2uTBwV";
+
+const LOCK: &str = r#"version = 4
+
+[[package]]
+name = "serde"
+version = "1.0.229"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "2222222222222222222222222222222222222222222222222222222222222222"
+dependencies = ["serde_derive"]
+
+[[package]]
+name = "blueberry"
+version = "0.1.0"
+"#;
+
+const SCAN: &str = r#"{"manifest_sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+"overlapping_windows": 7, "covered_targets": 70, "more": [],
+"places": [{"file": "train_000000.bin", "offset": 7, "tokens": 70, "validation_offset": 3}],
+"worst_probability_sum": 1.0, "worst_future_influence": 0.0}"#;
+
+const VERIFICATION: &str = r#"format = 1
+record = "small/2026-09-21-muon-wide"
+record_sha256 = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+category = "small"
+outcome = "verified"
+verifier = "sponsor"
+date = "2026-09-30"
+sandbox = "bubblewrap 0.8.0"
+interruptions = 0
+holds = ["beats-record"]
+[terms]
+unclocked_limit_s = 300
+warm_up_limit_s = 300
+seeds_drawn = true
+official_category = false
+category_sha256 = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+[source]
+commit = "0123456789abcdef0123456789abcdef01234567"
+sha256 = "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+[comparison]
+record = "small/2026-09-20-old"
+pairs = 4
+record_mean = 8.0
+difference = -0.5
+interval = [-0.6, -0.4]
+source = { commit = "0123456789abcdef0123456789abcdef01234567", sha256 = "dd" }
+[[findings]]
+rule = "leak-scan"
+answer = "cannot-tell"
+missing = "a scan"
+[[runs]]
+role = "challenger"
+seed = 101
+ended = "exit status: 0"
+seconds = 9.0
+figure = 7.5
+log_sha256 = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+"#;
 
 const RECORD: &str = r#"format = 1
 category = "small"

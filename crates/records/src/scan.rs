@@ -31,10 +31,18 @@ struct Place {
 /// The file cannot be read or is no such report.
 pub fn read_scan(path: &Path) -> Result<LeakScan, CommandError> {
     let text = read_text(path, Limits::default().text_bytes)?;
-    let report: Report = serde_json::from_str(&text).map_err(|cause| CommandError::Scan {
+    parse_scan(&text).map_err(|cause| CommandError::Scan {
         path: path.to_owned(),
         cause,
-    })?;
+    })
+}
+
+/// Reads the text of such a report.
+///
+/// # Errors
+/// It is none.
+pub fn parse_scan(text: &str) -> Result<LeakScan, serde_json::Error> {
+    let report: Report = serde_json::from_str(text)?;
     let place = |place: &Place| {
         let Place { file, offset, tokens } = place;
         format!("{file} from token {offset}: {tokens} tokens")
