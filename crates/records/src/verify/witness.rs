@@ -161,32 +161,39 @@ pub(super) fn check_pairs(plan: &Plan, runs: &[Run]) -> Vec<Finding> {
     found.collect()
 }
 
-/// Holds the time of each challenger's evaluations against the record's run beside it, where it counts for nothing: work on
-/// the weights hides there. A longer one may be honest, so that a person has to look.
+/// Holds the time of each challenger's evaluations against the record's run beside it, target for target, where it counts
+/// for nothing: work on the weights hides there. A longer one may be honest, so that a person has to look.
 pub(super) fn check_evaluations(category: &Category, runs: &[Run]) -> Vec<Finding> {
     if category.metric != Metric::TrainS {
         return Vec::new();
     }
     let found = beside(runs).filter_map(|(challenger, record)| {
-        let (spent_s, beside_s) = (eval_s(challenger)?, eval_s(record)?);
-        let most_s = MORE_THAN_RECORD * beside_s + EVALUATIONS_S;
+        let ((spent_s, targets), (beside_s, of_record)) = (evaluated(challenger)?, evaluated(record)?);
+        let as_record_s = beside_s * targets / of_record;
+        let most_s = LONGER_EVALUATIONS * as_record_s + EVALUATIONS_S;
         let text = || {
             format!(
-                "what its evaluations do: they took {spent_s:.2} s, the record's beside it {beside_s:.2} s, and over {most_s:.2} s somebody has to look at; evaluate as often as the record does"
+                "what its evaluations do: they took {spent_s:.2} s, as many targets of the record's run beside it {as_record_s:.2} s, and over {most_s:.2} s somebody has to look at"
             )
         };
         let name = Some(Work::run_name(challenger.turn));
         // What is no number is within nothing.
-        (!(spent_s <= most_s)).then(|| finding(EVALUATIONS, name, cannot_tell(text())))
+        (!spent_s.le(&most_s)).then(|| finding(EVALUATIONS, name, cannot_tell(text())))
     });
     found.collect()
 }
 
-/// Seconds by which evaluations may be longer than the record's: reading a busy machine's clock.
+/// How much longer than the record's an evaluation may be on as many targets.
+const LONGER_EVALUATIONS: f64 = 1.5;
+/// And the seconds by which all of a run's may be longer: a busy machine.
 const EVALUATIONS_S: f64 = 5.0;
 
-fn eval_s(run: &Run) -> Option<f64> {
-    Some(run.log.as_ref()?.log.evals().map(|eval| eval.seconds).sum())
+/// Seconds and targets of a run's evaluations.
+fn evaluated(run: &Run) -> Option<(f64, f64)> {
+    let evals = run.log.as_ref()?.log.evals();
+    Some(evals.fold((0.0, 0.0), |(seconds, targets), eval| {
+        (seconds + eval.seconds, targets + eval.targets as f64)
+    }))
 }
 
 /// Each of the challenger's runs with the record's beside it.
