@@ -140,6 +140,18 @@ fn an_evaluation_that_is_interrupted_is_left_to_the_resume() {
     let log = read_log(&dir);
     assert_eq!(evaluated(&log), done);
     assert_same_end(&log, &read_log(&calm));
+    let mut command = blueberry(["check", "--category", "dash"]);
+    command.arg(&dir);
+    let judged = finish(command).stdout;
+    for rule in ["eval-schedule", "clocks", "resumes", "token-ledger"] {
+        let line = judged
+            .lines()
+            .find(|line| line.split_whitespace().any(|word| word == rule));
+        assert!(
+            line.is_some_and(|line| line.split_whitespace().next() == Some("ok")),
+            "{rule}: {judged}"
+        );
+    }
 }
 
 #[test]

@@ -114,10 +114,15 @@ impl<'a> Course<'a> {
             // more holds nobody back.
             let short_of = entry.short_of.as_deref().and_then(|id| keys.get(id));
             let standing = records.last().copied();
+            // What it beat was better than this one when it stood, if it counts no more.
+            let beat = |standing: &Entry| {
+                let beat = entry.beat.as_deref();
+                beat.is_some_and(|id| id == standing.id || !keys.contains_key(id))
+            };
             match (short_of, standing) {
                 (Some(record), _) => *key = *record.max(key),
                 (None, Some((record, _))) if *key >= record => {}
-                (None, Some((record, standing))) if entry.beat.as_deref() != Some(&standing.id) => {
+                (None, Some((record, standing))) if !beat(standing) => {
                     not_compared.push((entry.id.as_str(), standing.id.as_str()));
                     *key = record;
                 }

@@ -1,5 +1,7 @@
 //! A log as a walk: every event with where the run stood before it.
 
+use std::collections::BTreeMap;
+
 use blueberry_runlog::{At, End, Eval, Event, RunLog};
 
 /// An event on the way.
@@ -21,14 +23,20 @@ pub(crate) struct Stop<'a> {
 pub(crate) fn walk(log: &RunLog) -> impl Iterator<Item = Stop<'_>> {
     let mut before = At::default();
     let mut step_from = 0;
+    // Where the steps that ended at so many targets began: a resume goes on behind one, whose evaluation may not have been
+    // made.
+    let mut began = BTreeMap::new();
     log.lines.iter().filter_map(move |line| {
         if matches!(line.event, Event::Seal(_)) {
             return None;
         }
         let at = line.event.at()?;
         match line.event {
-            Event::Step(_) => step_from = before.tokens,
-            Event::Resume(_) => step_from = at.tokens,
+            Event::Step(_) => {
+                step_from = before.tokens;
+                began.insert(at.tokens, step_from);
+            }
+            Event::Resume(_) => step_from = began.get(&at.tokens).copied().unwrap_or(at.tokens),
             _ => {}
         }
         let stop = Stop {

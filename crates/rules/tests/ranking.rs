@@ -193,6 +193,9 @@ fn a_record_falls_only_to_what_ran_beside_it() {
     assert_eq!(record(category, &entries).unwrap().author, "carol");
     let page = leaderboard_markdown(&board(&categories, &entries, &ledger));
     assert!(!page.contains("not compared"), "{page}");
+    // And keeps it when that one counts no more.
+    entries[1].status = RecordStatus::Revoked;
+    assert_eq!(record(category, &entries).unwrap().author, "carol");
 }
 
 #[test]

@@ -40,6 +40,9 @@ pub struct Curriculum {
     stages: Vec<Stage>,
 }
 
+/// Stages that a preset may have: as many as the judge reads (`crates/rules/src/config.rs`).
+const MAX_STAGES: usize = 1000;
+
 impl Curriculum {
     /// Resolves a preset's stages: what a stage does not name stays as it was before it.
     ///
@@ -52,6 +55,12 @@ impl Curriculum {
             shape: base_shape(train),
         }];
         for (index, settings) in preset.curriculum.iter().enumerate() {
+            if index >= MAX_STAGES {
+                return Err(SettingsError::Stage {
+                    stage: index,
+                    problem: format!("more than {MAX_STAGES} stages, which no judge reads"),
+                });
+            }
             let last = stages[stages.len() - 1];
             let from_tokens = (settings.from * train.tokens as f64).ceil() as u64;
             if !(0.0..=1.0).contains(&settings.from) || from_tokens < last.from_tokens {

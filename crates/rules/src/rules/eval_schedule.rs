@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use blueberry_runlog::{EndStatus, Event};
 
 use super::{Check, Rule};
@@ -20,6 +22,7 @@ fn check(_: &Case, run: &LoggedRun) -> Answer {
         config: &config,
         due: None,
         evaluated: None,
+        made: BTreeSet::new(),
         count: 0,
     };
     for stop in walk(&run.log) {
@@ -43,6 +46,8 @@ struct Marks<'a> {
     due: Option<u64>,
     /// Targets at which one was made, until the next step.
     evaluated: Option<u64>,
+    /// Targets at which one was ever made.
+    made: BTreeSet<u64>,
     count: usize,
 }
 
@@ -55,8 +60,15 @@ impl Marks<'_> {
                 self.due = due.then_some(stop.at.tokens);
                 self.evaluated = None;
             }
-            // What was due comes again with the steps.
-            Event::Resume(_) => (self.due, self.evaluated) = (None, None),
+            // Behind the last step: what was due there comes now, unless it was made; the rest comes again with the steps.
+            Event::Resume(_) => {
+                let tokens = stop.at.tokens;
+                let made = self.made.contains(&tokens);
+                let due = self.config.eval_is_due(stop.step_from, tokens) && !made && tokens > 0;
+                self.due = due.then_some(tokens);
+                // A run that begins again at its start may evaluate that again.
+                self.evaluated = (made && tokens > 0).then_some(tokens);
+            }
             Event::Eval(_) => self.evaluate(stop)?,
             Event::End(end) if end.status == EndStatus::Completed => self.none_left_out()?,
             _ => {}
@@ -75,6 +87,7 @@ impl Marks<'_> {
         if self.evaluated == Some(tokens) {
             return Err(format!("a second evaluation at {tokens} targets"));
         }
+        self.made.insert(tokens);
         (self.due, self.evaluated, self.count) = (None, Some(tokens), self.count + 1);
         Ok(())
     }
@@ -127,6 +140,27 @@ mod tests {
             draft.events.insert(last, again);
         });
         submission.fails("eval-schedule", "a second evaluation at 1024");
+    }
+
+    #[test]
+    fn an_evaluation_that_an_interrupt_left_to_the_resume_is_on_the_schedule() {
+        let at_512 = |event: &Event| matches!(event, Event::Eval(eval) if eval.at.tokens == 512);
+        let resumed = |draft: &Draft| draft.position(|event| matches!(event, Event::Resume(_)));
+        let step = |number| move |event: &Event| matches!(event, Event::Step(step) if step.at.step == number);
+        // Resumed behind step 8, at 512 targets; steps 9 and 10 were not made before.
+        let mut left = Draft::interrupted(1);
+        for number in [9, 10] {
+            left.events.remove(left.position(step(number)));
+        }
+        let eval = left.events.remove(left.position(at_512));
+        let place = resumed(&left);
+        left.events.insert(place + 1, eval.clone());
+        Submission::of(&[left.clone()]).passes("eval-schedule");
+        left.events.remove(place + 1);
+        Submission::of(&[left]).fails("eval-schedule", "due at 512");
+        let mut twice = Draft::interrupted(1);
+        twice.events.insert(resumed(&twice) + 1, eval);
+        Submission::of(&[twice]).fails("eval-schedule", "a second evaluation at 512");
     }
 
     #[test]
