@@ -30,7 +30,8 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const name = nameOf(request.url);
   if (request.method !== "GET" || name === null) return;
   if (ASKED_FIRST.includes(name)) event.respondWith(askFirst(request, name));
-  else if (name.startsWith(FOLDER)) event.respondWith(cacheFirst(request));
+  // Of any build: where a page of the older one is open, this one serves the newer page too.
+  else if (/^app[^/]*\//.test(name)) event.respondWith(cacheFirst(request));
 });
 
 /** The path below the page, without its query; null for anything else. @param {string} url */

@@ -75,6 +75,10 @@ impl Segments {
             None => 0.0,
         };
         let length = end.at.on(self.axis)? - start;
+        // A resume went back between the two: there is no way of so many targets.
+        if length < 0.0 {
+            return None;
+        }
         Some(Segment {
             from: from.map_or(0, |from| from + 1),
             to: bar + 1,

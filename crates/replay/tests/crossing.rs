@@ -2,7 +2,7 @@
 
 mod common;
 
-use blueberry_replay::{Axis, Metric, Position, RunData, crossings};
+use blueberry_replay::{Axis, Metric, Position, RunData, Segments, crossings};
 use blueberry_runlog::Limits;
 use blueberry_runlog::import::{Table, import};
 use common::{Eval, evaluated};
@@ -178,6 +178,25 @@ fn an_evaluation_that_was_done_again_counts_the_first_time() {
     assert_eq!(
         crossed_at(&twice, &[5.5, 4.5, 3.5, 2.5]),
         [Some(20.0), Some(40.0), Some(60.0), Some(70.0)]
+    );
+    // In targets it went back between two of them, which is no segment; in seconds it never does.
+    let found = crossings(&twice, &[5.5, 4.5, 3.5, 2.5]);
+    let lengths = |axis| {
+        let segments = Segments::new(4, [found.as_slice()].into_iter(), axis);
+        let found: Vec<_> = found.iter().map(Option::as_ref).collect();
+        let length = |bar| segments.segment(&found, bar).map(|segment| segment.length);
+        (0..4).map(length).collect::<Vec<_>>()
+    };
+    assert_eq!(lengths(Axis::TrainS), [20.0, 20.0, 20.0, 10.0].map(Some));
+    let targets = lengths(Axis::Tokens);
+    assert_eq!(
+        targets.iter().filter(|length| length.is_none()).count(),
+        1,
+        "{targets:?}"
+    );
+    assert!(
+        targets.iter().flatten().all(|&length| length >= 0.0),
+        "{targets:?}"
     );
 }
 

@@ -183,6 +183,8 @@ export class Chart {
   pointAt(px) {
     if (!this.current) return;
     const inside = px >= MARGIN.left && px <= MARGIN.left + this.inner;
-    set({ cross: inside ? this.toAxis(px) : null });
+    // A logarithm and back ends a little beyond the last position.
+    const [first, last] = this.drawn.whole;
+    set({ cross: inside ? Math.min(last, Math.max(first, this.toAxis(px))) : null });
   }
 }

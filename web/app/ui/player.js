@@ -59,8 +59,10 @@ export function changeSpeed(steps) {
 
 /** Another unit for the playhead; it stays where the first run stands. @param {string} clock */
 export function changeClock(clock) {
-  const first = shown.state?.runs[0]?.at[clock];
-  const wasAtEnd = shown.t >= furthest();
+  const ids = visible().map(({ id }) => id);
+  const first = shown.state?.runs.find((/** @type {any} */ run) => ids.includes(run.id))?.at[clock];
+  // Where no run that is shown has the old clock, that one has no end.
+  const wasAtEnd = furthest() > 0 && shown.t >= furthest();
   set({ clock });
   set({ t: wasAtEnd || first === undefined || first === null ? furthest() : Math.min(first, furthest()) });
 }

@@ -51,7 +51,7 @@ function row(run, acts) {
     const wasAtEnd = shown.t >= furthest();
     // By number: of a run that is followed, the one that this row was made of is replaced twice a second.
     set({ runs: shown.runs.map((one) => (one.id === run.id ? { ...one, hidden: !one.hidden } : one)) });
-    if (wasAtEnd || shown.t > furthest()) set({ t: furthest() });
+    if (wasAtEnd) set({ t: furthest() });
   };
   const close = () => {
     const at = shown.runs.findIndex(({ id }) => id === run.id);

@@ -14,7 +14,7 @@ const PACES = /** @type {Record<string, [string, string, string]>} */ ({
 });
 
 /** Why there is nothing to compare with. */
-const ALONE = "No personal best: no other open run names the same user. Choose another comparison above.";
+const ALONE = "No personal best: no other run that is shown, of the same user, has got under a loss. Choose another comparison above.";
 
 /** What splits are counted in. */
 const COUNTED = ["tokens", "train_s", "wall_s"];
