@@ -15,7 +15,7 @@ fn main() -> io::Result<()> {
     let status = git(&root, &["status", "--porcelain", "--untracked-files=no"]);
     let unknown = blueberry_source::unknown(&root).unwrap_or_default();
     let dirty = status.is_none_or(|changes| !changes.is_empty()) || !unknown.is_empty();
-    println!("cargo::rustc-env=BLUEBERRY_UNKNOWN_FILES={}", unknown.join(", "));
+    println!("cargo::rustc-env=BLUEBERRY_UNKNOWN_FILES={}", some_of(&unknown));
     println!("cargo::rustc-env=BLUEBERRY_DIRTY={dirty}");
     println!(
         "cargo::rustc-env=BLUEBERRY_SOURCE_SHA256={}",
@@ -39,6 +39,18 @@ fn main() -> io::Result<()> {
         root.join(".git/logs/HEAD").display()
     );
     Ok(())
+}
+
+/// The first names, and how many more there are, in one line.
+fn some_of(names: &[String]) -> String {
+    const NAMED: usize = 3;
+    let first = names[..names.len().min(NAMED)]
+        .join(", ")
+        .replace(char::is_control, "?");
+    match names.len().saturating_sub(NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 /// Compiler, target, profile and flags, as Cargo hands them to a build script.

@@ -218,13 +218,14 @@ pub fn count(text: &str) -> Result<u64, String> {
     if let Ok(count) = plain.parse() {
         return Ok(count);
     }
-    let (digits, scale) = match plain.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&plain[..at], 1e3),
-        Some((at, 'M')) => (&plain[..at], 1e6),
-        Some((at, 'B' | 'G')) => (&plain[..at], 1e9),
-        _ => (&plain[..], 1.0),
+    let (digits, power) = match plain.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&plain[..at], "e3"),
+        Some((at, 'M')) => (&plain[..at], "e6"),
+        Some((at, 'B' | 'G')) => (&plain[..at], "e9"),
+        _ => (&plain[..], ""),
     };
-    let value = digits.parse::<f64>().map_or(f64::NAN, |number| number * scale);
+    // As one number, which is rounded once: 4.1 times 1e9 is no whole number.
+    let value = format!("{digits}{power}").parse().unwrap_or(f64::NAN);
     // Larger ones are no longer exact.
     if value >= 0.0 && value.fract() == 0.0 && value <= (1u64 << 53) as f64 {
         Ok(value as u64)
@@ -245,12 +246,14 @@ mod tests {
             ("100M", 100_000_000),
             ("1e8", 100_000_000),
             ("1.5B", 1_500_000_000),
+            ("4.1B", 4_100_000_000),
+            ("16.1k", 16_100),
             ("16k", 16_000),
             ("0", 0),
         ] {
             assert_eq!(count(text), Ok(expected), "{text}");
         }
-        for text in ["", "M", "-1", "1.5", "0.5k3", "1e300", "inf", "NaN", "1m"] {
+        for text in ["", "M", "-1", "1.5", "0.5k3", "1e3k", "1e300", "inf", "NaN", "1m"] {
             assert!(count(text).is_err(), "{text}");
         }
     }

@@ -23,7 +23,7 @@ pub fn run(args: &DevicesArgs) -> Result<Done> {
         let usable = info.unusable.is_none();
         let opened = usable.then(|| open(&info.id)).transpose();
         let device = opened.unwrap_or_else(|error| {
-            failed |= args.check;
+            failed |= args.check && (args.device.is_some() || !info.software);
             info.unusable = Some(match error {
                 DeviceError::Unusable(_, why) => why,
                 other => other.to_string(),

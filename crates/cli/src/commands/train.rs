@@ -85,7 +85,7 @@ fn check_declared(declared: &Declared, settings: &Settings) -> Result<()> {
     let (attempts, seed, unknown) = (declared.attempts(), settings.seed, unknown_source_files());
     if !unknown.is_empty() {
         return Err(Undeclared(format!(
-            "this build has source files that git does not know ({unknown}), so nobody could build it again: `git add` or remove them, then build"
+            "this build has source files that git does not know ({unknown}), so nobody could build it again: commit or remove them, then build again"
         ))
         .into());
     }

@@ -16,14 +16,16 @@ pub fn run(args: &ViewArgs) -> Result<Done> {
     Ok(Done::Yes)
 }
 
-/// Where the page is: beside the program, where it was installed with one, else in the checkout that one stands in, else where
-/// the program was built.
+/// Where the page is: beside the program, where it was installed with one, else where the program was built, else in the
+/// checkout that one stands in.
 fn built_page() -> PathBuf {
     let beside = std::env::current_exe()
         .ok()
         .and_then(|program| Some(program.parent()?.join("page")));
     let built = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/dist"));
-    let places = beside.into_iter().chain([PathBuf::from("web/dist")]);
+    let places = beside
+        .into_iter()
+        .chain([built.clone(), PathBuf::from("web/dist")]);
     places
         .into_iter()
         .find(|page| page.join("index.html").is_file())

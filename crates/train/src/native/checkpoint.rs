@@ -26,6 +26,8 @@ const VERSION: u32 = 1;
 const SAVING: &str = ".saving-";
 /// Begins the name of a checkpoint that is being removed.
 const REMOVING: &str = ".removing-";
+/// Begins the name of a checkpoint that is not what was written.
+const REJECTED: &str = "rejected-";
 /// `state.json` is a few hundred bytes.
 const MAX_STATE_BYTES: u64 = 1 << 20;
 
@@ -212,7 +214,7 @@ pub(crate) fn remove_unfinished(folder: &Path) {
 /// each is returned.
 ///
 /// # Errors
-/// [`CheckpointError`] of what cannot be judged: a disk that does not answer, a later version. All stays as it is.
+/// [`CheckpointError`] of what cannot be judged: a disk that does not answer, a later version. That one stays as it is.
 pub(crate) fn newest(
     folder: &Path,
     logged: &BTreeSet<&str>,
@@ -241,10 +243,18 @@ pub(crate) fn newest(
     Ok((None, problems))
 }
 
+/// Whether some were set aside, now or by an earlier resume that came no further.
+pub(crate) fn has_rejected(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.file_name())
+        .any(|name| name.to_string_lossy().starts_with(REJECTED))
+}
+
 /// Keeps a rejected checkpoint for whoever wants to look at it, where it neither counts nor is in the way.
 fn set_aside(path: &Path) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = path.with_file_name(format!("rejected-{name}"));
+    let aside = path.with_file_name(format!("{REJECTED}{name}"));
     let _ = fs::remove_dir_all(&aside);
     // If it cannot be renamed, the next save of this step replaces it.
     let _ = fs::rename(path, &aside);

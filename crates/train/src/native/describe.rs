@@ -52,11 +52,12 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
     }
 }
 
-/// The name of the run's folder, by which its owner knows it, with the time where that is not in it.
+/// The name of the run's folder, by which its owner knows it, with the time where it does not end with one.
 fn run_id(dir: &Path, settings: &Settings, started_unix_s: f64) -> String {
-    let of_preset = format!("{}-{}-", settings.preset, settings.seed);
-    let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    if name.starts_with(&of_preset) {
+    let preset = Path::new(&settings.preset).file_stem().unwrap_or_default();
+    let name = dir.file_name().unwrap_or(preset).to_string_lossy();
+    let time = name.rsplit('-').next().unwrap_or_default();
+    if time.len() == 13 && time.bytes().all(|byte| byte.is_ascii_digit()) {
         name.into_owned()
     } else {
         format!("{name}-{:.0}", started_unix_s * 1e3)

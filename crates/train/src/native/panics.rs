@@ -11,7 +11,7 @@ thread_local! {
     static CALLING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls that are under way on any thread, and the words of the panics since the first of them began, in their order.
+/// Calls that are under way on any thread, and the words of panics that none of them has taken yet, in their order.
 static CALLS: Mutex<(usize, Vec<String>)> = Mutex::new((0, Vec::new()));
 static HOOK: Once = Once::new();
 
@@ -22,17 +22,18 @@ const DEVICE_THREADS: &str = "DS";
 /// panics, the cause first. None is printed. What `call` was changing must not be used again.
 pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> (Result<T, String>, Option<String>) {
     HOOK.call_once(keep_words);
-    calls().0 += 1;
+    let from = {
+        let mut calls = calls();
+        calls.0 += 1;
+        calls.1.len()
+    };
     let before = CALLING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(call));
     CALLING.set(before);
     let mut calls = calls();
     calls.0 -= 1;
-    let mut words = if calls.0 == 0 {
-        std::mem::take(&mut calls.1)
-    } else {
-        calls.1.clone()
-    };
+    let from = from.min(calls.1.len());
+    let mut words = calls.1.split_off(from);
     words.dedup();
     let told = (!words.is_empty()).then(|| words.join("; "));
     match result {
@@ -54,7 +55,10 @@ fn keep_words() {
         let device = thread.name().is_some_and(|name| name.starts_with(DEVICE_THREADS));
         let mut calls = calls();
         if CALLING.get() || (device && calls.0 > 0) {
-            calls.1.push(text(info.payload()));
+            let place = info
+                .location()
+                .map_or(String::new(), |place| format!(" ({place})"));
+            calls.1.push(text(info.payload()) + &place);
         } else {
             drop(calls);
             usual(info);
@@ -83,10 +87,16 @@ mod tests {
         };
         let (result, _) = caught(|| device().expect("an answer"));
         let words = result.expect_err("it panics");
-        assert!(words.starts_with("no memory; an answer"), "{words}");
+        // Other tests may have a device of their own that panics.
+        let (cause, then) = (words.find("no memory ("), words.find("an answer"));
+        assert!(
+            cause.is_some() && cause < then && words.contains("panics.rs"),
+            "{words}"
+        );
         let (result, told) = caught(|| device().is_err());
-        assert_eq!((result, told.as_deref()), (Ok(true), Some("no memory")));
-        assert_eq!(caught(|| 7), (Ok(7), None));
+        assert_eq!(result, Ok(true));
+        assert!(told.is_some_and(|told| told.contains("no memory")));
+        assert_eq!(caught(|| 7).0, Ok(7));
         assert!(!CALLING.get(), "later panics are told as ever");
     }
 }

@@ -101,6 +101,7 @@ impl Plan {
                 return Err(damage);
             }
             observer.warning(&format!("the built-in corpus is made again: {damage}"));
+            drop(dataset);
             stories::forget(&corpus_dir(), corpus_bytes(total), &Tokenizer::bytes())?;
             dataset = Dataset::open(&data_dir(&place, total)?)?;
             check_data(&dataset, observer)?;

@@ -306,7 +306,7 @@ impl<'a> Session<'a> {
         for problem in &problems {
             self.observer.warning(&problem.to_string());
         }
-        if found.is_none() && problems.is_empty() && has_saved(old) {
+        if found.is_none() && has_saved(old) && !checkpoint::has_rejected(&folder) {
             return Err(RunError::Mismatch(format!(
                 "`{}` has none of the checkpoints that the log names: put them back, or begin a new run",
                 folder.display()
@@ -421,7 +421,9 @@ impl<'a> Session<'a> {
         self.sample()?;
         // Saved before: benchmarks may take longer than anyone waits.
         self.checkpoint()?;
-        if self.evaluated.is_none_or(|(tokens, _)| tokens != self.tokens) {
+        let evaluated = self.evaluated.is_some_and(|(tokens, _)| tokens == self.tokens);
+        let samples = self.plan.settings.resolved.sample.every_tokens > 0;
+        if !evaluated || (samples && self.sampled != Some(self.tokens)) {
             return Ok(EndStatus::Interrupted);
         }
         self.benchmark()

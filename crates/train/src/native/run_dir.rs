@@ -16,6 +16,8 @@ pub const LOG_FILE: &str = "run.jsonl";
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
+    /// Whether this process made it.
+    made: bool,
     /// Keeps the lock.
     _lock: File,
 }
@@ -71,8 +73,12 @@ impl RunDir {
     /// [`RunDirError`]: it holds something, or cannot be made.
     pub fn create(path: &Path) -> Result<Self, RunDirError> {
         Self::check_free(path)?;
+        let made = !path.exists();
         fs::create_dir_all(path).map_err(fail("create", path))?;
-        Self::lock(path)
+        Ok(Self {
+            made,
+            ..Self::lock(path)?
+        })
     }
 
     /// Whether [`RunDir::create`] would find the place free.
@@ -119,6 +125,7 @@ impl RunDir {
         })?;
         Ok(Self {
             path: path.to_owned(),
+            made: false,
             _lock: lock,
         })
     }
@@ -161,10 +168,12 @@ impl RunDir {
     /// of the next.
     pub(crate) fn discard(self) {
         // Whatever cannot be removed, the error that matters is the log's.
-        for name in [NEW_LOG_FILE, LOCK_FILE] {
+        for name in [NEW_LOG_FILE, LOG_FILE, LOCK_FILE] {
             let _ = fs::remove_file(self.path.join(name));
         }
-        let _ = fs::remove_dir(&self.path);
+        if self.made {
+            let _ = fs::remove_dir(&self.path);
+        }
     }
 
     /// Reads the log and opens it to go on behind its last whole line.

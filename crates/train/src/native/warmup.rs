@@ -2,6 +2,7 @@
 //! kernels are compiled and tuned before the clock starts.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 
 use crate::native::graph::Recorder;
 use crate::native::memory::{advice, place};
@@ -55,6 +56,11 @@ pub(crate) fn attempt<T>(step: impl FnOnce() -> Result<T, StepError>) -> Result<
         // What failed first is on the device's thread; what came of it may say less.
         (Ok(Err(StepError::Device(text))), Some(cause)) if !text.contains(&cause) => {
             Err(StepError::Device(format!("{cause}; {text}")))
+        }
+        (Ok(Ok(value)), Some(told)) => {
+            // What was computed may be right all the same; nobody else would say that something was not.
+            let _ = writeln!(std::io::stderr(), "warning: on a device's thread: {told}");
+            Ok(value)
         }
         (Ok(result), _) => result,
     }
