@@ -33,7 +33,8 @@ pub fn readme(record: &Record, summary: &Summary, category_name: &str) -> String
     format!(
         "# {title}\n\n{category_name}, by {author}, {date}.\n{parent}\n![Loss over targets consumed](curve.png)\n\n{table}\n\
          ## What is new\n\nSay here what you changed and why it helps. Everything outside the table of figures is yours.\n\n\
-         ## Check it\n\n```sh\nblueberry check records/{id}\nblueberry verify records/{id}   # runs it again\n```\n\n\
+         ## Check it\n\n```sh\nblueberry check records/{id}      # runs nothing\n\
+         blueberry verify records/{id} --verifier NAME --data DATA --probe --sign KEY      # runs it again\n```\n\n\
          The source is commit `{commit}`{patch}. The record is {signed}.\n",
         author = escaped(&record.author),
         date = record.date,
