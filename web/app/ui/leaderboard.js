@@ -50,8 +50,23 @@ function categoryView(category, logs, opener) {
 function line(row, metric, logs, opener) {
   const watch = () => void opener.links(linked(logs));
   const mean = (row.verified ?? row.claimed)?.figure?.mean;
-  const cells = [row.rank ?? "–", row.title, row.author, figure(mean, metric), row.date, row.short_of ? `${row.status}; not shown to be better than ${row.short_of}` : row.status];
+  const cells = [row.rank ?? "–", row.title, row.author, figure(mean, metric), row.date, status(row)];
   return h("tr", {}, cells.map((cell) => h("td", {}, cell ?? "–")), h("td", {}, logs.length > 0 ? button("Watch", watch, { "aria-label": `Watch ${row.title}` }) : "–"));
+}
+
+/** What is odd about an entry, in the words of LEADERBOARD.md. @type {Record<string, (record: string) => string>} */
+const FLAGS = {
+  "built-on-revoked": (record) => `built on ${record}, which was revoked`,
+  "unknown-parent": (record) => `built on ${record}, which is not here`,
+  "same-logs": (record) => `has a log of ${record}`,
+  "not-compared": (record) => `not compared with ${record}`,
+  "same-recipe": (record) => `has the source and settings of ${record}`,
+};
+
+/** @param {any} row */
+function status(row) {
+  const odd = (row.flags ?? []).map((/** @type {any} */ { flag, record }) => FLAGS[flag]?.(record));
+  return [row.status, row.short_of && `not shown to be better than ${row.short_of}`, ...odd].filter(Boolean).join("; ");
 }
 
 /** What others published stands without a rank. @param {any} reference */
