@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use blueberry_records::Outcome;
+use blueberry_records::verify::refuse_other_data;
 use claim::*;
 use common::*;
 
@@ -188,6 +189,20 @@ fn a_copy_of_a_record_is_that_record_and_a_changed_one_is_another() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("author = \"alice\"", "author = \"mallory\"")).unwrap();
     assert_eq!(broken(), ["distinct-logs"]);
+}
+
+#[test]
+fn a_record_is_not_run_on_other_data_than_it_ran_on() {
+    let dir = Dir::new();
+    let (_, record) = submitted(&dir);
+    let mut data = Draft::valid(1).run.data;
+    refuse_other_data(&record, &data).unwrap();
+    data.train_tokens += 1;
+    let refused = refuse_other_data(&record, &data).unwrap_err().to_string();
+    assert!(refused.contains("number of training tokens"), "{refused}");
+    data.manifest_sha256 = "0".repeat(64);
+    let refused = refuse_other_data(&record, &data).unwrap_err().to_string();
+    assert!(refused.contains("the data given has 0000"), "{refused}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use blueberry_records::leaderboard::standing;
 use blueberry_records::sign::{PASSPHRASE_VARIABLE, Signer};
 use blueberry_records::verify::{
     Conditions, Host, Judge, Options, Outcome, Progress, Request, Sandbox, Subject, Verification,
-    VerifyError, broken_rules, refuse_signed, verify, write,
+    VerifyError, broken_rules, refuse_other_data, refuse_signed, verify, write,
 };
 use blueberry_rules::{Answer, Categories, Finding, LeakScan};
 use blueberry_runlog::DataDigests;
@@ -105,7 +105,11 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
     ))?;
     let signer = args.sign.as_deref().map(signer).transpose()?;
     let options = options(args)?;
-    let known = args.data.as_deref().map(known_data).transpose()?;
+    let known = args
+        .data
+        .as_deref()
+        .map(|dir| known_data(dir, &args.record))
+        .transpose()?;
     let (data, leak_scan, validation) = match known {
         Some(known) => (Some(known.digests), Some(known.leak_scan), Some(known.validation)),
         None => (None, None, None),
@@ -231,7 +235,8 @@ struct KnownData {
     validation: Vec<u16>,
 }
 
-fn known_data(dir: &Path) -> Result<KnownData> {
+/// The data in `dir`, which must be that of `record`.
+fn known_data(dir: &Path, record: &Path) -> Result<KnownData> {
     let dataset = Dataset::open(dir)?;
     hold_against_digests(&dataset)?;
     let manifest = dataset.manifest();
@@ -242,6 +247,7 @@ fn known_data(dir: &Path) -> Result<KnownData> {
         train_tokens: dataset.train_tokens(),
         extra: Default::default(),
     };
+    refuse_other_data(record, &digests)?;
     Ok(KnownData {
         digests,
         leak_scan: leak_scan(&dataset)?,

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use blueberry_rules::{Categories, Category, Finding, LeakScan};
+use blueberry_rules::{Categories, Category, Finding, LeakScan, LoggedRun};
+use blueberry_runlog::DataDigests;
 
 use super::error::VerifyError;
+use super::witness::other_data;
 use crate::Limits;
 use crate::judge::judge_record;
 use crate::open::open_record;
@@ -23,4 +25,17 @@ pub fn broken_rules(
     let opened = open_record(path, &Limits::default())?;
     let verdict = judge_record(&opened, category, categories, Some(records), leak_scan);
     Ok(verdict.failures().cloned().collect())
+}
+
+/// Refuses to run a record on other data than its logs name: whatever came of it would say nothing of the record.
+///
+/// # Errors
+/// [`VerifyError::OtherData`], or it cannot be read.
+pub fn refuse_other_data(path: &Path, given: &DataDigests) -> Result<(), VerifyError> {
+    let opened = open_record(path, &Limits::default())?;
+    let differ = |run: &LoggedRun| other_data(given, &run.log.run.data);
+    match opened.runs.iter().find_map(differ) {
+        Some(why) => Err(VerifyError::OtherData(why)),
+        None => Ok(()),
+    }
 }

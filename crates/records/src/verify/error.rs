@@ -15,6 +15,9 @@ use crate::sign::SignError;
 /// Why a verification cannot go on.
 #[derive(Debug, Error)]
 pub enum VerifyError {
+    /// The data is not what the record ran on.
+    #[error("{0}: verify the record on the data that it ran on")]
+    OtherData(String),
     /// The operating system.
     #[error("cannot {action} `{}`: {cause}", path.display())]
     Io {

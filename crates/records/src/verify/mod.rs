@@ -37,7 +37,7 @@ mod weights;
 mod witness;
 mod write;
 
-pub use before::broken_rules;
+pub use before::{broken_rules, refuse_other_data};
 pub use decide::Judge;
 pub use document::{
     BuiltSource, Comparison, FORMAT, Outcome, Terms, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE,
