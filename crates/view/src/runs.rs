@@ -100,6 +100,6 @@ mod tests {
         let empty = find(&[place.path().to_owned()]).unwrap_err().to_string();
         assert!(empty.contains("no run.jsonl in this folder"), "{empty}");
         let missing = find(&[place.path().join("none")]).unwrap_err().to_string();
-        assert!(missing.contains("none: "), "{missing}");
+        assert!(missing.contains("none cannot be read"), "{missing}");
     }
 }
