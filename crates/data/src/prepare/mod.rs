@@ -121,7 +121,7 @@ fn prepare_here(options: &PrepareOptions, progress: &dyn Progress) -> Result<Pre
     let sources = sources::find(&options.inputs, &out, progress)?;
     let inputs_sha256 = sources::fingerprint(options, &sources);
     let output = Output::claim(&out)?;
-    if let Some(manifest) = output.existing(&inputs_sha256)? {
+    if let Some(manifest) = output.existing(&inputs_sha256, progress)? {
         return Ok(Prepared {
             manifest,
             changed: false,

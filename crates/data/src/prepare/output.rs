@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::error::PrepareError;
+use super::progress::{Progress, Stage, Status};
 use crate::dataset::Dataset;
 use crate::error::{AtPath, DataError, FileError};
 use crate::manifest::Manifest;
@@ -47,7 +48,11 @@ impl Output {
     }
 
     /// The manifest, where the folder already holds the dataset of these inputs, to the last byte; `None` where it is free.
-    pub(super) fn existing(&self, inputs_sha256: &str) -> Result<Option<Manifest>, PrepareError> {
+    pub(super) fn existing(
+        &self,
+        inputs_sha256: &str,
+        progress: &dyn Progress,
+    ) -> Result<Option<Manifest>, PrepareError> {
         if self.is_free()? {
             return Ok(None);
         }
@@ -66,7 +71,18 @@ impl Output {
         }
         let dataset = Dataset::open(&out).map_err(damaged)?;
         dataset.tokenizer().map_err(damaged)?;
-        dataset.check_train(&mut |_| ()).map_err(damaged)?;
+        let (mut done, all) = (0, dataset.train_bytes());
+        let mut seen = |bytes| {
+            done += bytes;
+            progress.update(&Status {
+                stage: Stage::Checking,
+                bytes_done: done,
+                bytes_total: all,
+                documents: manifest.documents,
+                tokens: done / 2,
+            });
+        };
+        dataset.check_train(&mut seen).map_err(damaged)?;
         Ok(Some(manifest))
     }
 

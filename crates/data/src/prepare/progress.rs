@@ -26,11 +26,13 @@ pub struct Status {
     pub tokens: u64,
 }
 
-/// The sources are read twice.
+/// The sources are read twice, or once and then what was made of them before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Once for their digests, which tell whether there is anything to do.
     Hashing,
     /// Once for their tokens.
     Tokenising,
+    /// The shards that are there, for their digests; bytes are theirs.
+    Checking,
 }

@@ -454,7 +454,7 @@ fn progress_reaches_the_end_of_both_readings() {
     let kept = Kept(Mutex::default());
     let manifest = prepare(&place.options(), &kept).unwrap().manifest;
     let bytes: u64 = manifest.sources.iter().map(|source| source.bytes).sum();
-    let all = kept.0.into_inner().unwrap();
+    let all = std::mem::take(&mut *kept.0.lock().unwrap());
     let hashed = all
         .iter()
         .filter(|status| status.stage == Stage::Hashing)
@@ -466,4 +466,13 @@ fn progress_reaches_the_end_of_both_readings() {
         (Stage::Tokenising, bytes, bytes)
     );
     assert_eq!((last.documents, last.tokens), (30, bytes));
+
+    // A second preparation reads what is there, which takes a while too.
+    assert!(!prepare(&place.options(), &kept).unwrap().changed);
+    let last = *kept.0.lock().unwrap().last().unwrap();
+    let train = 2 * manifest.train_tokens;
+    assert_eq!(
+        (last.stage, last.bytes_done, last.bytes_total),
+        (Stage::Checking, train, train)
+    );
 }

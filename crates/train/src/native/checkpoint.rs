@@ -163,8 +163,8 @@ fn publish(folder: &Path, beside: &Path, step: u64) -> Result<PathBuf, FileError
     Ok(path)
 }
 
-/// Removes all but the newest `keep`, which the log must name before: a kill in between would leave none that counts. A
-/// folder that cannot be removed costs space, nothing else.
+/// Removes all but the newest `keep`, which the log must name before: a kill in between would leave none that counts. What
+/// cannot be listed or removed costs space, nothing else.
 pub(crate) fn prune(folder: &Path, keep: usize) {
     for old in list(folder).unwrap_or_default().iter().rev().skip(keep) {
         let _ = put_away(old);

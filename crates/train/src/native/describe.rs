@@ -6,7 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use blueberry_runlog::{DataDigests, DeviceCheck, Extra, Hardware, ModelCounts, Run};
 
-use crate::Settings;
 use crate::native::hardware::{Factors, peak_flops, processor};
 use crate::native::{Plan, Start, source_tree};
 
@@ -21,7 +20,7 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
     let memory = serde_json::to_value(plan.memory.predicted).unwrap_or_default();
     Run {
         version: blueberry_runlog::VERSION,
-        run_id: run_id(&start.dir, settings, started_unix_s),
+        run_id: run_id(&start.dir, &settings.preset, started_unix_s),
         // Settings are numbers, strings, lists and maps with string keys.
         config: serde_json::to_value(settings).unwrap_or_default(),
         preset: settings.preset.clone(),
@@ -53,8 +52,8 @@ pub(crate) fn describe(plan: &Plan, start: &Start, device_check: DeviceCheck) ->
 }
 
 /// The name of the run's folder, by which its owner knows it, with the time where it does not end with one.
-fn run_id(dir: &Path, settings: &Settings, started_unix_s: f64) -> String {
-    let preset = Path::new(&settings.preset).file_stem().unwrap_or_default();
+fn run_id(dir: &Path, preset: &str, started_unix_s: f64) -> String {
+    let preset = Path::new(preset).file_stem().unwrap_or_default();
     let name = dir.file_name().unwrap_or(preset).to_string_lossy();
     let time = name.rsplit('-').next().unwrap_or_default();
     if time.len() == 13 && time.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -97,4 +96,17 @@ pub(crate) fn unix_s() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0.0, |since| since.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_known_by_its_folder_and_its_time() {
+        let id = |dir: &str| run_id(Path::new(dir), "presets/mine.toml", 1_795_844_204.5);
+        assert_eq!(id("runs/mine-1-1795844204123"), "mine-1-1795844204123");
+        assert_eq!(id("runs/higher-lr"), "higher-lr-1795844204500");
+        assert_eq!(id(".."), "mine-1795844204500");
+    }
 }
