@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use blueberry_rules::{Attempts, config_sha256, sha256};
+use blueberry_rules::{Attempts, Category, config_sha256, sha256, shortcomings, steps};
 use serde_json::Value;
 
+use crate::LogLimits;
 use crate::commands::{CommandError, Outcome, find_category, load_categories};
 use crate::submit::SubmitError;
 use crate::write::write_file;
@@ -27,7 +28,8 @@ pub struct AttemptsArgs {
     pub categories: Option<PathBuf>,
 }
 
-/// Writes an attempts file and says its digest.
+/// Writes an attempts file and says its digest; [`Outcome::No`], with the reasons, where no run of the settings could be
+/// eligible.
 ///
 /// # Errors
 /// [`CommandError`]; a file that exists is not overwritten, since its digest may stand in logs.
@@ -44,6 +46,14 @@ pub fn attempts(args: &AttemptsArgs, out: &mut dyn Write) -> Result<Outcome, Com
             "{} different seeds are given, `{id}` needs at least {needs}, each once",
             seeds.len()
         )?;
+        return Ok(Outcome::No);
+    }
+    let hopeless = hopeless(category, args);
+    if !hopeless.is_empty() {
+        writeln!(out, "no run of this recipe can be eligible in `{}`:", category.id)?;
+        for problem in hopeless {
+            writeln!(out, "  {problem}")?;
+        }
         return Ok(Outcome::No);
     }
     let declared = Attempts {
@@ -72,4 +82,17 @@ pub fn attempts(args: &AttemptsArgs, out: &mut dyn Write) -> Result<Outcome, Com
         )?;
     }
     Ok(Outcome::Yes)
+}
+
+/// Why no claim of these runs can be eligible, whatever they come to.
+fn hopeless(category: &Category, args: &AttemptsArgs) -> Vec<String> {
+    let mut problems = shortcomings(category, &args.config);
+    let (most, seeds) = (LogLimits::default().lines, args.seeds.len() as u64);
+    let lines = steps(&args.config).unwrap_or(0).saturating_mul(seeds);
+    if lines > most {
+        problems.push(format!(
+            "{seeds} logs of it have {lines} lines, one a step, and a check reads {most} of a claim: take larger steps"
+        ));
+    }
+    problems
 }

@@ -44,6 +44,37 @@ fn declared_seeds_are_the_ones_that_the_judge_reads() {
     );
 }
 
+/// Who made a slip learns it before twenty minutes a seed, not after.
+#[test]
+fn seeds_of_a_recipe_that_cannot_be_eligible_are_not_declared() {
+    type Change = fn(&mut serde_json::Value);
+    let cases: [(Change, &str); 3] = [
+        (
+            |c| c["train"]["tokens"] = 10_000.into(),
+            "`train.tokens` is 10000",
+        ),
+        (|c| c["model"]["n_layers"] = 9.into(), "parameters; allowed are"),
+        (
+            |c| c["train"] = serde_json::json!({"tokens": 1_000_000, "seq_len": 1, "micro_batch": 1}),
+            "logs of it have 3000000 lines",
+        ),
+    ];
+    for (change, words) in cases {
+        let dir = Dir::new();
+        let mut args = attempts_args(&dir, &SEEDS);
+        change(&mut args.config);
+        let mut said = Vec::new();
+        assert_eq!(attempts(&args, &mut said).unwrap(), Outcome::No);
+        let said = String::from_utf8(said).unwrap();
+        assert!(
+            said.contains("no run of this recipe can be eligible in `small`"),
+            "{said}"
+        );
+        assert!(said.contains(words), "{words}: {said}");
+        assert!(!args.out.exists());
+    }
+}
+
 #[test]
 fn too_few_or_doubled_seeds_are_not_declared() {
     for seeds in [&[1, 2][..], &[1, 2, 3, 3]] {

@@ -8,6 +8,7 @@ mod verifying;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::Command;
 
 use blueberry_records::folder::Folder;
@@ -119,6 +120,40 @@ fn the_verifiers_figure_stands() {
     assert!((figure.mean - 0.164).abs() < 1e-9, "{figure:?}");
 }
 
+/// The folder of a run of a verification that was begun.
+fn run_folder(request: &Request, turn: Turn) -> PathBuf {
+    let work = Work::open(&request.work).unwrap();
+    work.run(&work.state().unwrap().unwrap().plan, turn)
+}
+
+/// The folder of a side of a verification that was begun.
+fn side_folder(place: &Place, role: Role) -> PathBuf {
+    let work = Work::open(&place.dir.path().join("work")).unwrap();
+    work.side(&work.state().unwrap().unwrap().plan, role)
+}
+
+/// Else the record of an accomplice could lose where it is only there to be beaten.
+#[test]
+fn a_program_is_not_told_whose_run_it_is() {
+    let place = Place::new();
+    let request = place.request(true, Sandbox::None);
+    let plan = place.plan(&request);
+    place.provide(&plan, a_fifth_faster);
+    for role in [Role::Challenger, Role::Record] {
+        place.act(role, "tells 1");
+    }
+    silent(&request).unwrap();
+    for turn in plan.turns() {
+        let told = fs::read_to_string(run_folder(&request, turn).join("written/out/told")).unwrap();
+        assert!(told.contains("--attempts") && told.contains("seeds ="), "{told}");
+        let mut names = [Role::Challenger, Role::Record].map(Role::name).to_vec();
+        names.extend([place.challenger.side.id.as_str(), place.record.side.id.as_str()]);
+        for name in names {
+            assert!(!told.contains(name), "{name} in {told}");
+        }
+    }
+}
+
 #[test]
 fn it_goes_on_after_an_interruption_and_repeats_no_finished_run() {
     let place = Place::new();
@@ -135,7 +170,7 @@ fn it_goes_on_after_an_interruption_and_repeats_no_finished_run() {
     assert!(interrupted.is_err());
     // A run that was begun leaves its folder; those that are over must not need their data again.
     let turns = plan.turns();
-    let begun = request.work.join("runs").join(Work::run_name(turns[3]));
+    let begun = run_folder(&request, turns[3]);
     fs::create_dir_all(begun.join("written/out")).unwrap();
     fs::write(begun.join("written/out/run.jsonl"), "half a line").unwrap();
     for turn in &turns[..3] {
@@ -158,11 +193,7 @@ fn it_goes_on_after_an_interruption_and_repeats_no_finished_run() {
     let error = silent(&other).unwrap_err().to_string();
     assert!(error.contains("another verification (device differs)"), "{error}");
 
-    let log = request
-        .work
-        .join("runs")
-        .join(Work::run_name(turns[0]))
-        .join("run.jsonl");
+    let log = run_folder(&request, turns[0]).join("run.jsonl");
     fs::write(&log, "forged").unwrap();
     let error = silent(&request).unwrap_err().to_string();
     assert!(error.contains("changed since its run finished"), "{error}");
@@ -191,7 +222,7 @@ fn a_source_that_does_not_compile_is_rejected() {
     place.challenger.source.sha256 = blueberry_source::digest(&root).unwrap();
     let verification = silent(&place.request(false, Sandbox::None)).unwrap();
     assert_fails(&verification, "verify-builds", "`cargo build` failed");
-    let output = place.dir.path().join("work/challenger/build.txt");
+    let output = side_folder(&place, Role::Challenger).join("build.txt");
     assert!(fs::read_to_string(output).unwrap().contains("no_such_function"));
 }
 
@@ -554,7 +585,7 @@ fn dependencies_from_elsewhere_are_refused_before_anything_is_fetched() {
         "verify-builds",
         "`evil` comes from git+https://example.org/evil#0",
     );
-    assert!(!place.dir.path().join("work/challenger/fetch.txt").exists());
+    assert!(!side_folder(&place, Role::Challenger).join("fetch.txt").exists());
 }
 
 #[test]

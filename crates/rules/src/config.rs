@@ -55,7 +55,12 @@ fn one() -> u64 {
 impl Config {
     /// The settings of a log, or what about them cannot be read.
     pub fn of(log: &RunLog) -> Result<Self, String> {
-        let config = Self::deserialize(&log.run.config)
+        Self::read(&log.run.config)
+    }
+
+    /// The same of settings by themselves.
+    pub fn read(config: &Value) -> Result<Self, String> {
+        let config = Self::deserialize(config)
             .map_err(|error| format!("settings that this build can read (line 1, `config`): {error}"))?;
         if config.eval.every_tokens == 0 {
             return Err("an evaluation schedule (line 1, `config.eval.every_tokens` is 0)".into());
@@ -90,6 +95,25 @@ impl Config {
             shape = std::array::from_fn(|i| named[i].unwrap_or(shape[i]));
         }
         shape
+    }
+
+    /// Steps of the whole run: each stage in whole steps of its size, the last one past its end.
+    pub fn steps(&self) -> u64 {
+        let end = self.train.tokens;
+        let share = |from: f64| (from * end as f64).ceil() as u64;
+        let mut bounds: Vec<u64> = self.curriculum.iter().map(|stage| share(stage.from)).collect();
+        bounds.push(end);
+        bounds.sort_unstable();
+        let (mut at, mut steps) = (0_u64, 0_u64);
+        for bound in bounds {
+            let size = self.step_tokens(at).max(1);
+            let count = bound.min(end).saturating_sub(at).div_ceil(size);
+            (at, steps) = (
+                at.saturating_add(count.saturating_mul(size)),
+                steps.saturating_add(count),
+            );
+        }
+        steps
     }
 
     /// Whether an evaluation is due after the step from `before` to `after` targets.

@@ -110,7 +110,7 @@ pub(super) fn decide(
     if !logs.is_empty() {
         let mut facts = facts(plan, given, probe, pairs, &verification.runs)?;
         facts.counted_parameters =
-            asked_run.and_then(|run| saved_parameters(&work.run(run.turn), &run.log.as_ref()?.log));
+            asked_run.and_then(|run| saved_parameters(&work.run(plan, run.turn), &run.log.as_ref()?.log));
         let verdict = judge(&Case {
             category: given.category,
             plausibility: given.plausibility,
@@ -240,11 +240,11 @@ fn of(runs: &[Run], role: Role) -> impl Iterator<Item = &Run> {
 fn read_runs(work: &Work, state: &State) -> Result<Vec<Run>, VerifyError> {
     let turns = state.plan.turns();
     let runs = turns.into_iter().zip(&state.runs).map(|(turn, done)| {
-        let dir = work.run(turn);
+        let dir = work.run(&state.plan, turn);
         if log_sha256(&dir) != done.log_sha256 {
             return Err(VerifyError::Changed(log(&dir)));
         }
-        let log = done.log_sha256.as_ref().and_then(|_| read_log(&dir));
+        let log = done.log_sha256.as_ref().and_then(|_| read_log(&dir, turn));
         Ok(Run {
             turn,
             done: done.clone(),
@@ -254,8 +254,8 @@ fn read_runs(work: &Work, state: &State) -> Result<Vec<Run>, VerifyError> {
     runs.collect()
 }
 
-fn read_log(dir: &Path) -> Option<LoggedRun> {
-    let name = dir.file_name()?.to_string_lossy().into_owned();
+fn read_log(dir: &Path, turn: Turn) -> Option<LoggedRun> {
+    let name = Work::run_name(turn);
     LogReader::new(&LogLimits::default()).read(&log(dir), &name).ok()
 }
 

@@ -206,7 +206,7 @@ impl Execution<'_> {
             }
         }
         for &turn in turns.iter().skip(state.runs.len()) {
-            let dir = self.work.run(turn);
+            let dir = self.work.run(self.plan, turn);
             if dir.exists() {
                 // Begun and not finished. What is left of it is no evidence of anything: it runs again from the start.
                 state.interruptions += 1;
@@ -300,7 +300,7 @@ impl Execution<'_> {
     }
 
     fn place(&self, role: Role) -> Place {
-        let dir = self.work.dir().join(role.name());
+        let dir = self.work.side(self.plan, role);
         Place {
             source: dir.join("source"),
             target: dir.join("target"),

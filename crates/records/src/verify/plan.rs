@@ -30,6 +30,9 @@ pub struct Plan {
     /// Whether they were drawn for it.
     #[serde(default)]
     pub seeds_drawn: bool,
+    /// Names of the folders of challenger and record, drawn for it: a program that reads its paths does not learn whose
+    /// run it is, as one would that is to lose as the record.
+    pub places: [String; 2],
     /// How they run.
     pub conditions: Conditions,
 }
@@ -248,6 +251,7 @@ impl Plan {
             record: record.map(|record| record.side.clone()),
             seeds,
             seeds_drawn: options.seeds.is_empty(),
+            places: [random(), random()].map(|name| format!("{name:016x}")),
             conditions: options.conditions.clone(),
         };
         for role in [Role::Challenger, Role::Record] {
@@ -268,7 +272,8 @@ impl Plan {
             category: self.category.clone(),
             config_sha256: side.config_sha256.clone(),
             seeds: self.seeds.clone(),
-            note: format!("verification of {}", self.challenger.id),
+            // Both sides read it, and neither learns which it is.
+            note: "verification".to_owned(),
         };
         Ok(attempts.to_text()?)
     }
@@ -305,7 +310,16 @@ impl Plan {
         }
     }
 
-    /// The first field in which two plans differ, but for seeds that were drawn.
+    /// The name of a side's folder.
+    #[must_use]
+    pub fn place(&self, role: Role) -> &str {
+        match role {
+            Role::Challenger => &self.places[0],
+            Role::Record => &self.places[1],
+        }
+    }
+
+    /// The first field in which two plans differ, but for seeds and names that were drawn.
     pub(super) fn difference(&self, other: &Self, seeds_count: bool) -> Option<&'static str> {
         let same = [
             ("category", self.category == other.category),

@@ -47,7 +47,7 @@ impl Execution<'_> {
         let (Some(words), Some(turn)) = (&self.plan.conditions.probe, self.plan.probed()) else {
             return Ok(Probed::default());
         };
-        let dir = self.work.run(turn);
+        let dir = self.work.run(self.plan, turn);
         let output = dir.join("probe.txt");
         let job = self.question(turn, &dir, words);
         self.let_answer(&job, &output)?;
@@ -81,7 +81,7 @@ impl Execution<'_> {
         let (Some(words), Some(questions)) = (&self.plan.conditions.ask, shape.and_then(draw)) else {
             return Ok(Err(NO_QUESTIONS));
         };
-        let dir = self.work.run(turn);
+        let dir = self.work.run(self.plan, turn);
         let mut answers = Vec::new();
         for (number, (text, bytes)) in questions.texts().iter().zip(questions.answer_bytes()).enumerate() {
             let rows = dir.join(format!("asked-{number}.json"));

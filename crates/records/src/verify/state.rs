@@ -103,13 +103,20 @@ impl Work {
         &self.dir
     }
 
-    /// The folder of a run.
+    /// The folder of a side: of its source, its build and its program.
     #[must_use]
-    pub fn run(&self, turn: Turn) -> PathBuf {
-        self.dir.join("runs").join(Self::run_name(turn))
+    pub fn side(&self, plan: &Plan, role: Role) -> PathBuf {
+        self.dir.join("sides").join(plan.place(role))
     }
 
-    /// The name of a run, by which its order shows.
+    /// The folder of a run, which its program can read the name of.
+    #[must_use]
+    pub fn run(&self, plan: &Plan, turn: Turn) -> PathBuf {
+        let name = format!("{}-{}", plan.place(turn.role), turn.seed);
+        self.dir.join("runs").join(name)
+    }
+
+    /// The name of a run for people, by which its order shows.
     #[must_use]
     pub fn run_name(turn: Turn) -> String {
         format!("{:02}-{}-{}", turn.number, turn.role.name(), turn.seed)

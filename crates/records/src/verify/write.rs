@@ -48,7 +48,7 @@ pub fn write(
     if let Some(state) = work.state()? {
         fs::create_dir_all(&logs).map_err(|cause| at("create", &logs, cause))?;
         for turn in state.plan.turns().into_iter().take(state.runs.len()) {
-            let from = work.run(turn);
+            let from = work.run(&state.plan, turn);
             if state.runs[turn.number].log_sha256.is_some() {
                 written.push(logs.join(format!("{}.jsonl.zst", Work::run_name(turn))));
                 pack(&log(&from), &written[written.len() - 1])?;

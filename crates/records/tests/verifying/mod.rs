@@ -112,6 +112,10 @@ fn main() {
             process::exit(3);
         }
     }
+    if act("tells").is_some() {
+        let words: Vec<String> = env::args().collect();
+        fs::write(out.join("told"), format!("{words:?}\n{declared}")).unwrap();
+    }
     if let Some(model) = act("model") {
         fs::write(out.join("model"), model).unwrap();
     }

@@ -47,6 +47,8 @@ mod validation_set;
 mod wall_time;
 mod warm_up;
 
+pub(crate) use target_tokens::most_targets;
+
 /// A rule of the challenge.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {

@@ -39,10 +39,7 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
         (None, _) => {
             return Answer::not_applicable(format!("the category takes any number; here {consumed}"));
         }
-        (Some(Tokens::Count(asked)), _) => {
-            let over = step_tokens.saturating_sub(1).min(asked / SHARE);
-            (asked, asked.saturating_add(over))
-        }
+        (Some(Tokens::Count(asked)), _) => (asked, most_targets(asked, step_tokens)),
         (Some(Tokens::WholeDataset(_)), PinnedCount::Open(_)) => {
             return Answer::cannot_tell("how many targets the category's data set has: it is not fixed yet");
         }
@@ -59,6 +56,11 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
         );
     }
     Answer::pass(format!("{consumed} targets"))
+}
+
+/// The most targets that a run may consume where a category asks for so many.
+pub(crate) fn most_targets(asked: u64, step_tokens: u64) -> u64 {
+    asked.saturating_add(step_tokens.saturating_sub(1).min(asked / SHARE))
 }
 
 /// Whole steps miss what is asked by a hundredth at most: else one step as large as half the run would leave half of the
