@@ -33,6 +33,9 @@ pub use embedding::{embedding, embedding_plain};
 pub use global_norm::{clip_factor, squared_norms, squared_norms_plain};
 #[cfg(feature = "gpu")]
 pub use gpu::take_fallbacks;
+#[cfg(feature = "gpu")]
+#[doc(hidden)] // for tests
+pub use gpu::{poison_unwritten, unwritten};
 pub use head_loss::{Head, LossTerms, Product, head_chunk, head_loss, head_loss_plain, logits, soft_cap};
 pub use muon::{MuonIteration, MuonState, MuonStep, MuonUpdate, muon, muon_plain};
 pub use orthogonalize::{Orthogonalize, orthogonalize, orthogonalize_plain};

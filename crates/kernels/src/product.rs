@@ -7,6 +7,12 @@ use burn::tensor::{Device, FloatDType, Tensor};
 pub fn activations_in(device: &Device, half: Option<FloatDType>) -> Option<FloatDType> {
     #[cfg(feature = "gpu")]
     if crate::gpu::is_cuda(device) {
+        if half == Some(FloatDType::F16) {
+            crate::gpu::fell_back(
+                "activations between products of f16 are f32, and attention of those is without tensor cores; bf16 has them"
+                    .into(),
+            );
+        }
         return half.filter(|&half| half == FloatDType::BF16);
     }
     let _ = (device, half);

@@ -163,6 +163,9 @@ fn attention_has_the_values_and_gradients_of_its_reference() {
         (2, 1, 1, 300, 32, Some(257), None),
         (1, 1, 2, 1000, 32, Some(130), Some(10.0)),
         (1, 1, 1, 1000, 64, None, None),
+        // A window that nothing is beyond; more tasks than are handed out at once.
+        (2, 2, 4, 96, 64, Some(4096), None),
+        (3, 2, 4, 300, 32, Some(90), None),
     ] {
         let what = format!("{batch} x {kv_heads} x {group}, {seq} x {d}, window {window:?}, cap {softcap:?}");
         let q = random.tensor([batch, seq, kv_heads * group, d], 3.0);

@@ -9,7 +9,7 @@ use blueberry_optim::{AdamwConfig, MuonConfig, MuonPrecision, OptimConfig};
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 
 use crate::trainer::read;
-use crate::{Batch, StepError, Trainer};
+use crate::{Activations, Batch, StepError, Trainer};
 
 /// Largest difference that is believed, in f32: the norm of the difference over the norm of the CPU's
 /// value. Rounding gives about 1e-6 over this model; a wrong term gives 1e-2 and more.
@@ -86,10 +86,88 @@ pub fn check_config() -> ModelConfig {
     }
 }
 
-/// Trains one step of the small model on `device` with `kernels` and on `cpu` with the references, and compares loss,
-/// gradients and updated parameters. Both activations are run. The CPU itself is a device like any other: its own
-/// operations are held against the references. With `half` loss and gradients are compared once more with products in it,
-/// at a size that tensor cores take, and on CUDA a product of as many rows as a step has.
+/// One model of the check, and what it is run on.
+struct CheckCase {
+    name: &'static str,
+    config: ModelConfig,
+    z_loss: f64,
+    activations: Activations,
+    /// Sequences of a micro-batch, and tokens of each.
+    rows: usize,
+    seq: usize,
+}
+
+impl CheckCase {
+    /// [`check_config`] on three short sequences.
+    fn small(name: &'static str, activation: Activation) -> Self {
+        Self {
+            name,
+            config: ModelConfig {
+                activation,
+                ..check_config()
+            },
+            z_loss: 0.0,
+            activations: Activations::Keep,
+            rows: 3,
+            seq: 21,
+        }
+    }
+
+    /// As presets have it: no cap, which makes other kernels, heads of 64, and sequences of several of attention's tiles.
+    fn long(name: &'static str) -> Self {
+        Self {
+            config: ModelConfig {
+                d_model: 48,
+                n_heads: 3,
+                n_kv_heads: 1,
+                head_dim: 64,
+                softcap: None,
+                attention_softcap: None,
+                window: vec![0, 70],
+                ..check_config()
+            },
+            activations: Activations::Recompute,
+            rows: 1,
+            seq: 130,
+            ..Self::small(name, Activation::Swiglu)
+        }
+    }
+
+    /// With a head of its own and a z-loss.
+    fn untied(self) -> Self {
+        let config = ModelConfig {
+            tied: false,
+            ..self.config
+        };
+        Self {
+            config,
+            z_loss: 1e-3,
+            ..self
+        }
+    }
+
+    fn trainer(&self, device: &Device, kernels: Kernels) -> Trainer {
+        Trainer::new(&self.config, &check_optim(), 1, device, None)
+            .with_kernels(kernels)
+            .with_z_loss(self.z_loss)
+    }
+
+    /// Two micro-batches, made up by a fixed rule so that both devices see the same.
+    fn batches(&self) -> [Batch; 2] {
+        [0, 1].map(|salt| {
+            let count = self.rows * (self.seq + 1);
+            let token = |i: usize| ((i * i * 7 + i * 13 + salt * 31) % self.config.vocab_size) as u16;
+            // Rows of `seq + 1` tokens by construction.
+            #[allow(clippy::expect_used)]
+            Batch::new((0..count).map(token).collect(), self.seq).expect("whole rows")
+        })
+    }
+}
+
+/// Trains one step of small models on `device` with `kernels` and on `cpu` with the references, and compares loss,
+/// gradients and updated parameters. Both activations are run, with caps and without. The CPU itself is a device like any
+/// other: its own operations are held against the references. With `half` loss and gradients are compared once more with
+/// products in it, at sizes that tensor cores take, and on CUDA a product of as many rows as a step has.
 ///
 /// # Errors
 /// [`StepError`] when the device fails to compute at all.
@@ -107,17 +185,15 @@ pub async fn check_device(
         FloatDType::F16 => (F16_TOLERANCE, "f16"),
         _ => (BF16_TOLERANCE, "bf16"),
     };
-    let config = ModelConfig {
-        head_dim: 16,
-        ..check_config()
-    };
-    let plain = Trainer::new(&config, &check_optim(), 1, cpu, None).with_kernels(Kernels::Plain);
-    let tested = Trainer::new(&config, &check_optim(), 1, device, None)
-        .with_kernels(kernels)
-        .with_half(Some(half));
-    let expected = loss_and_gradients(&config, plain).await?.0;
-    let found = loss_and_gradients(&config, tested).await?.0;
-    report.compare(&expected, &found, allowed, name);
+    let mut small = CheckCase::small(name, Activation::Swiglu);
+    small.config.head_dim = 16;
+    for case in [small, CheckCase::long(name)] {
+        let plain = case.trainer(cpu, Kernels::Plain);
+        let tested = case.trainer(device, kernels).with_half(Some(half));
+        let expected = loss_and_gradients(&case, plain).await?.0;
+        let found = loss_and_gradients(&case, tested).await?.0;
+        report.compare(&expected, &found, allowed, case.name);
+    }
     // Where products may be rounded they are by a routine of this program's choice, which depends on the size.
     if kernels == Kernels::Fused && may_round_products(device) {
         report.check_product(device, cpu, product, half).await?;
@@ -149,23 +225,19 @@ pub async fn check_operations(
         worst: nothing,
         compared: 0,
     };
-    // The second model also has a head of its own and a z-loss.
-    for (activation, tied, z_loss) in [(Activation::Swiglu, true, 0.0), (Activation::Relu2, false, 1e-3)] {
-        let config = ModelConfig {
-            activation,
-            tied,
-            ..check_config()
-        };
-        let plain = Trainer::new(&config, &check_optim(), 1, cpu, None)
-            .with_kernels(Kernels::Plain)
-            .with_z_loss(z_loss);
-        let tested = Trainer::new(&config, &check_optim(), 1, device, None)
-            .with_kernels(kernels)
+    for case in [
+        CheckCase::small("Swiglu", Activation::Swiglu),
+        CheckCase::small("Relu2", Activation::Relu2).untied(),
+        CheckCase::long("long"),
+    ] {
+        let plain = case.trainer(cpu, Kernels::Plain);
+        let tested = case
+            .trainer(device, kernels)
             .with_operations(operations)
-            .with_z_loss(z_loss);
-        let expected = values(&config, plain).await?;
-        let found = values(&config, tested).await?;
-        report.compare(&expected, &found, allowed, &format!("{activation:?}"));
+            .with_activations(case.activations);
+        let expected = values(&case, plain).await?;
+        let found = values(&case, tested).await?;
+        report.compare(&expected, &found, allowed, case.name);
     }
     Ok(report)
 }
@@ -205,11 +277,8 @@ impl CheckReport {
 }
 
 /// The loss and each gradient, by name, and the trainer.
-async fn loss_and_gradients(
-    config: &ModelConfig,
-    mut trainer: Trainer,
-) -> Result<(Named, Trainer), StepError> {
-    let (loss, gradients) = trainer.loss_and_gradients(&check_batches(config), None)?;
+async fn loss_and_gradients(case: &CheckCase, mut trainer: Trainer) -> Result<(Named, Trainer), StepError> {
+    let (loss, gradients) = trainer.loss_and_gradients(&case.batches(), None)?;
     let mut values = vec![("loss".to_owned(), read(loss).await?)];
     let names: Vec<String> = trainer.parameters().map(|(spec, _)| spec.name.clone()).collect();
     for (name, gradient) in names.iter().zip(gradients) {
@@ -247,9 +316,9 @@ async fn product_and_gradients(
 }
 
 /// The loss, each gradient and each parameter after one step, by name.
-async fn values(config: &ModelConfig, trainer: Trainer) -> Result<Named, StepError> {
-    let (mut values, mut trainer) = loss_and_gradients(config, trainer).await?;
-    trainer.step(&check_batches(config), None, 1.0).await?;
+async fn values(case: &CheckCase, trainer: Trainer) -> Result<Named, StepError> {
+    let (mut values, mut trainer) = loss_and_gradients(case, trainer).await?;
+    trainer.step(&case.batches(), None, 1.0).await?;
     let updated: Vec<(String, Tensor<2>)> = trainer
         .parameters()
         .map(|(spec, tensor)| (spec.name.clone(), tensor.clone()))
@@ -258,19 +327,6 @@ async fn values(config: &ModelConfig, trainer: Trainer) -> Result<Named, StepErr
         values.push((format!("updated {name}"), read(tensor).await?));
     }
     Ok(values)
-}
-
-fn check_batches(config: &ModelConfig) -> [Batch; 2] {
-    [0, 1].map(|salt| check_batch(config, salt))
-}
-
-/// 3 rows of 21 tokens, made up by a fixed rule so that both devices see the same.
-fn check_batch(config: &ModelConfig, salt: usize) -> Batch {
-    let (rows, seq) = (3, 21);
-    let tokens = (0..rows * (seq + 1)).map(|i| ((i * i * 7 + i * 13 + salt * 31) % config.vocab_size) as u16);
-    // Rows of `seq + 1` tokens by construction.
-    #[allow(clippy::expect_used)]
-    Batch::new(tokens.collect(), seq).expect("whole rows")
 }
 
 pub(crate) fn check_optim() -> OptimConfig {
@@ -334,7 +390,8 @@ mod tests {
         let right = pollster::block_on(check_device(&cpu, &cpu, Kernels::Fused, None)).expect("computes");
         assert!(right.passed(), "{:?}", right.worst);
         let same = pollster::block_on(check_device(&cpu, &cpu, Kernels::Plain, None)).expect("computes");
-        assert_eq!(same.worst.error, 0.0);
+        // But for the model whose activations are made again.
+        assert!(same.worst.error < 1e-6, "{:?}", same.worst);
         let operations = Operations {
             attention: wrong_key_gradient,
             ..Operations::default()

@@ -114,7 +114,7 @@ pub enum Precision {
     F32,
     /// bf16.
     Bf16,
-    /// f16, whose small range loses small gradients: there is no loss scaling.
+    /// f16, whose range is small: gradients are those of a scaled loss while they go back (`Trainer::loss_scale`).
     F16,
     /// bf16 where the device multiplies it faster than f32, else f32.
     #[default]

@@ -288,7 +288,8 @@ impl Trainer {
         micro_batches: &[Inputs],
         window: Option<usize>,
     ) -> Result<LossAndGradients, StepError> {
-        let share = 1.0 / micro_batches.len() as f64;
+        let scale = self.loss_scale(micro_batches);
+        let share = scale / micro_batches.len() as f64;
         let mut total: Option<LossAndGradients> = None;
         for inputs in micro_batches {
             let (loss, gradients) = match self.activations {
@@ -311,7 +312,22 @@ impl Trainer {
                 ),
             });
         }
-        total.ok_or_else(|| StepError::Device("a step without micro-batches".into()))
+        let total = total.ok_or_else(|| StepError::Device("a step without micro-batches".into()))?;
+        Ok(scaled(total, 1.0 / scale))
+    }
+
+    /// What the loss is multiplied by while gradients go back through products of f16, and they divided by: the gradient of
+    /// a mean over thousands of targets is below the least f16 there is, 6e-8, where that of the sum is not. A power of two,
+    /// so that it rounds nothing.
+    fn loss_scale(&self, micro_batches: &[Inputs]) -> f64 {
+        let targets: usize = micro_batches
+            .iter()
+            .map(|inputs| inputs.tokens.dims().iter().product::<usize>())
+            .sum();
+        match self.half {
+            Some(FloatDType::F16) if targets > 0 => f64::exp2(f64::from(targets.ilog2())),
+            _ => 1.0,
+        }
     }
 
     /// `share` times the loss `[1]` of a batch, and the gradients of that.
@@ -422,6 +438,15 @@ impl Trainer {
                 .with_half(*half)
         })
     }
+}
+
+/// A loss and its gradients, each times `factor`.
+fn scaled((loss, gradients): LossAndGradients, factor: f64) -> LossAndGradients {
+    if factor == 1.0 {
+        return (loss, gradients);
+    }
+    let gradients = gradients.into_iter().map(|gradient| gradient * factor);
+    (loss * factor, gradients.collect())
 }
 
 /// Reads a vector back from the device, waiting for all work before it.

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Notes a way around, once.
-pub(super) fn fell_back(what: String) {
+pub(crate) fn fell_back(what: String) {
     // A poisoned lock means that a panic is under way already.
     if let Ok(mut seen) = SEEN.lock() {
         seen.insert(what);

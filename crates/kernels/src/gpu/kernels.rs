@@ -173,6 +173,9 @@ pub(crate) trait GpuKernels: Backend {
     /// The same values row by row.
     #[fusion(dtype = x, shape = x)]
     fn whole(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Memory of the shape and type of `like` that nothing has written.
+    #[fusion(dtype = like, shape = like)]
+    fn unwritten(like: FloatTensor<Self>) -> FloatTensor<Self>;
     /// The table, `[tensors, parts]`, with sums of squares of `x` in row `row`.
     #[fusion(dtype = table, shape = table)]
     fn squares_into(table: FloatTensor<Self>, x: FloatTensor<Self>, row: usize) -> FloatTensor<Self>;
@@ -376,6 +379,10 @@ impl GpuKernels for CubeBackend {
 
     fn whole(x: CubeTensor) -> CubeTensor {
         launch::whole(x)
+    }
+
+    fn unwritten(like: CubeTensor) -> CubeTensor {
+        launch::empty_like(&like)
     }
 
     fn squares_into(table: CubeTensor, x: CubeTensor, row: usize) -> CubeTensor {

@@ -1,11 +1,14 @@
 //! What every launch shares: tensors whose values lie row by row, grids, and the sum over a row.
 
+use burn::backend::cubecl::dtype_to_storage_type;
 use burn::tensor::{DType, Shape};
 use burn_cubecl::CubeDevice;
 use burn_cubecl::kernel::into_contiguous;
-use burn_cubecl::ops::numeric::{empty_device_contiguous_dtype, zeros};
+use burn_cubecl::ops::numeric::{empty_device_contiguous_dtype, full_device_dtype, zeros};
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
+
+use super::poison::is_poisoned;
 
 /// Cubes along one side of a grid at most: WebGPU's limit.
 const SIDE: usize = 65_535;
@@ -45,6 +48,16 @@ pub(super) fn empty_as(like: &CubeTensor, dtype: DType) -> CubeTensor {
 }
 
 fn empty_shape(like: &CubeTensor, shape: Shape, dtype: DType) -> CubeTensor {
+    if is_poisoned() && dtype.is_float() {
+        let nan = InputScalar::new(f32::NAN, dtype_to_storage_type(dtype));
+        return whole(full_device_dtype(
+            like.client.clone(),
+            shape,
+            like.device.clone(),
+            nan,
+            dtype,
+        ));
+    }
     empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape, dtype)
 }
 
@@ -143,9 +156,10 @@ pub(super) fn row_max(value: f32, scratch: &mut Shared<[f32]>) -> f32 {
 /// `exp(x)` for `x <= 0`, 0 where a float has nothing smaller: shaders need not know what is beyond.
 #[cube]
 pub(super) fn exp_negative(x: f32) -> f32 {
-    let mut result = 0.0f32;
-    if x > -87.0f32 {
-        result = x.exp();
+    // What is no number stays none.
+    let mut result = x.exp();
+    if x <= -87.0f32 {
+        result = 0.0f32;
     }
     result
 }

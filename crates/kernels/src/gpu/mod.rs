@@ -28,6 +28,7 @@ mod kernels;
 mod launch;
 mod muon;
 mod operations;
+mod poison;
 mod product;
 mod qk_norm_rope;
 mod refill;
@@ -40,11 +41,13 @@ use burn_cubecl::CubeDevice;
 
 use kernels::GpuKernels;
 
+pub(crate) use fallback::fell_back;
 pub use fallback::take_fallbacks;
 pub(crate) use operations::{
     adamw, add_rms_norm, attention, dense, embedding, head_loss, muon, plain_product, product, qk_norm_rope,
     refill, relu_squared, rms_norm, squared_norms, swiglu, weight_gradient,
 };
+pub use poison::{poison_unwritten, unwritten};
 
 /// Whether tensors of `device` lie in the memory of a device that CubeCL drives.
 pub(crate) fn is_gpu(device: &Device) -> bool {

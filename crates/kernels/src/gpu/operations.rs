@@ -417,6 +417,11 @@ pub(crate) fn dense(x: Tensor<2>) -> Tensor<2> {
     Tensor::from_dispatch(<Dispatch as GpuKernels>::whole(x.into_dispatch()))
 }
 
+/// See [`super::unwritten`].
+pub(super) fn unwritten(like: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as GpuKernels>::unwritten(like.into_dispatch()))
+}
+
 /// `target`, a plain tensor on a GPU that no view is taken of, with the values of `source` where it lies.
 pub(crate) fn refill(target: Tensor<2, Int>, source: Tensor<2, Int>) -> Tensor<2, Int> {
     let (target, source) = (target.into_dispatch(), source.into_dispatch());

@@ -28,6 +28,9 @@ fn half_types_are_near_the_reference() {
             (2, 65, [2, 1], 128, None, None),
             (1, 33, [4, 1], 16, Some(7), None),
             (1, 70, [2, 1], 20, None, None),
+            (2, 1, [2, 1], 32, None, None),
+            (1, 7, [4, 1], 48, None, Some(2.0)),
+            (1, 1000, [2, 1], 32, Some(300), None),
         ] {
             let x = |n, random: &mut Random| random.tensor([batch, seq, n, head_dim], 1.0);
             let [q, k, v, weight] =
@@ -53,6 +56,31 @@ fn half_types_are_near_the_reference() {
             let what = format!("attention in {half:?}, {batch} x {seq} x {heads:?} x {head_dim}, {window:?}");
             check(&what, &["values", "q", "k", "v"], both, bound);
         }
+    }
+}
+
+/// Products of f16 of a shape that a software driver is not slow at.
+#[test]
+fn a_product_in_halves_is_near_the_reference() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    for (half, bound) in halves(&gpu) {
+        let [x, w, weight] =
+            [[96, 32], [32, 64], [96, 64]].map(|shape| rounded(&gpu, &random.tensor(shape, 1.0), half));
+        let run = |device: &Device| {
+            let leaves = [leaf(&x, device, None), leaf(&w, device, None)];
+            let [x, w] = leaves.clone();
+            let out = product(x, w, is_own(device).then_some(half), true);
+            let tape = (out.clone() * leaf(&weight, device, None)).sum().backward();
+            let gradients = leaves.map(|leaf| gradient(&leaf, &tape));
+            [values(out.inner())].into_iter().chain(gradients).collect()
+        };
+        let both = (run(&gpu.device), run(&Device::flex()));
+        check(
+            &format!("a product in {half:?}"),
+            &["product", "x", "w"],
+            both,
+            bound,
+        );
     }
 }
 
@@ -270,8 +298,12 @@ fn half_embeddings_are_near_the_reference() {
 fn half_losses_are_near_the_reference() {
     let (gpu, mut random) = (Gpu::open(), Random::new());
     for (half, bound) in halves(&gpu) {
-        for (softcap, tied) in [(None, true), (Some(15.0), false)] {
-            let (tokens, d, vocab) = (64, 16, 96);
+        for (softcap, tied, tokens, vocab) in [
+            (None, true, 64, 96),
+            (Some(15.0), false, 64, 96),
+            (None, true, 33, 257),
+        ] {
+            let d = 16;
             let x = rounded(&gpu, &random.tensor([tokens, d], 2.0), half);
             let shape = if tied { [vocab, d] } else { [d, vocab] };
             let head = rounded(&gpu, &random.tensor(shape, 1.0), half);

@@ -2,6 +2,8 @@
 
 use blueberry_kernels::{Head, LossTerms, head_chunk, head_loss, head_loss_plain, may_round_products};
 
+use burn::tensor::{Device, Tensor, TensorData};
+
 use crate::common::{Random, values};
 use crate::device::{Gpu, check, gradient, ids_on, is_own, leaf, on};
 
@@ -67,6 +69,25 @@ fn head_loss_is_its_reference() {
     check_head_loss(&gpu, (7, 1, 15), 3.0, terms(Some(4.0), 0.0), false);
     check_head_loss(&gpu, (127, 1, 257), 30.0, terms(Some(15.0), 0.1), true);
     check_head_loss(&gpu, (33, 1, 1000), 30.0, terms(None, 0.01), false);
+    check_head_loss(&gpu, (127, 48, 257), 3.0, terms(None, 0.0), true);
+    check_head_loss(&gpu, (96, 32, 320), 3.0, terms(Some(15.0), 1e-3), false);
+}
+
+/// A weight that is no number must show, in an evaluation too.
+#[test]
+fn a_logit_that_is_no_number_is_no_loss() {
+    let (gpu, vocab) = (Gpu::open(), 257);
+    let mut random = Random::new();
+    let mut head: Vec<f32> = values(random.tensor([vocab, 1], 1.0));
+    head[100] = f32::NAN;
+    let head = TensorData::new(head, [vocab, 1]);
+    let x = random.tensor([7, 1], 1.0);
+    let targets = random.targets(7, 50);
+    for device in [&gpu.device, &Device::flex()] {
+        let head = Head::Tied(Tensor::from_data(head.clone(), device));
+        let loss = head_loss(on(&x, device), head, ids_on(&targets, device), terms(None, 0.0));
+        assert!(values(loss)[0].is_nan(), "on {device:?}");
+    }
 }
 
 #[test]

@@ -17,9 +17,23 @@ mod passes;
 mod product;
 mod recording;
 
-use blueberry_kernels::{Kernels, may_round_products, versions};
+use blueberry_kernels::{Kernels, may_round_products, unwritten, versions};
 
 use crate::device::Gpu;
+
+/// Else no test here would see what a kernel leaves out.
+#[test]
+fn what_no_kernel_has_written_is_no_number() {
+    let gpu = Gpu::open();
+    for len in [1, 1000, 70_000] {
+        assert!(
+            common::values(unwritten(len, &gpu.device))
+                .iter()
+                .all(|x| x.is_nan()),
+            "{len}"
+        );
+    }
+}
 
 #[test]
 fn every_operation_says_which_version_it_uses() {

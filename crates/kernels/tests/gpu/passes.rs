@@ -137,6 +137,26 @@ fn activations_are_their_references() {
     }
 }
 
+/// The embedding of `reference` has more values, and so has a pass over its feed-forward's.
+#[test]
+fn a_pass_over_more_values_than_a_line_of_the_grid_has_units_reaches_each() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    let shape = [1, 65_535 * 256 + 257];
+    let (x, weight) = (random.tensor(shape, 2.0), random.tensor(shape, 1.0));
+    let both = gpu.run(|device, half| {
+        let x = leaf(&x, device, half);
+        let f = if is_own(device) {
+            relu_squared::<2>
+        } else {
+            relu_squared_plain::<2>
+        };
+        let out = f(x.clone());
+        let tape = (out.clone() * on(&weight, device)).sum().backward();
+        vec![values(out.inner()), gradient(&x, &tape)]
+    });
+    check("two lines", &["values", "x"], both, 1e-6);
+}
+
 #[test]
 fn qk_norm_rope_is_its_reference() {
     let (gpu, mut random) = (Gpu::open(), Random::new());

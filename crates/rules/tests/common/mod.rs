@@ -1,5 +1,5 @@
 //! A small submission that breaks no rule, and ways to spoil it. The unit tests of the rules use it too.
-#![allow(dead_code)] // each test file uses a part
+#![allow(dead_code, unused_imports)] // each test file uses a part
 
 mod draft;
 

@@ -2,6 +2,7 @@
 
 mod ceilings;
 mod operations;
+mod optimizer;
 mod profile;
 mod step;
 

@@ -1,18 +1,12 @@
 //! Each operation of a step alone, forward and backward, at the sizes of a preset.
 
-use std::cell::Cell;
-
-use blueberry_kernels::{
-    AdamwState, AdamwStep, AdamwUpdate, AttentionMask, Head, Kernels, LossTerms, Operations, RopeTable,
-    adamw, adamw_plain, orthogonalize, orthogonalize_plain, versions,
-};
+use blueberry_kernels::{AttentionMask, Head, Kernels, LossTerms, Operations, RopeTable, versions};
 use blueberry_model::{Activation, Kind, ModelConfig, Weights};
-use blueberry_optim::{MuonConfig, MuonPrecision};
 use burn::tensor::{Device, Distribution, FloatDType, Int, Tensor};
 use serde::Serialize;
 
 use super::ceilings::best;
-use crate::{Preset, StepShape};
+use crate::{Halves, Preset, StepShape};
 
 /// One operation, forward and backward.
 #[derive(Clone, Debug, Serialize)]
@@ -35,14 +29,15 @@ pub fn time_operations(
     preset: &Preset,
     shape: StepShape,
     device: &Device,
-    half: Option<FloatDType>,
+    halves: Halves,
     progress: impl Fn(&str),
 ) -> Vec<OperationTime> {
     let bench = Bench {
         model: &preset.model,
         shape,
         device,
-        half,
+        half: halves.products,
+        muon_half: halves.muon,
         kernels: preset.kernels,
         operations: Operations::new(preset.kernels),
     };
@@ -62,25 +57,27 @@ pub fn time_operations(
         .collect()
 }
 
-struct Case<'a> {
-    name: String,
-    per_step: u64,
-    flops: f64,
-    bytes: f64,
-    run: Box<dyn Fn() + 'a>,
+pub(super) struct Case<'a> {
+    pub(super) name: String,
+    pub(super) per_step: u64,
+    pub(super) flops: f64,
+    pub(super) bytes: f64,
+    pub(super) run: Box<dyn Fn() + 'a>,
 }
 
-struct Bench<'a> {
-    model: &'a ModelConfig,
+pub(super) struct Bench<'a> {
+    pub(super) model: &'a ModelConfig,
     shape: StepShape,
-    device: &'a Device,
+    pub(super) device: &'a Device,
     half: Option<FloatDType>,
-    kernels: Kernels,
+    /// The 16-bit float of Muon's iteration.
+    pub(super) muon_half: Option<FloatDType>,
+    pub(super) kernels: Kernels,
     operations: Operations,
 }
 
 /// Bytes of so many f32 values.
-fn bytes(values: usize) -> f64 {
+pub(super) fn bytes(values: usize) -> f64 {
     4.0 * values as f64
 }
 
@@ -95,7 +92,7 @@ impl<'a> Bench<'a> {
         self.shape.micro_batch * self.shape.seq_len
     }
 
-    fn random<const D: usize>(&self, shape: [usize; D]) -> Tensor<D> {
+    pub(super) fn random<const D: usize>(&self, shape: [usize; D]) -> Tensor<D> {
         Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), self.device)
     }
 
@@ -120,7 +117,7 @@ impl<'a> Bench<'a> {
         Tensor::from_data(ids.as_slice(), self.device)
     }
 
-    fn case(&self, name: &str, per_layer: usize, run: impl Fn() + 'a) -> Case<'a> {
+    pub(super) fn case(&self, name: &str, per_layer: usize, run: impl Fn() + 'a) -> Case<'a> {
         let passes = (self.shape.accumulation * per_layer) as u64;
         let version = versions(self.device, self.kernels, self.half).get(name).cloned();
         Case {
@@ -137,17 +134,17 @@ impl<'a> Bench<'a> {
         cases.push(self.attention());
         cases.push(self.qk_norm_rope("queries", self.model.n_heads));
         cases.push(self.qk_norm_rope("keys", self.model.n_kv_heads));
+        cases.push(self.rms_norm());
         cases.push(self.add_rms_norm());
         cases.push(self.activation());
         cases.push(self.embedding());
         cases.push(self.head_loss());
-        cases.extend(self.muon(&preset.optim.muon));
-        cases.push(self.adamw());
+        cases.extend(self.optimizer(&preset.optim));
         cases
     }
 
     /// The shapes of the hidden matrices, `[in, out]`, each with how many there are.
-    fn matrices(&self) -> Vec<([usize; 2], usize)> {
+    pub(super) fn matrices(&self) -> Vec<([usize; 2], usize)> {
         let mut shapes: Vec<([usize; 2], usize)> = Vec::new();
         for spec in Weights::specs(self.model).into_vec() {
             if spec.kind != Kind::Matrix {
@@ -214,6 +211,25 @@ impl<'a> Bench<'a> {
             name: format!("{} of {what}", case.name),
             bytes: bytes(5 * self.tokens() * heads * m.head_dim),
             ..case
+        }
+    }
+
+    /// Before the first block; the others come with the addition.
+    fn rms_norm(&self) -> Case<'a> {
+        let m = self.model;
+        let StepShape {
+            seq_len, micro_batch, ..
+        } = self.shape;
+        let (x, gain) = (
+            self.leaf([micro_batch, seq_len, m.d_model]),
+            self.leaf([1, m.d_model]),
+        );
+        let (operation, eps) = (self.operations.rms_norm, m.norm_eps);
+        let narrow = (self.operations.activations_in)(self.device, self.half);
+        let run = move || differentiate(operation(x.clone(), gain.clone(), eps, narrow));
+        Case {
+            bytes: bytes(5 * self.tokens() * m.d_model),
+            ..self.case("rms_norm", 1, run)
         }
     }
 
@@ -294,75 +310,6 @@ impl<'a> Bench<'a> {
             flops: 6.0 * (self.tokens() * m.d_model * m.vocab_size) as f64,
             bytes: bytes(3 * self.tokens() * m.d_model + 3 * m.vocab_size * m.d_model),
             ..self.case("head_loss", 1, run)
-        }
-    }
-
-    /// Muon's iteration for each shape of matrix.
-    fn muon(&self, muon: &MuonConfig) -> Vec<Case<'a>> {
-        let method = muon.method;
-        let half = self.half.filter(|_| muon.precision == MuonPrecision::Half);
-        let operation = match self.kernels {
-            Kernels::Fused => orthogonalize,
-            Kernels::Plain => orthogonalize_plain,
-        };
-        let case = |([rows, cols], count): ([usize; 2], usize)| {
-            let x = self.random([count, rows, cols]);
-            let x = half.map_or(x.clone(), |half| x.cast(half));
-            let (small, large) = (rows.min(cols) as f64, rows.max(cols) as f64);
-            Case {
-                name: format!("orthogonalize {count} x {rows} x {cols}"),
-                per_step: 1,
-                // Five iterations: the Gram matrix, its square, the polynomial times the matrix.
-                flops: 5.0 * count as f64 * (4.0 * small * small * large + 2.0 * small.powi(3)),
-                bytes: bytes(2 * count * rows * cols),
-                run: Box::new(move || drop(operation(x.clone(), method))),
-            }
-        };
-        self.matrices().into_iter().map(case).collect()
-    }
-
-    /// All that is not a hidden matrix.
-    fn adamw(&self) -> Case<'a> {
-        let specs = Weights::specs(self.model).into_vec();
-        let values: usize = specs
-            .iter()
-            .filter(|spec| spec.kind != Kind::Matrix)
-            .map(blueberry_model::ParameterSpec::len)
-            .sum();
-        let tensor = || self.random([values, 1]);
-        let state = AdamwState {
-            parameter: tensor(),
-            mean: tensor(),
-            square: tensor().abs(),
-        };
-        let gradient = tensor();
-        let step = AdamwStep {
-            keep: 1.0,
-            rate: 1e-3,
-            beta1: 0.9,
-            beta2: 0.95,
-            root_correction: 1.0,
-            eps: 1e-8,
-        };
-        let operation = match self.kernels {
-            Kernels::Fused => adamw,
-            Kernels::Plain => adamw_plain,
-        };
-        // Given away and taken back, as the optimiser does, so that the state is updated where it lies.
-        let kept = Cell::new(Some(state));
-        let run = move || {
-            let Some(state) = kept.take() else { return };
-            let update = AdamwUpdate {
-                step,
-                state,
-                gradient: gradient.clone(),
-            };
-            kept.set(operation(vec![update], None).pop());
-        };
-        Case {
-            per_step: 1,
-            bytes: bytes(7 * values),
-            ..self.case("adamw", 1, run)
         }
     }
 }

@@ -159,7 +159,7 @@ impl StepBench {
             step_s: median(&seconds),
             tokens,
             flops: self.flops_per_token * tokens as f64,
-            operations: time_operations(&self.preset, self.shape, device, half, progress),
+            operations: time_operations(&self.preset, self.shape, device, self.halves, progress),
         })
     }
 
