@@ -38,6 +38,24 @@ fn a_dry_run_says_what_a_run_takes_and_leaves_nothing() {
     assert_eq!(said["memory_total_bytes"], sum);
 }
 
+/// What two steps of it held was measured: 5.2 GB without data (`bench/results/reference-memory-cpu.json`).
+#[test]
+fn the_whole_reference_fits_into_six_gigabytes_on_the_cpu() {
+    let said = dry_run(&[
+        "--preset",
+        "reference",
+        "--set",
+        "train.micro_batch=1",
+        "--set",
+        "train.accumulation=8",
+    ]);
+    let total = said["memory_total_bytes"].as_u64().expect("bytes");
+    let data = said["memory"]["data"].as_u64().expect("bytes");
+    assert!(total < 6_000_000_000, "{total}");
+    let ratio = (total - data) as f64 / 5.2e9;
+    assert!((0.9..1.1).contains(&ratio), "{ratio}: {said}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn too_large_a_micro_batch_is_refused_before_it_is_tried() {

@@ -4,7 +4,7 @@
 //! largest counts. Held against measurements on the CPU only; of GPUs and of the references (`kernels = "plain"`) it is an
 //! estimate.
 //!
-//! On the CPU the allocator keeps what was freed for a while, where `train.activations` is `keep` (`native::hardware`); that
+//! On the CPU the allocator keeps what was freed for a second, where `train.activations` is `keep` (`native::hardware`); that
 //! part is measured, not derived, and between presets it varies by a tenth of the whole.
 //!
 //! Symbols in the formulas: `t` tokens of a pass, `d` d_model, `q` and `kv` widths of all queries and of all keys, `f`
@@ -26,6 +26,9 @@ const PROCESS: u64 = 60_000_000;
 
 /// Freed memory that the allocator keeps, in percent of what is held at the peak: measured (`bench/LOG.md`, 2026-11-28).
 const FREED_PERCENT: u64 = 22;
+
+/// What a pass of a core or two computes in a second: 80 to 130 GFLOP/s were measured (`bench/results`).
+const PASS_FLOPS_PER_S: f64 = 1e11;
 
 /// What the CPU's head makes of logits at a time, in values (`LOGITS` of `kernels/src/cpu/head_loss.rs`).
 const LOGITS: u64 = 6 << 20;
@@ -107,16 +110,15 @@ pub fn predict_memory(preset: &Preset, place: Place) -> Result<Memory, SettingsE
     let curriculum = Curriculum::new(preset)?;
     let shapes = curriculum.stages().iter().map(|stage| stage.shape);
     let most = shapes
-        .map(|shape| of_shape(preset, shape, place))
+        .map(|shape| {
+            let held = of_shape(preset, shape, place);
+            let freed = if place.cpu { freed(preset, shape, &held) } else { 0 };
+            Memory { freed, ..held }
+        })
         .max_by_key(Memory::total)
         .unwrap_or_default();
     Ok(if place.cpu {
-        let freed = match preset.train.activations {
-            Activations::Keep => most.total() * FREED_PERCENT / 100,
-            Activations::Recompute => 0,
-        };
         Memory {
-            freed,
             data: data(&curriculum),
             process: PROCESS,
             ..most
@@ -148,6 +150,19 @@ pub fn fitting_micro_batch(preset: &Preset, place: Place, available: u64) -> Opt
         }
     }
     (fit > 0).then_some(fit)
+}
+
+/// What the allocator has of freed memory where activations are kept: it waits a second before it gives pages back, in which
+/// a short pass frees all that it ever does, and a long one only the part of its activations, and of the gradients of as many,
+/// that it is done with.
+fn freed(preset: &Preset, shape: StepShape, held: &Memory) -> u64 {
+    if preset.train.activations == Activations::Recompute {
+        return 0;
+    }
+    let tokens = shape.micro_batch as f64 * shape.seq_len as f64;
+    let pass_s = tokens * preset.model.flops_per_token(shape.seq_len) / PASS_FLOPS_PER_S;
+    let in_a_second = 2.0 * held.activations as f64 / pass_s;
+    (held.total() * FREED_PERCENT / 100).min(in_a_second as u64)
 }
 
 /// Data is mapped: at most the whole training set, at least a read's pages for every block.

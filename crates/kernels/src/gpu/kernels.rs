@@ -8,6 +8,7 @@ use burn::tensor::{DType, FloatDType, Shape};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::tensor::CubeTensor;
 
+use super::adamw::{Members, UpdatedMembers};
 use super::attention::{self, Given, Scores};
 use super::product;
 use super::qk_norm_rope::{self, Angles, Normed};
@@ -149,6 +150,14 @@ pub(crate) trait GpuKernels: Backend {
         clipped: bool,
         step: AdamwStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    /// The same for all of a group.
+    #[fusion(meta = |members, _clip, _clipped, _step| adamw::updated(members))]
+    fn adamw_group(
+        #[extension_type] members: Members<Self>,
+        clip: FloatTensor<Self>,
+        clipped: bool,
+        step: AdamwStep,
+    ) -> UpdatedMembers<Self>;
     /// The momentum and the batch of look-aheads, of which matrix `index` is new; `clip` is read where `clipped` says so.
     #[fusion(meta = |momentum, batch, _gradient, _clip, _clipped, _index, _step| {
         (momentum.clone(), batch.clone())
@@ -379,6 +388,15 @@ impl GpuKernels for CubeBackend {
 
     fn whole(x: CubeTensor) -> CubeTensor {
         launch::whole(x)
+    }
+
+    fn adamw_group(
+        members: Members<Self>,
+        clip: CubeTensor,
+        clipped: bool,
+        step: AdamwStep,
+    ) -> UpdatedMembers<Self> {
+        adamw::adamw_group(members, clip, clipped, step)
     }
 
     fn unwritten(like: CubeTensor) -> CubeTensor {

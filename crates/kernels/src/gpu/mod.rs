@@ -61,6 +61,14 @@ pub(crate) fn is_gpu(device: &Device) -> bool {
     cube(device.as_dispatch())
 }
 
+/// Buffers that a kernel of `device`, which is a GPU, may name.
+fn max_bindings(device: &Device) -> usize {
+    match device.clone().without_autodiff().as_dispatch() {
+        DispatchDevice::Cube(device) => device.client().properties().hardware.max_bindings as usize,
+        _ => 0,
+    }
+}
+
 /// Whether it is CUDA that drives `device`.
 pub(crate) fn is_cuda(device: &Device) -> bool {
     match device.clone().without_autodiff().as_dispatch() {

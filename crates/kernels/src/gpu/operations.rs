@@ -6,8 +6,8 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Cube, Dispatch, backend_extension};
 use burn::tensor::{DType, FloatDType, Int, Tensor};
 
-use super::GpuKernels;
 use super::attention::{self as attend, Scores};
+use super::{GpuKernels, adamw as adam, max_bindings};
 use super::{
     activation, embedding as table_rows, global_norm, head_loss as loss, product as products,
     qk_norm_rope as heads, rms_norm as norm,
@@ -305,35 +305,112 @@ pub(crate) fn plain_product(a: Tensor<3>, b: Tensor<3>) -> Tensor<3> {
     Tensor::from_dispatch(<Dispatch as GpuKernels>::product(a, b, true))
 }
 
-/// Tensors are on a GPU, and in f32. What nobody else holds is updated where it lies.
+/// Tensors are on a GPU, and in f32. What nobody else holds is updated where it lies. Small parameters of one step, the
+/// gains of all layers, are updated by groups, since a launch takes longer than they do.
 pub(crate) fn adamw(updates: Vec<AdamwUpdate>, clip: Option<&Tensor<1>>) -> Vec<AdamwState> {
-    let update = |update: AdamwUpdate| {
-        let AdamwState {
-            parameter,
-            mean,
-            square,
-        } = update.state;
+    let mut states: Vec<Option<AdamwState>> = vec![None; updates.len()];
+    let (groups, singles) = grouped(updates);
+    for group in groups {
+        let (places, updates): (Vec<usize>, Vec<AdamwUpdate>) = group.into_iter().unzip();
+        for (place, state) in places.into_iter().zip(adamw_group(updates, clip)) {
+            states[place] = Some(state);
+        }
+    }
+    for (place, update) in singles {
+        states[place] = Some(adamw_single(update, clip));
+    }
+    states.into_iter().flatten().collect()
+}
+
+type Placed = Vec<(usize, AdamwUpdate)>;
+
+/// Whole groups of small parameters with the same numbers, and what is left; each with its place in the list.
+fn grouped(updates: Vec<AdamwUpdate>) -> (Vec<Placed>, Placed) {
+    let (mut open, mut groups, mut singles) = (Vec::<Placed>::new(), Vec::new(), Vec::new());
+    for (place, update) in updates.into_iter().enumerate() {
+        let parameter = &update.state.parameter;
+        if !adam::is_small(
+            parameter.shape().num_elements(),
+            parameter.dtype(),
+            max_bindings(&parameter.device()),
+        ) {
+            singles.push((place, update));
+            continue;
+        }
+        let same = |group: &Placed| group[0].1.step == update.step;
+        let at = open.iter().position(same).unwrap_or_else(|| {
+            open.push(Vec::new());
+            open.len() - 1
+        });
+        open[at].push((place, update));
+        if open[at].len() == adam::GROUP {
+            groups.push(open.swap_remove(at));
+        }
+    }
+    singles.extend(open.into_iter().flatten());
+    (groups, singles)
+}
+
+/// What is not read still has to be something.
+fn clip_or(clip: Option<&Tensor<1>>, gradient: &Tensor<2>) -> FloatTensor<Dispatch> {
+    clip.map_or_else(
+        || gradient.clone().into_dispatch(),
+        |clip| clip.clone().into_dispatch(),
+    )
+}
+
+fn adamw_group(updates: Vec<AdamwUpdate>, clip: Option<&Tensor<1>>) -> Vec<AdamwState> {
+    let (step, factor) = (updates[0].step, clip_or(clip, &updates[0].gradient));
+    let member = |update: AdamwUpdate| {
+        let state = update.state;
         let [parameter, mean, square, gradient] =
-            [parameter, mean, square, update.gradient].map(Tensor::into_dispatch);
-        // What is not read still has to be something.
-        let factor = clip.map_or_else(|| gradient.clone(), |clip| clip.clone().into_dispatch());
-        let (parameter, mean, square) = <Dispatch as GpuKernels>::adamw_step(
+            [state.parameter, state.mean, state.square, update.gradient].map(Tensor::into_dispatch);
+        adam::Member {
             parameter,
             mean,
             square,
             gradient,
-            factor,
-            clip.is_some(),
-            update.step,
-        );
-        let [parameter, mean, square] = [parameter, mean, square].map(Tensor::from_dispatch);
-        AdamwState {
-            parameter,
-            mean,
-            square,
         }
     };
-    updates.into_iter().map(update).collect()
+    let members: Vec<adam::Member<Dispatch>> = updates.into_iter().map(member).collect();
+    // `grouped` gives whole groups only.
+    let Ok(members) = members.try_into() else {
+        return Vec::new();
+    };
+    let updated =
+        <Dispatch as GpuKernels>::adamw_group(adam::Members::of(members), factor, clip.is_some(), step);
+    let state = |updated: adam::Updated<Dispatch>| AdamwState {
+        parameter: Tensor::from_dispatch(updated.parameter),
+        mean: Tensor::from_dispatch(updated.mean),
+        square: Tensor::from_dispatch(updated.square),
+    };
+    updated.into_array().map(state).into()
+}
+
+fn adamw_single(update: AdamwUpdate, clip: Option<&Tensor<1>>) -> AdamwState {
+    let factor = clip_or(clip, &update.gradient);
+    let AdamwState {
+        parameter,
+        mean,
+        square,
+    } = update.state;
+    let [parameter, mean, square, gradient] =
+        [parameter, mean, square, update.gradient].map(Tensor::into_dispatch);
+    let (parameter, mean, square) = <Dispatch as GpuKernels>::adamw_step(
+        parameter,
+        mean,
+        square,
+        gradient,
+        factor,
+        clip.is_some(),
+        update.step,
+    );
+    let [parameter, mean, square] = [parameter, mean, square].map(Tensor::from_dispatch);
+    AdamwState {
+        parameter,
+        mean,
+        square,
+    }
 }
 
 /// Tensors are on a GPU, and in f32. What nobody else holds is updated where it lies.

@@ -20,13 +20,31 @@ fn adamw_is_its_reference() {
         root_correction: 0.7,
         eps: 1e-8,
     };
-    let shapes = [[1, 1], [1, 5], [7, 20], [33, 47], [300, 129]];
-    let draw = |random: &mut Random| shapes.map(|shape| random.tensor(shape, 1.0));
+    // More than two groups of small ones, of two kinds, and some that are left over; the last is too large for a group.
+    let mut shapes = vec![
+        [1, 1],
+        [1, 5],
+        [7, 20],
+        [33, 47],
+        [1, 255],
+        [1, 256],
+        [1, 257],
+        [300, 129],
+    ];
+    shapes.extend((0..15).map(|i| [1, 64 + i]));
+    shapes.push([257, 259]);
+    let draw = |random: &mut Random| -> Vec<Tensor<2>> {
+        shapes.iter().map(|&shape| random.tensor(shape, 1.0)).collect()
+    };
     let (parameters, means, gradients) = (draw(&mut random), draw(&mut random), draw(&mut random));
     for clip in [None, Some(0.37f32)] {
         let both = gpu.run(|device, _| {
             let updates = (0..shapes.len()).map(|i| AdamwUpdate {
-                step,
+                step: if i % 4 == 1 {
+                    AdamwStep { keep: 1.0, ..step }
+                } else {
+                    step
+                },
                 state: AdamwState {
                     parameter: on(&parameters[i], device),
                     mean: on(&means[i], device),
