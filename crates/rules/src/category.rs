@@ -63,6 +63,9 @@ pub struct Category {
     /// Training targets in the data.
     #[serde(default = "PinnedCount::any", skip_serializing_if = "PinnedCount::is_any")]
     pub train_tokens: PinnedCount,
+    /// Share of the validation targets that a scan may find among the training data.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub overlap_at_most: f64,
     /// How often the training data may be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_passes: Option<u64>,
@@ -77,6 +80,11 @@ pub struct Category {
     /// Whether losses are held against [`Categories::plausibility`].
     #[serde(default)]
     pub plausibility: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde calls it so
+fn is_zero(share: &f64) -> bool {
+    *share == 0.0
 }
 
 /// What a category ranks on.
@@ -237,6 +245,13 @@ impl Categories {
 }
 
 impl Category {
+    /// Whether its runs must be on certain data.
+    #[must_use]
+    pub fn asks_for_data(&self) -> bool {
+        let pins = [&self.manifest, &self.validation, &self.tokenizer];
+        pins.into_iter().any(|pin| *pin != Pin::Any) || !self.train_tokens.is_any()
+    }
+
     fn problem(&self) -> Option<&'static str> {
         let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let positive = |number: f64| number.is_finite() && number > 0.0;
@@ -257,6 +272,9 @@ impl Category {
         }
         if self.time.is_some_and(|limit| !positive(limit.seconds)) {
             return Some("time.seconds must be a finite number above 0");
+        }
+        if !(0.0..1.0).contains(&self.overlap_at_most) {
+            return Some("overlap_at_most is a share of the validation targets, from 0 to below 1");
         }
         if matches!(self.tokens, Some(Tokens::WholeDataset(_))) && self.train_tokens.is_any() {
             return Some("tokens = \"whole-dataset\" needs train_tokens: a number or \"unpinned\"");

@@ -44,10 +44,17 @@ pub enum Flag {
         /// Id of that record.
         record: String,
     },
+    /// It took the record from one whose figure, of another day, is no worse: the two ran beside each other, and there it
+    /// was better.
+    BetterBeside {
+        /// Id of the record that it took it from.
+        record: String,
+    },
 }
 
 /// The ranks of a category: the best verified entry of each author, by the figure as it is shown, then by the mean of
-/// the benchmarks that the category asks for. One that was not shown to be better than a record shares its rank at best.
+/// the benchmarks that the category asks for. One that was not shown to be better than a record shares its rank at best; one
+/// that was is before it, whatever their figures of different days say.
 #[must_use]
 pub fn rank<'a>(category: &Category, entries: &'a [Entry]) -> Vec<Ranked<'a>> {
     let course = Course::of(category, entries);
@@ -85,10 +92,17 @@ pub(crate) fn not_compared<'a>(category: &Category, entries: &'a [Entry]) -> Vec
     Course::of(category, entries).not_compared
 }
 
+/// Entries that took the record by runs beside it, though their figures are no better than its own of another day, with that
+/// record's id.
+pub(crate) fn better_beside<'a>(category: &Category, entries: &'a [Entry]) -> Vec<(&'a str, &'a str)> {
+    Course::of(category, entries).better_beside
+}
+
 /// How a category's record went from entry to entry.
 struct Course<'a> {
     records: Vec<&'a Entry>,
     not_compared: Vec<(&'a str, &'a str)>,
+    better_beside: Vec<(&'a str, &'a str)>,
     /// Every verified entry with what it is ranked by, best first.
     in_order: Vec<(Key, &'a Entry)>,
 }
@@ -100,7 +114,7 @@ impl<'a> Course<'a> {
             .filter(|entry| entry.category == category.id && entry.status == RecordStatus::Verified)
             .filter_map(|entry| Some((key(category, entry)?, entry)))
             .collect();
-        let keys: BTreeMap<&str, Key> = verified
+        let mut keys: BTreeMap<&str, Key> = verified
             .iter()
             .map(|(key, entry)| (entry.id.as_str(), *key))
             .collect();
@@ -108,31 +122,41 @@ impl<'a> Course<'a> {
         verified.sort_by(|(ka, a), (kb, b)| {
             (a.verification, a.since(), ka, &a.id).cmp(&(b.verification, b.since(), kb, &b.id))
         });
-        let (mut records, mut not_compared) = (Vec::<(Key, &Entry)>::new(), Vec::new());
+        let mut records = Vec::<(Key, &Entry)>::new();
+        let (mut not_compared, mut better_beside) = (Vec::new(), Vec::new());
         for (key, entry) in &mut verified {
             // Its mean may be lower all the same: by chance, or measured on another day. A record that does not count any
             // more holds nobody back.
             let short_of = entry.short_of.as_deref().and_then(|id| keys.get(id));
             let standing = records.last().copied();
+            let beat = entry.beat.as_deref();
             // What it beat was better than this one when it stood, if it counts no more.
-            let beat = |standing: &Entry| {
-                let beat = entry.beat.as_deref();
-                beat.is_some_and(|id| id == standing.id || !keys.contains_key(id))
-            };
+            let beat_one_gone = beat.is_some_and(|id| !keys.contains_key(id));
             match (short_of, standing) {
                 (Some(record), _) => *key = *record.max(key),
+                // Shown on one machine in one night: what the record took on another day, as with an older driver, says
+                // nothing against it.
+                (None, Some((record, standing))) if beat == Some(standing.id.as_str()) => {
+                    if *key >= record {
+                        better_beside.push((entry.id.as_str(), standing.id.as_str()));
+                        *key = just_before(record);
+                    }
+                    records.push((*key, entry));
+                }
                 (None, Some((record, _))) if *key >= record => {}
-                (None, Some((record, standing))) if !beat(standing) => {
+                (None, Some((record, standing))) if !beat_one_gone => {
                     not_compared.push((entry.id.as_str(), standing.id.as_str()));
                     *key = record;
                 }
                 (None, _) => records.push((*key, entry)),
             }
+            keys.insert(&entry.id, *key);
         }
         verified.sort_by(|(ka, a), (kb, b)| (ka, &a.date, &a.id).cmp(&(kb, &b.date, &b.id)));
         Self {
             records: records.into_iter().map(|(_, entry)| entry).collect(),
             not_compared,
+            better_beside,
             in_order: verified,
         }
     }
@@ -140,6 +164,11 @@ impl<'a> Course<'a> {
 
 /// What entries are compared by: the figure in units of its last shown decimal, then the benchmarks, better first.
 type Key = (i128, i128);
+
+/// The next better key.
+fn just_before((figure, benchmarks): Key) -> Key {
+    (figure, benchmarks.saturating_sub(1))
+}
 
 fn key(category: &Category, entry: &Entry) -> Option<Key> {
     let scale = 10_f64.powi(category.metric.decimals() as i32);

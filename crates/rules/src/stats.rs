@@ -21,7 +21,8 @@ pub struct Sample {
 /// The outcome of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TTest {
-    /// The statistic; below zero where the sample is below what it is held against.
+    /// The statistic; below zero where the sample is below what it is held against, and zero where it is not and its values
+    /// are all the same.
     pub t: f64,
     /// Degrees of freedom.
     pub df: f64,
@@ -46,7 +47,7 @@ pub enum StatsError {
         /// How many.
         n: usize,
     },
-    /// All values are the same.
+    /// All values are the same, and below what they are held against.
     #[error("{n} identical values: their spread cannot be estimated, and runs that differ in seed do differ")]
     NoSpread {
         /// How many.
@@ -113,14 +114,23 @@ pub fn below(values: &[f64], bar: f64) -> Result<TTest, StatsError> {
 pub fn below_other(values: &[f64], others: &[f64]) -> Result<TTest, StatsError> {
     let (a, b) = (Sample::of(values)?, Sample::of(others)?);
     let (ea, eb) = (a.error2()?, b.error2()?);
-    // Welch-Satterthwaite.
+    // Welch-Satterthwaite; where nothing differs, as for equal spreads.
     let df = (ea + eb).powi(2) / (ea * ea / (a.n as f64 - 1.0) + eb * eb / (b.n as f64 - 1.0));
+    let df = if ea + eb > 0.0 {
+        df
+    } else {
+        (a.n + b.n) as f64 - 2.0
+    };
     test(a.mean - b.mean, ea + eb, df, a.n + b.n)
 }
 
 fn test(difference: f64, error2: f64, df: f64, n: usize) -> Result<TTest, StatsError> {
     if error2 == 0.0 {
-        return Err(StatsError::NoSpread { n });
+        // Whatever their spread is, it is no reason to take values for lower that are not.
+        return match difference >= 0.0 {
+            true => Ok(TTest { t: 0.0, df, p: 1.0 }),
+            false => Err(StatsError::NoSpread { n }),
+        };
     }
     let t = difference / error2.sqrt();
     let student = student(df).ok_or(StatsError::NotFinite)?;

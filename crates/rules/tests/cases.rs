@@ -23,6 +23,7 @@ fn an_honest_resumed_submission_is_eligible() {
 #[test]
 fn validation_documents_in_the_training_shards() {
     let mut submission = Submission::valid();
+    submission.category().manifest = Pin::Any;
     submission.facts.leak_scan = Some(LeakScan {
         manifest_sha256: hex('a'),
         overlapping_windows: 12,

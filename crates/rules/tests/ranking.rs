@@ -198,6 +198,40 @@ fn a_record_falls_only_to_what_ran_beside_it() {
     assert_eq!(record(category, &entries).unwrap().author, "carol");
 }
 
+/// The record ran at 9.0 s; since a new driver it takes 9.4 s, and beside it the next one 9.2 s.
+#[test]
+fn what_beat_the_record_beside_it_takes_it_whatever_another_day_says() {
+    let mut entries = [
+        entry("alice", "2026-11-01", &[9.0]),
+        entry("bob", "2026-11-02", &[9.2]),
+        entry("carol", "2026-11-03", &[8.9]),
+        entry("dora", "2026-11-04", &[9.1]),
+    ];
+    beat(&mut entries, 1, 0);
+    // No better than the record that stands, whose measure is not the day of its own figure.
+    entries[2].short_of = Some(entries[1].id.clone());
+    let (categories, ledger) = (categories(), Ledger::default());
+    let category = &categories.list[0];
+    assert_eq!(ranks(&entries[..2]), named(&[(1, "bob"), (2, "alice")]));
+    assert_eq!(
+        ranks(&entries),
+        named(&[(1, "bob"), (1, "carol"), (3, "alice"), (4, "dora")])
+    );
+    let authors: Vec<_> = progression(category, &entries)
+        .iter()
+        .map(|entry| &entry.author)
+        .collect();
+    assert_eq!(authors, ["alice", "bob"]);
+    let page = leaderboard_markdown(&board(&categories, &entries, &ledger));
+    assert!(page.contains("| 1 | bob | 9.2 |"), "{page}");
+    let why = format!("verified; better than {} in runs beside it |", entries[0].id);
+    assert_eq!(page.matches(&why).count(), 1, "{page}");
+    // Nobody has to be told so of a figure that is better anyway.
+    entries[1].verified = Some(figures(&[8.8]));
+    let page = leaderboard_markdown(&board(&categories, &entries, &ledger));
+    assert!(!page.contains("in runs beside it |"), "{page}");
+}
+
 #[test]
 fn the_seeds_are_those_of_the_figure_that_stands() {
     let (categories, ledger) = (categories(), Ledger::default());

@@ -80,6 +80,9 @@ fn categories_that_make_no_sense_are_refused() {
     assert!(text("loss_below", "nan").contains("loss_below"));
     assert!(text("validation", "\"abc\"").contains("64 lower-case hex digits"));
     assert!(text("train_tokens", "\"many\"").contains("a count is a number"));
+    for share in ["-0.001", "1.0", "nan"] {
+        assert!(text("overlap_at_most", share).contains("a share of the validation targets"));
+    }
     assert!(text("metric", "\"speed\"").contains("unknown variant"));
     assert!(
         Categories::parse(&" ".repeat(2 << 20))

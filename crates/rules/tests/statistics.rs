@@ -54,6 +54,29 @@ fn what_cannot_be_told_is_said() {
     assert_eq!(Figure::of(&[]), None);
 }
 
+/// As of a machine that steps its clock by tenths of a second.
+#[test]
+fn identical_values_that_are_not_lower_are_not_below() {
+    let is_above = |test: Result<stats::TTest, StatsError>, df: f64| {
+        let test = test.unwrap();
+        assert_eq!((test.p, test.df), (1.0, df));
+        assert!(!test.is_below());
+    };
+    is_above(stats::below(&[2.0, 2.0], 2.0), 1.0);
+    is_above(stats::below(&[2.5, 2.5, 2.5], 2.0), 2.0);
+    is_above(stats::below_other(&[2.0, 2.0], &[2.0, 2.0]), 2.0);
+    // How far below is no chance, nobody can tell without a spread.
+    let error = stats::below_other(&[1.0, 1.0], &[2.0, 2.0]);
+    assert_eq!(error, Err(StatsError::NoSpread { n: 4 }));
+    let pair = |challenger_first| Pair {
+        challenger: 8.0,
+        record: 8.0,
+        challenger_first,
+    };
+    let pairs = [true, false, true, false].map(pair);
+    is_above(Ok(challenger_is_below(&pairs).unwrap()), 3.0);
+}
+
 #[test]
 fn a_steady_drift_cancels_over_pairs_of_both_orders() {
     // Equal programs on a machine that slows by 1 s a run: A B B A A B B A.

@@ -269,6 +269,7 @@ fn status(entry: &Entry, flags: &Flags) -> String {
             Flag::UnknownParent { record } => format!("; built on {}, which is not here", cell(record)),
             Flag::SameLogs { record } => format!("; has a log of {}", cell(record)),
             Flag::NotCompared { record } => format!("; not compared with {}", cell(record)),
+            Flag::BetterBeside { record } => format!("; better than {} in runs beside it", cell(record)),
             Flag::SameRecipe { record } => format!("; has the source and settings of {}", cell(record)),
         };
     }

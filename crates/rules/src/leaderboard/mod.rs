@@ -9,7 +9,7 @@ pub use json::{PublishedHead, leaderboard_json, published_head};
 pub use markdown::{leaderboard_markdown, page_head};
 pub use text::grouped;
 
-use crate::ranking::{Flag, Ranked, flags, not_compared, progression, rank};
+use crate::ranking::{Flag, Ranked, better_beside, flags, not_compared, progression, rank};
 use crate::{Categories, Category, Entry, Ledger, RecordStatus};
 use reference::Reference;
 
@@ -74,6 +74,10 @@ impl<'a> Leaderboard<'a> {
             for (id, record) in not_compared(category, self.entries) {
                 let record = record.to_owned();
                 flags.entry(id).or_default().push(Flag::NotCompared { record });
+            }
+            for (id, record) in better_beside(category, self.entries) {
+                let record = record.to_owned();
+                flags.entry(id).or_default().push(Flag::BetterBeside { record });
             }
         }
         flags

@@ -1,4 +1,4 @@
-use blueberry_runlog::Event;
+use blueberry_runlog::{EndStatus, Event};
 
 use super::{Check, Rule};
 use crate::trace::{last_eval, walk};
@@ -27,7 +27,7 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
                 }
                 resume.downtime_s
             }
-            Event::Sample(_) | Event::Checkpoint(_) | Event::Benchmark(_) => {
+            event if is_untimed(event) => {
                 if stop.line < last {
                     untimed.add(stop.line, off_s);
                 }
@@ -61,6 +61,16 @@ fn check(case: &Case, run: &LoggedRun) -> Answer {
     Answer::pass(format!(
         "{pauses_s:.1} s of pauses, {hidden_s:.1} s between events"
     ))
+}
+
+/// Whether what was done before an event is in no clock but the log's own: a process that was stopped may have been in an
+/// evaluation, a benchmark or a checkpoint, which it then did not log.
+fn is_untimed(event: &Event) -> bool {
+    match event {
+        Event::Sample(_) | Event::Checkpoint(_) | Event::Benchmark(_) => true,
+        Event::End(end) => end.status != EndStatus::Completed,
+        _ => false,
+    }
 }
 
 /// Seconds that may pass between two events unexplained: writing the log to a slow disk.
@@ -186,6 +196,25 @@ mod tests {
         submission.category().metric = Metric::ValLoss;
         submission.passes("wall-time");
         down(20.0).passes("wall-time");
+    }
+
+    /// Stopped in the midst of an evaluation or a benchmark.
+    #[test]
+    fn what_a_stop_cut_short_is_explained_and_counts_as_untimed() {
+        let stopped = |seconds: f64| {
+            let mut drafts = [1, 2, 3].map(Draft::interrupted);
+            let end = drafts[0].position(|event| matches!(event, Event::End(_)));
+            drafts[0].delay(end, 0.0, seconds);
+            Submission::of(&drafts)
+        };
+        stopped(20.0).passes("wall-time");
+        stopped(40.0).cannot_tell("wall-time", "40.0 s of 46.0 s");
+        // A run that came to its end was in nothing.
+        let submission = Submission::with(|draft| {
+            let end = draft.position(|event| matches!(event, Event::End(_)));
+            draft.delay(end, 0.0, 20.0);
+        });
+        submission.fails("wall-time", "off the training clock");
     }
 
     #[test]

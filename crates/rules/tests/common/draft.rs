@@ -198,6 +198,7 @@ fn at_mut(event: &mut Event) -> &mut At {
         Event::Step(e) => &mut e.at,
         Event::Eval(e) => &mut e.at,
         Event::End(e) => &mut e.at,
+        Event::Resume(e) => &mut e.at,
         other => panic!("no clock to alter: {other:?}"),
     }
 }
