@@ -15,7 +15,7 @@ use crate::open::{OpenRecord, open_record};
 use crate::readme::README_FILE;
 use crate::record::Record;
 use crate::verdict::{VERIFIERS_FILE, Verdict, verdict};
-use crate::verify::{Outcome, Verification};
+use crate::verify::{Outcome, VERIFICATION_FILE, Verification};
 
 /// A list of keys is a few kilobytes.
 const MAX_VERIFIERS_BYTES: u64 = 1 << 20;
@@ -83,6 +83,37 @@ fn unchanged_logs(opened: &OpenRecord) -> Result<(), LeaderboardError> {
             file: named.file.clone(),
         }),
     }
+}
+
+/// Leaves out what says anew that a record is verified, where it was judged by other terms than the board's. A verdict that
+/// stands in the ledger stays, whatever the categories are by now.
+pub(crate) fn hear(known: &mut BTreeMap<String, Known>, ledger: &Ledger, categories: &Categories) {
+    for (id, known) in known {
+        let new = |digest: &String| !is_decided(ledger, id, digest);
+        let Some((verification, _)) = known.verification.as_ref().filter(|(_, digest)| new(digest)) else {
+            continue;
+        };
+        if verification.outcome != Outcome::Verified {
+            continue;
+        }
+        let why = match (&verification.terms, categories.get(&known.record.category)) {
+            (_, None) => Some("its category is none of the leaderboard's".to_owned()),
+            (None, _) => Some("it does not say by which terms it was judged".to_owned()),
+            (Some(terms), Some(category)) => terms.problem(category),
+        };
+        if let Some(why) = why {
+            known.unheard = Some(format!("{VERIFICATION_FILE} does not count: {why}"));
+            known.verification = None;
+        }
+    }
+}
+
+/// Whether the ledger has a verdict by this document.
+fn is_decided(ledger: &Ledger, id: &str, digest: &str) -> bool {
+    let of_record = |what: &Happening| what.record == id && what.document_sha256.as_deref() == Some(digest);
+    let verdict = |what: &Happening| matches!(what.kind, Kind::Verified | Kind::Rejected);
+    let mut entries = ledger.entries().iter().map(|entry| &entry.what);
+    entries.any(|what| of_record(what) && verdict(what))
 }
 
 impl Known {

@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::commands::{CommandError, Outcome, load_categories};
 use crate::curve::{CurveError, progression_picture, svg};
 use crate::folder::{FolderError, io_error, read_at_most, read_text};
-use crate::known::{Known, read_all};
+use crate::known::{Known, hear, read_all};
 use crate::readme::README_FILE;
 use crate::record::RECORD_FILE;
 use crate::verdict::VerdictError;
@@ -148,14 +148,16 @@ pub enum LeaderboardError {
 /// [`CommandError`]: a record or the ledger cannot be read or believed.
 pub fn leaderboard(args: &LeaderboardArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     let categories = load_categories(args.categories.as_deref())?;
-    let known = read_all(&args.records, &categories)?;
+    let mut known = read_all(&args.records, &categories)?;
+    let read = read_ledger(&args.records, &known)?;
+    hear(&mut known, &read.0, &categories);
     for (id, why) in known
         .iter()
         .filter_map(|(id, known)| Some((id, known.unheard.as_ref()?)))
     {
         writeln!(out, "{id}: {why}")?;
     }
-    let files = made(args, &categories, &known)?;
+    let files = made(args, &categories, &known, read)?;
     let mut changed: Vec<_> = files
         .iter()
         .filter(|(path, bytes)| !holds(path, bytes.as_deref()))
@@ -207,8 +209,9 @@ fn made(
     args: &LeaderboardArgs,
     categories: &Categories,
     known: &BTreeMap<String, Known>,
+    read: (Ledger, String),
 ) -> Result<BTreeMap<PathBuf, Option<Vec<u8>>>, CommandError> {
-    let (ledger, text) = go_on(args, known)?;
+    let (ledger, text) = go_on(args, known, read)?;
     let entries: Vec<Entry> = known.values().map(|known| known.entry(&ledger)).collect();
     let board = Leaderboard {
         categories,
@@ -317,12 +320,12 @@ pub fn standing(
     Ok(record(category, &entries).map(|entry| entry.id.clone()))
 }
 
-/// The ledger with what is new, and its text.
+/// The ledger that was read with what is new, and its text.
 fn go_on(
     args: &LeaderboardArgs,
     known: &BTreeMap<String, Known>,
+    (mut ledger, mut text): (Ledger, String),
 ) -> Result<(Ledger, String), LeaderboardError> {
-    let (mut ledger, mut text) = read_ledger(&args.records, known)?;
     let bad = |cause| LeaderboardError::Ledger {
         path: args.records.join(LEDGER_FILE),
         cause,

@@ -7,7 +7,7 @@ mod verifying;
 use std::fs;
 
 use blueberry_records::verify::*;
-use blueberry_rules::Answer;
+use blueberry_rules::{Answer, Metric};
 use blueberry_runlog::Event;
 use verifying::{Place, QUICK, SEEDS, a_fifth_faster, says, silent};
 
@@ -89,6 +89,20 @@ fn a_failed_run_of_the_record_leaves_it_undecided() {
     let verification = silent(&request).unwrap();
     assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
     assert!(verification.comparison.is_none());
+}
+
+/// Losses are compared by their means where pairs are missing, and a mean that is no lower is no broken rule.
+#[test]
+fn a_failed_run_of_the_record_does_not_reject_who_is_no_better() {
+    let mut place = Place::new();
+    place.categories.list[0].metric = Metric::ValLoss;
+    let request = place.request(true, Sandbox::None);
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    fs::remove_file(place.dir.path().join(format!("data/record-{}.jsonl", SEEDS[1]))).unwrap();
+    let verification = silent(&request).unwrap();
+    let answer = says(&verification, "beats-record").unwrap();
+    assert!(matches!(answer, Answer::Fail { .. }), "{answer:?}");
+    assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use blueberry_records::leaderboard::{Decision, LeaderboardArgs, leaderboard, sta
 use blueberry_records::logs::LogReader;
 use blueberry_records::sign::Signer;
 use blueberry_records::submit::SubmitArgs;
-use blueberry_records::verify::{Comparison, Verification};
+use blueberry_records::verify::{Comparison, Terms, Verification};
 use blueberry_records::{CommandError, LogLimits, Outcome};
 use blueberry_rules::{Answer, Finding, Happening, Kind, Ledger, Summary, sha256};
 use claim::*;
@@ -76,6 +76,13 @@ fn unsigned(args: &SubmitArgs, record: &Path, outcome: &str) -> Verification {
     let source = format!("[source]\ncommit = \"{0}\"\nsha256 = \"{0}\"\n", digest('d'));
     let mut verification = Verification::parse(&(head + &source + &runs)).unwrap();
     verification.challenger = Some(Summary::of(&categories().list[0], &logs));
+    verification.terms = Some(Terms {
+        unclocked_limit_s: 300,
+        warm_up_limit_s: 300,
+        seeds_drawn: true,
+        official_category: false,
+        category_sha256: sha256(toml::to_string(&categories().list[0]).unwrap().as_bytes()),
+    });
     verification
 }
 
@@ -248,6 +255,105 @@ fn only_a_listed_verifier_is_heard() {
     }
     put(&good, &record, &signer(&dir, 7));
     assert!(page_after(&dir).contains("| 1 | alice |"));
+}
+
+/// Changes the terms of a verification.
+type Bend = fn(&mut Option<Terms>);
+
+#[test]
+fn what_was_judged_by_other_terms_than_the_boards_does_not_count() {
+    let dir = Dir::new();
+    let (submitted, record) = submitted(&dir);
+    verify(&dir, &submitted, &record, "verified");
+    let good = unsigned(&submitted, &record, "verified");
+    let bends: [(&str, Bend); 5] = [
+        ("does not say by which terms", |terms| *terms = None),
+        ("other terms than `small` has", |terms| {
+            terms.as_mut().unwrap().category_sha256 = digest('0')
+        }),
+        ("its verifier chose the seeds", |terms| {
+            terms.as_mut().unwrap().seeds_drawn = false
+        }),
+        ("301 s off its log's clock, where 300 s", |terms| {
+            terms.as_mut().unwrap().unclocked_limit_s = 301
+        }),
+        ("301 s in its warm-up, where 300 s", |terms| {
+            terms.as_mut().unwrap().warm_up_limit_s = 301
+        }),
+    ];
+    for (why, bend) in bends {
+        let mut bent = good.clone();
+        bend(&mut bent.terms);
+        put(&bent, &record, &signer(&dir, 7));
+        let mut said = Vec::new();
+        leaderboard(&args(&dir), &mut said).unwrap();
+        let said = format!("{}{}", page(&dir), String::from_utf8_lossy(&said));
+        assert!(
+            said.contains("does not count") && said.contains(why),
+            "{why}: {said}"
+        );
+        assert!(
+            said.contains("| pending |") && !said.contains("| 1 | alice |"),
+            "{why}: {said}"
+        );
+    }
+    // Shorter limits are the verifier's to choose.
+    let mut strict = good;
+    strict.terms.as_mut().unwrap().warm_up_limit_s = 299;
+    put(&strict, &record, &signer(&dir, 7));
+    make(&args(&dir)).unwrap();
+    assert!(page(&dir).contains("| 1 | alice |"), "{}", page(&dir));
+}
+
+#[test]
+fn a_verdict_that_stands_stays_when_the_category_changes() {
+    let dir = Dir::new();
+    let (submitted, record) = submitted(&dir);
+    verify(&dir, &submitted, &record, "verified");
+    make(&args(&dir)).unwrap();
+    let mut later = categories();
+    later.list[0].loss_below = Some(2.9);
+    dir.write("categories.toml", toml::to_string(&later).unwrap().as_bytes());
+    make(&args(&dir)).unwrap();
+    assert!(page(&dir).contains("| 1 | alice |"), "{}", page(&dir));
+    assert!(page(&dir).contains("loss under 2.9"), "{}", page(&dir));
+}
+
+#[test]
+fn the_page_says_what_was_built_on_a_record_that_was_revoked() {
+    let dir = Dir::new();
+    let (submitted, parent) = submitted(&dir);
+    let mut built_on = submitted.clone();
+    (built_on.out, built_on.title) = (dir.path().join("elsewhere"), Some("Built on".into()));
+    assert_eq!(try_submit(&built_on).0.unwrap(), Outcome::Yes);
+    let child = parent.with_file_name("2026-09-21-built-on");
+    fs::rename(
+        record_dir(&built_on).with_file_name("2026-09-21-built-on"),
+        &child,
+    )
+    .unwrap();
+    let text = fs::read_to_string(child.join("record.toml")).unwrap();
+    let text = format!("parent = \"small/2026-09-21-muon-wide\"\n{text}");
+    fs::write(child.join("record.toml"), text).unwrap();
+    verify(&dir, &submitted, &parent, "verified");
+    make(&args(&dir)).unwrap();
+    assert!(!page(&dir).contains("which was revoked"), "{}", page(&dir));
+    let revoke = LeaderboardArgs {
+        happening: Some(Decision {
+            kind: Kind::Revoked,
+            record: "small/2026-09-21-muon-wide".into(),
+            by: "sponsor".into(),
+            reason: "validation data among the training data".into(),
+            date: "2026-10-01".into(),
+        }),
+        ..args(&dir)
+    };
+    make(&revoke).unwrap();
+    let says = "built on small/2026-09-21-muon-wide, which was revoked";
+    let rows = page(&dir);
+    let row = rows.lines().find(|row| row.contains("Built on")).unwrap();
+    assert!(row.contains(says), "{rows}");
+    assert_eq!(rows.matches(says).count(), 1, "{rows}");
 }
 
 #[test]

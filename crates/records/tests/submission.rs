@@ -391,9 +391,10 @@ fn a_scans_report_decides_whether_validation_documents_are_in_the_training_data(
     );
     let report = |manifest, windows| {
         format!(
-            r#"{{"manifest_sha256": "{}", "overlapping_windows": {windows}, "covered_targets": 70, "more": [],
+            r#"{{"manifest_sha256": "{}", "overlapping_windows": {windows}, "covered_targets": {}, "more": [],
             "places": [{{"file": "train_000000.bin", "offset": 7, "tokens": 70, "validation_offset": 3}}]}}"#,
-            digest(manifest)
+            digest(manifest),
+            10 * windows
         )
     };
     let (outcome, said) = check_with_scan(&dir, &runs, &report('a', 0));

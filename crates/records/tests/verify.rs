@@ -14,7 +14,7 @@ use std::process::Command;
 use blueberry_records::folder::Folder;
 use blueberry_records::sign::{self, Signer};
 use blueberry_records::verify::*;
-use blueberry_rules::LeakScan;
+use blueberry_rules::{LeakScan, Pin};
 
 use common::{Dir, write_claim};
 use ssh_key::private::Ed25519Keypair;
@@ -393,6 +393,58 @@ fn who_signs_builds_nothing_again_that_did_not_build() {
     assert_eq!(signed.findings, rejected.findings);
 }
 
+/// The commit was not fetched, as of a pull request.
+#[test]
+fn what_the_verifiers_machine_lacks_rejects_nobody_and_is_tried_anew() {
+    let mut place = Place::new();
+    let key = PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]));
+    let key = key.to_openssh(LineEnding::LF).unwrap();
+    let signer = Signer::open(&place.dir.write("key", key.as_bytes()), None).unwrap();
+    let commit = std::mem::replace(&mut place.challenger.source.commit, "0".repeat(40));
+    let lacking = silent(&place.request(false, Sandbox::None)).unwrap();
+    assert_eq!(lacking.outcome, Outcome::Undecided, "{lacking:#?}");
+    let answer = says(&lacking, "verify-builds").unwrap();
+    assert!(
+        answer.words().contains("does not have commit 000000"),
+        "{answer:?}"
+    );
+
+    place.challenger.source.commit = commit;
+    let mut request = place.request(false, Sandbox::None);
+    request.signer = Some(&signer);
+    place.provide(&place.plan(&request), |_, _| QUICK);
+    let signed = silent(&request).unwrap();
+    assert_eq!(signed.outcome, Outcome::Verified, "{signed:#?}");
+}
+
+/// Else a verifier whose git changes line ends would build another source than the record names.
+#[test]
+fn a_checkout_keeps_line_ends() {
+    let dir = Dir::new();
+    let attributes = include_bytes!("../../../.gitattributes");
+    dir.write("repository/.gitattributes", attributes);
+    for name in ["Cargo.toml", "Cargo.lock", "crates/main.rs"] {
+        dir.write(&format!("repository/{name}"), b"a line\nanother\n");
+    }
+    let root = dir.path().join("repository");
+    verifying::git(&root, &["init", "--quiet"]);
+    verifying::git(&root, &["add", "."]);
+    let who = ["-c", "user.name=alice", "-c", "user.email=alice@example.org"];
+    verifying::git(&root, &[&who[..], &["commit", "--quiet", "-m", "All"]].concat());
+    // As on Windows.
+    let windows = [
+        "-c",
+        "core.autocrlf=true",
+        "clone",
+        "--quiet",
+        "repository",
+        "clone",
+    ];
+    verifying::git(dir.path(), &windows);
+    let digest = |name: &str| blueberry_source::digest(&dir.path().join(name)).unwrap();
+    assert_eq!(digest("clone"), digest("repository"));
+}
+
 #[test]
 fn a_later_format_is_refused() {
     let error = Verification::parse("format = 2\nnew = true")
@@ -533,14 +585,17 @@ fn a_record_that_breaks_a_rule_is_not_worth_a_run() {
 fn a_loss_too_good_to_be_believed_is_decided_by_the_re_run() {
     let mut place = Place::new();
     place.categories.list[0].plausibility = true;
-    let data = common::Draft::valid(1).run.data;
+    // Not pinned, so that a scan decides; one of its 128 validation targets is too little to matter.
+    place.categories.list[0].manifest = Pin::Any;
+    place.categories.list[0].overlap_at_most = 0.01;
     let scan = LeakScan {
-        manifest_sha256: data.manifest_sha256.clone(),
-        overlapping_windows: 0,
-        covered_targets: 0,
+        manifest_sha256: place.digests.manifest_sha256.clone(),
+        overlapping_windows: 1,
+        covered_targets: 1,
         first: None,
     };
     let mut request = place.request(false, Sandbox::None);
+    request.judge.data = None;
     request.judge.plausibility = place.categories.plausibility.as_ref();
     place.provide(&place.plan(&request), |_, _| QUICK);
     let held = silent(&request).unwrap();
@@ -550,9 +605,19 @@ fn a_loss_too_good_to_be_believed_is_decided_by_the_re_run() {
 
     request.work = place.dir.path().join("another");
     request.options.conditions = request.options.conditions.with_probe();
-    (request.judge.data, request.judge.leak_scan) = (Some(&data), Some(&scan));
+    (request.judge.data, request.judge.leak_scan) = (Some(&place.digests), Some(&scan));
     let believed = silent(&request).unwrap();
     assert_eq!(believed.outcome, Outcome::Verified, "{believed:#?}");
+
+    let more = LeakScan {
+        covered_targets: 2,
+        ..scan.clone()
+    };
+    request.judge.leak_scan = Some(&more);
+    let verification = silent(&request).unwrap();
+    assert_fails(&verification, "leak-scan", "1.562 % of them");
+    let answer = says(&verification, "plausible-loss").unwrap();
+    assert!(answer.words().contains("too small a one to tell"), "{answer:?}");
 }
 
 /// Makes the challenger's source what lies in the repository now.

@@ -7,8 +7,9 @@ mod verifying;
 use std::fs;
 
 use blueberry_records::verify::*;
+use blueberry_rules::{Pin, PinnedCount};
 
-use verifying::{Place, QUICK, SEEDS, a_fifth_faster, assert_fails, sandbox, silent};
+use verifying::{Place, QUICK, SEEDS, a_fifth_faster, assert_fails, sandbox, says, silent};
 
 #[test]
 fn a_log_with_more_time_than_the_program_took_is_rejected() {
@@ -58,7 +59,7 @@ fn a_long_warm_up_is_rejected() {
 }
 
 #[test]
-fn more_time_off_the_clock_than_the_records_run_beside_it_is_rejected() {
+fn more_time_off_the_clock_than_the_records_run_beside_it_is_looked_at() {
     let place = Place::new();
     let mut request = place.request(true, Sandbox::None);
     // Well within the limits of a run alone, and well beyond a twentieth of them, which is two seconds: a busy machine keeps
@@ -67,11 +68,11 @@ fn more_time_off_the_clock_than_the_records_run_beside_it_is_rejected() {
     request.options.conditions.warm_up_limit_s = 5;
     place.act(Role::Challenger, "sleep_ms 5000");
     place.provide(&place.plan(&request), a_fifth_faster);
-    assert_fails(
-        &silent(&request).unwrap(),
-        "verify-clock",
-        "the record's beside it",
-    );
+    let verification = silent(&request).unwrap();
+    // More kernels take longer to compile: that alone breaks no rule.
+    assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
+    let answer = says(&verification, "verify-clock").unwrap();
+    assert!(answer.words().contains("somebody has to look at"), "{answer:?}");
 }
 
 #[test]
@@ -112,6 +113,42 @@ fn a_log_of_another_machine_or_data_is_rejected() {
     assert_fails(&verification, "verify-machine", "this machine has: Another GPU");
     assert_fails(&verification, "verify-data", "training tokens");
     assert_eq!(verification.host, place.host);
+}
+
+/// A program may have been given other data than its log names, as the built-in corpus.
+#[test]
+fn without_the_verifiers_data_nobody_can_tell_on_which_it_ran() {
+    let mut place = Place::new();
+    let verify = |place: &Place, work: &str| {
+        let mut request = place.request(false, Sandbox::None);
+        request.work = place.dir.path().join(work);
+        request.judge.data = None;
+        place.provide(&place.plan(&request), |_, _| QUICK);
+        silent(&request).unwrap()
+    };
+    let verification = verify(&place, "asking");
+    assert_eq!(verification.outcome, Outcome::Undecided, "{verification:#?}");
+    let answer = says(&verification, "verify-data").unwrap();
+    assert!(answer.words().contains("--data"), "{answer:?}");
+    let error = refuse_no_data(&place.categories.list[0], false).unwrap_err();
+    assert!(
+        error.to_string().contains("`small` asks for certain data"),
+        "{error}"
+    );
+    refuse_no_data(&place.categories.list[0], true).unwrap();
+    // Every one of the pins asks.
+    let category = &mut place.categories.list[0];
+    category.train_tokens = PinnedCount::ANY;
+    for pins in [[0, 1], [1, 2], [2, 0]] {
+        let mut some = category.clone();
+        let mut all = [&mut some.manifest, &mut some.validation, &mut some.tokenizer];
+        pins.into_iter().for_each(|pin| *all[pin] = Pin::Any);
+        refuse_no_data(&some, false).unwrap_err();
+    }
+    (category.manifest, category.validation, category.tokenizer) = (Pin::Any, Pin::Any, Pin::Any);
+    refuse_no_data(category, false).unwrap();
+    let verification = verify(&place, "any");
+    assert_eq!(says(&verification, "verify-data"), None, "{verification:#?}");
 }
 
 #[test]

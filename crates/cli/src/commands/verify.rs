@@ -9,7 +9,7 @@ use blueberry_records::leaderboard::standing;
 use blueberry_records::sign::{PASSPHRASE_VARIABLE, Signer};
 use blueberry_records::verify::{
     Conditions, Host, Judge, Options, Outcome, Progress, Request, Sandbox, Subject, Verification,
-    VerifyError, broken_rules, refuse_other_data, refuse_signed, verify, write,
+    VerifyError, broken_rules, refuse_no_data, refuse_other_data, refuse_signed, verify, write,
 };
 use blueberry_rules::{Answer, Categories, Finding, LeakScan};
 use blueberry_runlog::DataDigests;
@@ -103,6 +103,7 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
     let category = category.ok_or(Usage(
         "the record's category is none of these: name its file by --categories",
     ))?;
+    refuse_no_data(category, args.data.is_some())?;
     let signer = args.sign.as_deref().map(signer).transpose()?;
     let options = options(args)?;
     let known = args

@@ -27,6 +27,18 @@ pub fn broken_rules(
     Ok(verdict.failures().cloned().collect())
 }
 
+/// Refuses to run a record without data (`--data`) where its category asks for certain data: nothing would show that the runs
+/// were on it.
+///
+/// # Errors
+/// [`VerifyError::NoData`].
+pub fn refuse_no_data(category: &Category, given: bool) -> Result<(), VerifyError> {
+    if given || !category.asks_for_data() {
+        return Ok(());
+    }
+    Err(VerifyError::NoData(category.id.clone()))
+}
+
 /// Refuses to run a record on other data than its logs name: whatever came of it would say nothing of the record.
 ///
 /// # Errors

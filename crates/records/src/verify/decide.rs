@@ -45,6 +45,8 @@ const PROBES: &str = "verify-probes";
 const STANDING: &str = "verify-standing-record";
 /// A rule whose answer a re-run decides.
 const PLAUSIBLE_LOSS: &str = "plausible-loss";
+/// The rule that says whether the data is without leaks.
+const LEAK_SCAN: &str = "leak-scan";
 
 /// A run that is over, with its log.
 pub(super) struct Run {
@@ -53,17 +55,18 @@ pub(super) struct Run {
     pub(super) log: Option<LoggedRun>,
 }
 
-/// The verification of a challenger whose source cannot be run.
+/// The verification of a challenger where a source cannot be run.
 pub(super) fn unbuildable(
     plan: &Plan,
     subject: &Subject,
     judge: &Judge,
     why: &Unbuilt,
 ) -> Result<Verification, VerifyError> {
-    let answer = match why.role {
-        Role::Challenger => failed(why.why.clone()),
+    let answer = if why.role == Role::Challenger && why.in_source {
+        failed(why.why.clone())
+    } else {
         // The challenger is not to blame, and nothing is known of it.
-        Role::Record => cannot_tell(why.why.clone()),
+        cannot_tell(why.why.clone())
     };
     let mut verification = blank(plan, subject, judge)?;
     verification.findings.push(finding(BUILDS, None, answer));
@@ -117,7 +120,9 @@ pub(super) fn decide(
             runs: &logs,
             facts: &facts,
         });
-        let re_run = re_run(given, probe);
+        // As the judge answers of the data: pinned, or scanned and within the category's limit.
+        let clean = |found: &Finding| found.rule == LEAK_SCAN && is_good(&found.answer);
+        let re_run = re_run(given, verdict.findings.iter().any(clean), probe);
         let waits = |found: &Finding| {
             // Without the curve there is nothing that a re-run could decide.
             found.rule == PLAUSIBLE_LOSS
@@ -130,7 +135,7 @@ pub(super) fn decide(
         }));
         verification.challenger = Some(verdict.summary);
     }
-    verification.outcome = outcome(&findings, verification.comparison.is_some());
+    verification.outcome = outcome(&findings, plan.record.is_some());
     (verification.holds, verification.findings) = split(findings);
     Ok(verification)
 }
@@ -213,15 +218,17 @@ fn stands(plan: &Plan, standing: Option<&str>) -> Option<Finding> {
 }
 
 /// What a re-run says of losses that are too good to be believed: the verifier built the source and ran it on its own
-/// data, so they are believed where that data is known and without leaks, and the model was asked and is sound.
-fn re_run(judge: &Judge, probe: Option<&Probe>) -> Answer {
-    let clean = judge.leak_scan.is_some_and(|scan| scan.overlapping_windows == 0);
+/// data, so they are believed where that data is known and `clean` of leaks, and the model was asked and is sound.
+fn re_run(judge: &Judge, clean: bool, probe: Option<&Probe>) -> Answer {
     let missing = [
         (
             "data of the verifier's with known digests (--data)",
             judge.data.is_some(),
         ),
-        ("a scan of that data that finds no leak", clean),
+        (
+            "a scan of that data that finds no leak, or too small a one to tell",
+            clean,
+        ),
         ("a probe of the model (--probe)", probe.is_some()),
     ];
     match missing.into_iter().find(|(_, there)| !there) {
@@ -359,11 +366,11 @@ fn is_good(answer: &Answer) -> bool {
     matches!(answer, Answer::Pass { .. } | Answer::NotApplicable { .. })
 }
 
-/// `compared` where there are pairs with a record.
-fn outcome(findings: &[Finding], compared: bool) -> Outcome {
+/// `against_record` where one took part, whatever came of its runs.
+fn outcome(findings: &[Finding], against_record: bool) -> Outcome {
     let fails = |finding: &Finding| matches!(finding.answer, Answer::Fail { .. });
     // An honest entry that is no record has its place in the table all the same.
-    let is_no_record = |finding: &Finding| compared && finding.rule == BEATS_RECORD && fails(finding);
+    let is_no_record = |finding: &Finding| against_record && finding.rule == BEATS_RECORD && fails(finding);
     if findings
         .iter()
         .any(|finding| fails(finding) && !is_no_record(finding))

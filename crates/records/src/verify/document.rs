@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::VerifyError;
 use super::host::Host;
-use super::plan::{Plan, Role, Side, Turn};
+use super::plan::{Plan, Role, Side, Turn, UNCLOCKED_LIMIT_S, WARM_UP_LIMIT_S};
 use super::state::Work;
 use super::write::LOGS_FOLDER;
 
@@ -113,6 +113,28 @@ impl Terms {
             seeds_drawn: plan.seeds_drawn,
             official_category: official.get(&category.id) == Some(category),
             category_sha256: sha256(toml::to_string(category)?.as_bytes()),
+        })
+    }
+
+    /// Why what was judged by these terms does not count for a category of the leaderboard; none where it does.
+    pub(crate) fn problem(&self, category: &Category) -> Option<String> {
+        let board = toml::to_string(category).map(|text| sha256(text.as_bytes()));
+        if board.ok().as_ref() != Some(&self.category_sha256) {
+            return Some(format!(
+                "it was judged by other terms than `{}` has here",
+                category.id
+            ));
+        }
+        if !self.seeds_drawn {
+            return Some("its verifier chose the seeds, which are to be drawn".to_owned());
+        }
+        let limits = [
+            ("off its log's clock", self.unclocked_limit_s, UNCLOCKED_LIMIT_S),
+            ("in its warm-up", self.warm_up_limit_s, WARM_UP_LIMIT_S),
+        ];
+        let longer = limits.into_iter().find(|(_, limit_s, most_s)| limit_s > most_s);
+        longer.map(|(what, limit_s, most_s)| {
+            format!("a run of it could spend {limit_s} s {what}, where {most_s} s are the most")
         })
     }
 }

@@ -18,6 +18,11 @@ pub enum VerifyError {
     /// The data is not what the record ran on.
     #[error("{0}: verify the record on the data that it ran on")]
     OtherData(String),
+    /// No data is given.
+    #[error(
+        "`{0}` asks for certain data: prepare it by `blueberry data prepare`, and name its folder by --data"
+    )]
+    NoData(String),
     /// The operating system.
     #[error("cannot {action} `{}`: {cause}", path.display())]
     Io {
@@ -130,14 +135,14 @@ pub enum VerifyError {
     Sign(#[from] SignError),
 }
 
-/// What is wrong with a source. For the challenger's this is an outcome, for the record's an error of the place.
+/// Why a source cannot be run: by its own fault or by the verifier's machine ([`SourceError::lies_in_source`]).
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// Its commit is no name of one.
     #[error("`{0}` is no commit: 40 or 64 lower-case hex digits are")]
     Commit(String),
     /// It is not to be had.
-    #[error("the repository `{}` does not have commit {commit}: fetch it first (a pull request's is `git fetch origin pull/N/head`)", repository.display())]
+    #[error("the repository `{}` does not have commit {commit}: fetch it first (those of all pull requests by `git fetch origin '+refs/pull/*/head:refs/pull/*'`)", repository.display())]
     Missing {
         /// The commit.
         commit: String,
@@ -183,6 +188,22 @@ pub enum SourceError {
     },
 }
 
+impl SourceError {
+    /// Whether the source is to blame, wherever it is taken out and built. Else the verifier's machine lacks something: a
+    /// commit, the network, room on the disk.
+    #[must_use]
+    pub fn lies_in_source(&self) -> bool {
+        match self {
+            Self::Commit(_) | Self::Differs { .. } | Self::Lock { .. } | Self::Program(_) => true,
+            Self::Missing { .. } => false,
+            // A patch that does not fit.
+            Self::Git { command, .. } => command.split(' ').next() == Some("apply"),
+            // A fetch has the network in between.
+            Self::Build { step, .. } => *step == "build",
+        }
+    }
+}
+
 /// A side whose source cannot be run.
 #[derive(Debug, Error)]
 #[error("{}: {cause}", role.name())]
@@ -198,5 +219,50 @@ pub(super) fn at(action: &'static str, path: &Path, cause: io::Error) -> VerifyE
         action,
         path: path.to_owned(),
         cause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_verifiers_machine_lacks_does_not_lie_in_the_source() {
+        let git = |command: &str| SourceError::Git {
+            command: command.to_owned(),
+            said: String::new(),
+        };
+        let cargo = |step| SourceError::Build {
+            step,
+            limit_s: 1,
+            output: PathBuf::new(),
+        };
+        let text = String::new;
+        let differs = SourceError::Differs {
+            found: text(),
+            expected: text(),
+        };
+        let lock = SourceError::Lock { problem: text() };
+        let program = SourceError::Program(text());
+        let own = [
+            SourceError::Commit(text()),
+            git("apply --binary -"),
+            cargo("build"),
+        ];
+        for cause in own.into_iter().chain([differs, lock, program]) {
+            assert!(cause.lies_in_source(), "{cause}");
+        }
+        let missing = SourceError::Missing {
+            commit: text(),
+            repository: PathBuf::new(),
+        };
+        for cause in [
+            missing,
+            git("init --quiet"),
+            git("checkout apply"),
+            cargo("fetch"),
+        ] {
+            assert!(!cause.lies_in_source(), "{cause}");
+        }
     }
 }

@@ -32,12 +32,13 @@ mod questions;
 mod sandbox;
 mod source;
 mod state;
+mod stopwatch;
 mod subject;
 mod weights;
 mod witness;
 mod write;
 
-pub use before::{broken_rules, refuse_other_data};
+pub use before::{broken_rules, refuse_no_data, refuse_other_data};
 pub use decide::Judge;
 pub use document::{
     BuiltSource, Comparison, FORMAT, Outcome, Terms, VERIFICATION_FILE, VERIFICATION_SIGNATURE_FILE,
@@ -124,15 +125,18 @@ fn carry_out(
         .into_iter()
         .filter_map(|(role, side)| Some((role, side?)))
         .collect();
-    let unbuilt = match state.unbuilt.take().filter(|_| request.signer.is_some()) {
+    let kept = state.unbuilt.take();
+    let unbuilt = match kept.filter(|kept| kept.in_source && request.signer.is_some()) {
         Some(unbuilt) => Some(unbuilt),
         None => execution.prepare(&sides)?.err().map(|why| Unbuilt {
             role: why.role,
             why: why.to_string(),
+            in_source: why.cause.lies_in_source(),
         }),
     };
     if let Some(why) = unbuilt {
-        state.unbuilt = Some(why.clone());
+        // What the machine lacked it may have the next time.
+        state.unbuilt = Some(why.clone()).filter(|why| why.in_source);
         work.save(state)?;
         return decide::unbuildable(&plan, request.challenger, &request.judge, &why);
     }

@@ -14,6 +14,12 @@ use super::subject::Subject;
 /// Fewest pairs of runs: with two or less a t-test says nothing, and drift cancels over an even number.
 const LEAST_PAIRS: usize = 4;
 
+/// The longest that a run may keep off its log's clock, beside the warm-up, unless a verifier says otherwise: opening the data,
+/// checking the device, saving the model.
+pub(super) const UNCLOCKED_LIMIT_S: u64 = 300;
+/// The longest warm-up likewise: compiling kernels.
+pub(super) const WARM_UP_LIMIT_S: u64 = 300;
+
 /// What a verification will do. Written down before the first run, so that nobody chooses seeds or runs by their
 /// outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,9 +158,8 @@ impl Conditions {
             build_limit_s: 2 * 3600,
             // Three times the longest limit of a category.
             run_limit_s: 12 * 3600,
-            // Opening the data, checking the device, saving the model; and compiling kernels.
-            unclocked_limit_s: 300,
-            warm_up_limit_s: 300,
+            unclocked_limit_s: UNCLOCKED_LIMIT_S,
+            warm_up_limit_s: WARM_UP_LIMIT_S,
         }
     }
 

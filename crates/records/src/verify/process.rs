@@ -5,10 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::error::{VerifyError, at};
 use super::handover;
+use super::stopwatch::Stopwatch;
 
 /// How often a program is looked at, and how often the folders that it writes are measured.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -65,7 +66,7 @@ pub(super) fn run(
     let file = handover::create(output).map_err(|cause| at("create", output, cause))?;
     let other = file.try_clone().map_err(|cause| at("create", output, cause))?;
     group(command);
-    let start = Instant::now();
+    let start = Stopwatch::start();
     let child = command.stdout(other).stderr(file).spawn();
     let mut child = child.map_err(|cause| at("start", &program, cause))?;
     let written = || bytes_of(bounds.folders.iter().map(PathBuf::as_path).chain([output]));
@@ -78,7 +79,7 @@ pub(super) fn run(
 
 fn wait(
     child: &mut Child,
-    start: Instant,
+    start: Stopwatch,
     bounds: &Bounds,
     written: &dyn Fn() -> u64,
     tick: &mut dyn FnMut(Duration),
@@ -94,7 +95,7 @@ fn wait(
             if written() > most {
                 stopped = Some(Ended::OverDisk(most));
             }
-            measured = Instant::now();
+            measured = Stopwatch::start();
         }
         if let Some(ended) = stopped {
             // In a sandbox this ends everything in it: its first process is the parent of all.

@@ -25,8 +25,8 @@ pub struct State {
     pub runs: Vec<Done>,
     /// How often a run was begun again because the verification was interrupted in it.
     pub interruptions: u64,
-    /// The side whose source could not be run, and why. Kept for who signs, beside whose key nothing of a stranger's is
-    /// built again; without a key it is tried anew.
+    /// The side whose source could not be run, and why, where that lies in the source. Kept for who signs, beside whose key
+    /// nothing of a stranger's is built again; without a key it is tried anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unbuilt: Option<Unbuilt>,
     /// What the probe of the model found, once it is over: who goes on, as to sign, runs nothing of a stranger's again.
@@ -42,6 +42,9 @@ pub struct Unbuilt {
     pub role: Role,
     /// Why not.
     pub why: String,
+    /// Whether that lies in the source, rather than with the verifier's machine.
+    #[serde(default)]
+    pub in_source: bool,
 }
 
 /// What a probe found, and what it lacks where the program did not answer.

@@ -57,7 +57,7 @@ pub(super) fn check_run(plan: &Plan, judge: &Judge, run: &Run) -> Vec<Finding> {
         (WARM_UP, warm_up(&plan.conditions, log)),
         (MACHINE, machine(judge.host, &log.run.hardware)),
     ];
-    answers.extend(judge.data.map(|data| (DATA, same_data(data, &log.run.data))));
+    answers.extend(data(judge, &log.run.data).map(|answer| (DATA, answer)));
     answers
         .into_iter()
         .map(|(rule, answer)| finding(rule, name.clone(), blamed(answer)))
@@ -141,7 +141,8 @@ fn warm_up(conditions: &Conditions, log: &RunLog) -> Answer {
     ))
 }
 
-/// Holds what each run of the challenger kept off the clock against the run of the record beside it.
+/// Holds what each run of the challenger kept off the clock against the run of the record beside it. More of it may be honest
+/// within the limits that hold for any run, as of more kernels to compile, so that a person has to look.
 pub(super) fn check_pairs(plan: &Plan, runs: &[Run]) -> Vec<Finding> {
     if plan.record.is_none() {
         return Vec::new();
@@ -153,47 +154,83 @@ pub(super) fn check_pairs(plan: &Plan, runs: &[Run]) -> Vec<Finding> {
         let most_s = MORE_THAN_RECORD * beside_s.max(0.0) + PART_OF_LIMITS * limits_s as f64;
         (spent_s > most_s).then(|| {
             let text = format!(
-                "the program spent {spent_s:.2} s off its log's clock, warm-up included; the record's beside it {beside_s:.2} s, so that {most_s:.2} s may it be"
+                "what the program does off its log's clock: it spent {spent_s:.2} s there, warm-up included, the record's beside it {beside_s:.2} s, and over {most_s:.2} s somebody has to look at"
             );
-            finding(CLOCK, Some(Work::run_name(challenger.turn)), failed(text))
+            finding(CLOCK, Some(Work::run_name(challenger.turn)), cannot_tell(text))
         })
     });
     found.collect()
 }
 
-/// Holds the time of each challenger's evaluations against the record's run beside it, target for target, where it counts
+/// Holds what each of the challenger's runs did off the training clock against the record's run beside it, where that counts
 /// for nothing: work on the weights hides there. A longer one may be honest, so that a person has to look.
 pub(super) fn check_evaluations(category: &Category, runs: &[Run]) -> Vec<Finding> {
     if category.metric != Metric::TrainS {
         return Vec::new();
     }
     let found = beside(runs).filter_map(|(challenger, record)| {
-        let ((spent_s, targets), (beside_s, of_record)) = (evaluated(challenger)?, evaluated(record)?);
-        let as_record_s = beside_s * targets / of_record;
-        let most_s = LONGER_EVALUATIONS * as_record_s + EVALUATIONS_S;
-        let text = || {
-            format!(
-                "what its evaluations do: they took {spent_s:.2} s, as many targets of the record's run beside it {as_record_s:.2} s, and over {most_s:.2} s somebody has to look at"
-            )
-        };
+        let words = longer_pauses(&Pauses::of(challenger)?, &Pauses::of(record)?)?;
         let name = Some(Work::run_name(challenger.turn));
-        // What is no number is within nothing.
-        (!spent_s.le(&most_s)).then(|| finding(EVALUATIONS, name, cannot_tell(text())))
+        Some(finding(EVALUATIONS, name, cannot_tell(words)))
     });
     found.collect()
 }
 
-/// How much longer than the record's an evaluation may be on as many targets.
-const LONGER_EVALUATIONS: f64 = 1.5;
+/// How much longer than the record's an evaluation, and all that is off the training clock, may be.
+const LONGER_PAUSES: f64 = 1.5;
 /// And the seconds by which all of a run's may be longer: a busy machine.
-const EVALUATIONS_S: f64 = 5.0;
+const PAUSES_S: f64 = 5.0;
 
-/// Seconds and targets of a run's evaluations.
-fn evaluated(run: &Run) -> Option<(f64, f64)> {
-    let evals = run.log.as_ref()?.log.evals();
-    Some(evals.fold((0.0, 0.0), |(seconds, targets), eval| {
-        (seconds + eval.seconds, targets + eval.targets as f64)
-    }))
+/// What a run did off the training clock until the end of its last evaluation, behind which no loss changes.
+struct Pauses {
+    /// Seconds of its evaluations by the log's word, and their targets.
+    evaluated_s: f64,
+    targets: f64,
+    /// Seconds of all of it: samples, checkpoints and benchmarks too.
+    all_s: f64,
+}
+
+impl Pauses {
+    /// None where the run left no log.
+    fn of(run: &Run) -> Option<Self> {
+        let log = &run.log.as_ref()?.log;
+        let at = log.evals().last().map(|eval| eval.at).unwrap_or_default();
+        Some(Self {
+            evaluated_s: log.evals().map(|eval| eval.seconds).sum(),
+            targets: log.evals().map(|eval| eval.targets as f64).sum(),
+            all_s: at.wall_s - at.train_s,
+        })
+    }
+}
+
+/// What of the pauses somebody has to look at: evaluations target for target, as a run that evaluates more often takes
+/// longer for them, and everything together.
+fn longer_pauses(ours: &Pauses, of_record: &Pauses) -> Option<String> {
+    let evaluated_s = of_record.evaluated_s * ours.targets / of_record.targets;
+    let all_s = of_record.all_s - of_record.evaluated_s + evaluated_s;
+    let held = [
+        (
+            "its evaluations do",
+            "as many targets of",
+            ours.evaluated_s,
+            evaluated_s,
+        ),
+        (
+            "its pauses before the last evaluation are",
+            "with as many targets evaluated those of",
+            ours.all_s,
+            all_s,
+        ),
+    ];
+    held.into_iter().find_map(|(what, those, spent_s, beside_s)| {
+        let most_s = LONGER_PAUSES * beside_s + PAUSES_S;
+        // What is no number is within nothing.
+        (!spent_s.le(&most_s)).then(|| {
+            format!(
+                "what {what}: they took {spent_s:.2} s, {those} the record's run beside it {beside_s:.2} s, and over {most_s:.2} s somebody has to look at"
+            )
+        })
+    })
 }
 
 /// Each of the challenger's runs with the record's beside it.
@@ -260,6 +297,17 @@ fn driver(host: &Host, logged: &Hardware) -> Answer {
     }
 }
 
+/// Whether the run was on the data that the log names; nothing where no data is given and the category takes any.
+fn data(judge: &Judge, logged: &DataDigests) -> Option<Answer> {
+    match judge.data {
+        Some(given) => Some(same_data(given, logged)),
+        None if judge.category.asks_for_data() => Some(cannot_tell(
+            "data of the verifier's with known digests (--data): which one the run was on is its log's own word".to_owned(),
+        )),
+        None => None,
+    }
+}
+
 fn same_data(given: &DataDigests, logged: &DataDigests) -> Answer {
     match other_data(given, logged) {
         Some(why) => failed(why),
@@ -289,7 +337,8 @@ pub(super) fn other_data(given: &DataDigests, logged: &DataDigests) -> Option<St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Draft;
+    use crate::testing::{Draft, logged_run};
+    use crate::verify::{Done, Turn};
 
     fn logged(backend: &str, device: &str, driver: &str) -> Hardware {
         Hardware {
@@ -338,6 +387,71 @@ mod tests {
         };
         let answer = machine(&host, &logged("cuda", "X", "CUDA 12.8"));
         assert!(answer.words().contains("does not name its driver"), "{answer:?}");
+    }
+
+    /// A run of a challenger beside one of the record, as the logs of both say.
+    fn beside_the_record(challenger: &Draft) -> [Run; 2] {
+        let run = |number, role, draft: &Draft| Run {
+            turn: Turn {
+                number,
+                role,
+                seed: 1,
+            },
+            done: Done {
+                ended: "exit status: 0".to_owned(),
+                succeeded: true,
+                seconds: 60.0,
+                log_sha256: None,
+            },
+            log: Some(logged_run("a", &draft.bytes())),
+        };
+        [
+            run(0, Role::Challenger, challenger),
+            run(1, Role::Record, &Draft::valid(1)),
+        ]
+    }
+
+    fn looked_at(metric: Metric, edit: impl FnOnce(&mut Draft)) -> Vec<String> {
+        let mut draft = Draft::valid(1);
+        edit(&mut draft);
+        let category = Category {
+            metric,
+            ..crate::testing::categories().list[0].clone()
+        };
+        let findings = check_evaluations(&category, &beside_the_record(&draft));
+        let words = |found: Finding| match found.answer {
+            Answer::CannotTell { missing } => missing,
+            other => panic!("{other:?}"),
+        };
+        findings.into_iter().map(words).collect()
+    }
+
+    /// The record's five evaluations take 1.25 s, so that 6.875 s may be off the clock.
+    #[test]
+    fn pauses_of_any_kind_are_held_against_the_records() {
+        let pausing = |metric, step, seconds| {
+            looked_at(metric, |draft| {
+                let at = draft.position(|event| event.at().is_some_and(|at| at.step == step));
+                draft.delay(at, 0.0, seconds);
+            })
+        };
+        assert_eq!(pausing(Metric::TrainS, 9, 5.6), [""; 0]);
+        let found = pausing(Metric::TrainS, 9, 5.7);
+        assert!(
+            found.len() == 1 && found[0].contains("they took 6.95 s"),
+            "{found:?}"
+        );
+        // Where all time counts it counts by itself.
+        assert_eq!(pausing(Metric::WallSToLoss, 9, 60.0), [""; 0]);
+        // More evaluations take longer, and behind the last one nothing matters.
+        let twice = looked_at(Metric::TrainS, |draft| {
+            draft.eval_at(512).targets += 5 * 128;
+            let at = draft.position(|event| matches!(event, Event::Eval(eval) if eval.at.tokens == 512));
+            draft.delay(at, 0.0, 6.0);
+            let end = draft.position(|event| matches!(event, Event::End(_)));
+            draft.delay(end, 0.0, 60.0);
+        });
+        assert_eq!(twice, [""; 0]);
     }
 
     /// Changes one field.

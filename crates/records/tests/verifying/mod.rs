@@ -11,7 +11,7 @@ use blueberry_records::config::config_text;
 use blueberry_records::record::{FORMAT, Record, Run as RecordRun, Source as RecordSource};
 use blueberry_records::verify::*;
 use blueberry_rules::{Answer, Categories, config_sha256, sha256};
-use blueberry_runlog::{At, Event, SourceTree};
+use blueberry_runlog::{At, DataDigests, Event, SourceTree};
 use serde_json::Value;
 
 use crate::common::{self, Dir, Draft};
@@ -133,6 +133,8 @@ pub struct Place {
     pub categories: Categories,
     /// The machine of the made-up logs.
     pub host: Host,
+    /// Their data.
+    pub digests: DataDigests,
 }
 
 impl Place {
@@ -174,6 +176,7 @@ impl Place {
                 gpus: ["Example GPU".to_owned()].into(),
                 ..Host::default()
             },
+            digests: Draft::valid(1).run.data,
             dir,
         }
     }
@@ -205,7 +208,7 @@ impl Place {
                 category: &self.categories.list[0],
                 plausibility: None,
                 leak_scan: None,
-                data: None,
+                data: Some(&self.digests),
                 standing: None,
                 host: &self.host,
             },

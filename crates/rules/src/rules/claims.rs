@@ -89,6 +89,30 @@ mod tests {
     }
 
     #[test]
+    fn every_digit_of_every_figure_counts() {
+        let submission = Submission::valid();
+        let summary = crate::Summary::of(&submission.categories.list[0], &submission.runs);
+        let (means, runs) = (summary.figures(), &summary.runs);
+        let means = means.iter().map(|(name, figure)| (None, name, figure.mean));
+        let of_runs = runs.iter().flat_map(|run| {
+            let figures = run.figures.iter();
+            figures.map(|(name, &value)| (Some(run.run.as_str()), name, value))
+        });
+        let mut names = std::collections::BTreeSet::new();
+        for (run, name, value) in means.chain(of_runs) {
+            names.insert(name);
+            let text = format!("{value:.4}");
+            claiming(run, name, &text).passes("claims-agree");
+            for (place, digit) in text.char_indices().filter(|(_, letter)| letter.is_ascii_digit()) {
+                let other = char::from(b'0' + (digit as u8 - b'0' + 1) % 10);
+                let changed = format!("{}{other}{}", &text[..place], &text[place + 1..]);
+                claiming(run, name, &changed).fails("claims-agree", name);
+            }
+        }
+        assert!(names.len() > 4, "{names:?}");
+    }
+
+    #[test]
     fn figures_to_be_measured_are_found() {
         claiming(None, "train_s", "to be measured").fails("claims-agree", "no number");
         claiming(None, "train_s", "NaN").fails("claims-agree", "no number");
