@@ -29,7 +29,7 @@ use blueberry_rules::{
 use blueberry_runlog::decompress;
 use fuzzing::Target;
 
-const TARGETS: [Target; 15] = [
+const TARGETS: [Target; 16] = [
     Target::new("log", log, log_seeds),
     Target::new("packed", packed, packed_seeds),
     Target::new("judge", judged, log_seeds),
@@ -58,6 +58,7 @@ const TARGETS: [Target; 15] = [
         vec![format!("# who may verify\nsponsor {KEY}\n").into_bytes()]
     }),
     Target::new("pages", pages, page_seeds),
+    Target::new("picture", picture, picture_seeds),
 ];
 
 fn text(bytes: &[u8], parse: impl FnOnce(&str)) {
@@ -189,6 +190,16 @@ fn pages(bytes: &[u8]) {
         drop(published_head(text));
         drop(page_head(text));
     });
+}
+
+fn picture(bytes: &[u8]) {
+    drop(blueberry_records::curve::pixels(bytes));
+}
+
+fn picture_seeds() -> Vec<Vec<u8>> {
+    let categories = common::categories();
+    let picture = blueberry_records::curve::loss_curve("t", &categories.list[0], &common::claim_runs());
+    blueberry_records::curve::png(&picture).into_iter().collect()
 }
 
 fn page_seeds() -> Vec<Vec<u8>> {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::Limits;
 use crate::commands::{CommandError, Outcome, find_category, known, load_categories};
 use crate::judge::{judge_record, known_logs};
+use crate::leaderboard::LEDGER_FILE;
 use crate::open::{is_record, open_attempts, open_record, open_runs};
 use crate::scan::read_scan;
 
@@ -23,7 +24,7 @@ pub struct CheckArgs {
     pub categories: Option<PathBuf>,
     /// The file that declared the seeds of the runs.
     pub attempts: Option<PathBuf>,
-    /// All records, so that a record twice is found; by default those around a record's folder.
+    /// All records, so that a record twice is found; by default those around a record's folder, where their ledger is there.
     pub records: Option<PathBuf>,
     /// What `blueberry data scan --json` said of the data of the runs.
     pub scan: Option<PathBuf>,
@@ -93,10 +94,12 @@ fn check_record(
     })
 }
 
-/// `records` of `records/CATEGORY/NAME`.
+/// `records` of `records/CATEGORY/NAME`; none where it has no ledger, as the folder of one record that was taken out of a
+/// submission: what a record builds on is not there.
 fn records_around(record: &Path) -> Option<PathBuf> {
     let full = std::fs::canonicalize(record).ok()?;
-    full.parent()?.parent().map(Path::to_owned)
+    let records = full.parent()?.parent()?;
+    records.join(LEDGER_FILE).is_file().then(|| records.to_owned())
 }
 
 fn check_runs(

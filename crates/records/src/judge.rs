@@ -47,7 +47,7 @@ fn parent(opened: &OpenRecord, records: Option<&Path>) -> Finding {
             why: "it builds on no record".to_owned(),
         },
         (Some(_), None) => Answer::NotApplicable {
-            why: "no folder of records was given".to_owned(),
+            why: "no folder of records was given (--records), by which to look for it".to_owned(),
         },
         (Some(id), Some(records)) if is_there(records, id, &record.category) => {
             Answer::Pass { evidence: id.clone() }

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use blueberry_rules::LoggedRun;
-use blueberry_runlog::{ReadError, RunLog, decompress, read};
+use blueberry_runlog::{DecompressError, ReadError, RunLog, decompress, read};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -45,21 +45,29 @@ pub enum LogError {
         cause: io::Error,
     },
     /// Too many logs.
-    #[error("`{}`: more than {limit} logs of one claim", path.display())]
+    #[error("`{}`: more than {limit} logs of one claim, which are all that is read", path.display())]
     TooMany {
         /// The first log too many.
         path: PathBuf,
         /// The limit.
         limit: usize,
     },
+    /// Too much in them.
+    #[error("`{}`: with this log, those of the claim together have over {limit} {what}, which are all that is read", path.display())]
+    TooMuch {
+        /// The log with which it is too much.
+        path: PathBuf,
+        /// The limit of all of them.
+        limit: u64,
+        /// Of what.
+        what: &'static str,
+    },
 }
 
 /// Too many values, as the source of an [`io::Error`].
 #[derive(Debug, Error)]
-#[error("more than {limit} values in the logs of one claim; this is no run log")]
-struct TooManyValues {
-    limit: u64,
-}
+#[error("too many values")]
+struct TooManyValues;
 
 impl LogReader {
     /// A reader with all of its limits left.
@@ -113,9 +121,11 @@ impl LogReader {
             bytes: self.left.bytes,
         };
         let log = read(BufReader::with_capacity(1 << 16, &mut meter), &limits).map_err(|cause| {
-            LogError::Content {
-                path: path.to_owned(),
-                cause,
+            let path = path.to_owned();
+            match self.too_much(&cause) {
+                // What was left for this log is no limit that anybody knows.
+                Some((limit, what)) => LogError::TooMuch { path, limit, what },
+                None => LogError::Content { path, cause },
             }
         })?;
         self.left.bytes = self.left.bytes.saturating_sub(log.intact_bytes);
@@ -123,6 +133,26 @@ impl LogReader {
         self.left.values = self.left.values.saturating_sub(meter.values);
         Ok((log, hex(&meter.hash.finalize())))
     }
+
+    /// Which of the limits that all logs share an error is about, as it was before the first log, and of what.
+    fn too_much(&self, cause: &ReadError) -> Option<(u64, &'static str)> {
+        match cause {
+            ReadError::TooManyLines { .. } => Some((self.limits.lines, "lines")),
+            ReadError::TooManyBytes { .. } => Some((self.limits.bytes, "bytes")),
+            ReadError::Io { cause, .. } => past_limit(cause, &self.limits),
+            _ => None,
+        }
+    }
+}
+
+/// What of the limits an input goes past that a log is read from.
+fn past_limit(cause: &io::Error, limits: &LogLimits) -> Option<(u64, &'static str)> {
+    let cause = cause.get_ref()?;
+    if cause.is::<TooManyValues>() {
+        return Some((limits.values, "values"));
+    }
+    let unpacked = cause.downcast_ref::<DecompressError>()?;
+    matches!(unpacked, DecompressError::TooLarge { .. }).then_some((limits.bytes, "bytes"))
 }
 
 /// The whole of a log that was read before, unpacked.
@@ -167,10 +197,7 @@ impl<R: Read> Read for Meter<R> {
             .count();
         self.values += values as u64;
         if self.values > self.limit {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                TooManyValues { limit: self.limit },
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, TooManyValues));
         }
         Ok(got)
     }
@@ -202,8 +229,8 @@ mod tests {
         let (all, log) = (LogLimits::default(), small_log());
         for (limits, what) in [
             (LogLimits { count: 0, ..all }, "more than 0 logs"),
-            (LogLimits { bytes: 2000, ..all }, "more than 2000 bytes"),
-            (LogLimits { lines: 3, ..all }, "line 4: more than 3 lines"),
+            (LogLimits { bytes: 2000, ..all }, "over 2000 bytes"),
+            (LogLimits { lines: 3, ..all }, "over 3 lines"),
             (
                 LogLimits {
                     line_bytes: 90,
@@ -211,7 +238,7 @@ mod tests {
                 },
                 "line 1: longer than 90 bytes",
             ),
-            (LogLimits { values: 20, ..all }, "more than 20 values"),
+            (LogLimits { values: 20, ..all }, "over 20 values"),
         ] {
             let error = read_with(limits, &log).unwrap_err().to_string();
             assert!(error.contains(what) && error.contains("log"), "{error}");
@@ -229,6 +256,23 @@ mod tests {
         let mut reader = LogReader::new(&limits);
         reader.read(&path, "first").unwrap();
         assert!(reader.read(&path, "second").is_err());
+    }
+
+    /// What is left for the last log is no number that anybody knows.
+    #[test]
+    fn the_limit_that_is_named_is_that_of_all_logs() {
+        let (dir, log) = (Dir::new(), small_log());
+        let path = dir.write("log", &log);
+        let lines = log.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let limits = LogLimits {
+            lines: lines * 3 / 2,
+            ..LogLimits::default()
+        };
+        let mut reader = LogReader::new(&limits);
+        reader.read(&path, "first").unwrap();
+        let error = reader.read(&path, "second").unwrap_err().to_string();
+        let says = format!("those of the claim together have over {} lines", limits.lines);
+        assert!(error.contains(&says), "{error}");
     }
 
     #[test]

@@ -122,6 +122,7 @@ fn a_record_twice_under_two_names_is_found() {
     );
     // Made elsewhere and put beside it.
     let records = args.out.clone();
+    dir.write("records/ledger.jsonl", b"");
     args.out = dir.path().join("elsewhere");
     assert_eq!(try_submit(&args).0.unwrap(), Outcome::Yes);
     let copy = records.join("small/2026-09-21-another-name");
@@ -203,6 +204,48 @@ fn a_record_is_not_run_on_other_data_than_it_ran_on() {
     data.manifest_sha256 = "0".repeat(64);
     let refused = refuse_other_data(&record, &data).unwrap_err().to_string();
     assert!(refused.contains("the data given has 0000"), "{refused}");
+}
+
+/// As `git archive` takes it out of a pull request.
+#[test]
+fn a_record_by_itself_is_checked_beside_the_records_that_are_given() {
+    let dir = Dir::new();
+    let (args, parent) = submitted(&dir);
+    let taken_out = dir.path().join("submitted/records/small/2026-09-21-built-on");
+    fs::create_dir_all(taken_out.parent().unwrap()).unwrap();
+    let built_on = blueberry_records::submit::SubmitArgs {
+        title: Some("Built on".into()),
+        ..args
+    };
+    // Else the two would have the same logs.
+    let aside = dir.path().join("aside");
+    fs::rename(&parent, &aside).unwrap();
+    assert_eq!(try_submit(&built_on).0.unwrap(), Outcome::Yes);
+    fs::rename(parent.with_file_name("2026-09-21-built-on"), &taken_out).unwrap();
+    fs::rename(&aside, &parent).unwrap();
+    let text = fs::read_to_string(taken_out.join("record.toml")).unwrap();
+    let text = format!("parent = \"small/2026-09-21-muon-wide\"\n{text}");
+    fs::write(taken_out.join("record.toml"), text).unwrap();
+    let says = |records: Option<&Path>| {
+        let args = blueberry_records::check::CheckArgs {
+            paths: vec![taken_out.clone()],
+            categories: Some(dir.path().join("categories.toml")),
+            records: records.map(Path::to_owned),
+            ..Default::default()
+        };
+        let mut said = Vec::new();
+        blueberry_records::check::check(&args, &mut said).unwrap();
+        String::from_utf8(said).unwrap()
+    };
+    let found = |said: &str, mark: &str| {
+        let mut rows = said.lines().filter(|row| row.contains("record-parent"));
+        assert!(rows.next().is_some_and(|row| row.starts_with(mark)), "{said}");
+    };
+    found(&says(None), "- ");
+    found(&says(Some(&dir.path().join("records"))), "ok ");
+    // The folder around is that of all records where the ledger is.
+    dir.write("submitted/records/ledger.jsonl", b"");
+    found(&says(None), "FAIL ");
 }
 
 #[test]

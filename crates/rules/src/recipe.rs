@@ -75,10 +75,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{categories, config};
+    use crate::testing::{Draft, categories};
 
     fn found(change: impl FnOnce(&mut Value), category: impl FnOnce(&mut Category)) -> Vec<String> {
-        let (mut categories, mut config) = (categories(), config(1));
+        let (mut categories, mut config) = (categories(), Draft::valid(1).run.config);
         category(&mut categories.list[0]);
         change(&mut config);
         shortcomings(&categories.list[0], &config)

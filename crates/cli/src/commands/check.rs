@@ -25,7 +25,8 @@ pub struct Flags {
     /// The file that declared the seeds of the runs.
     #[arg(long, value_name = "FILE")]
     attempts: Option<PathBuf>,
-    /// All records, so that a record twice is found [default: those around the record].
+    /// All records, so that a record twice is found [default: those around the record,
+    /// where their ledger is].
     #[arg(long, value_name = "DIR")]
     records: Option<PathBuf>,
     /// What `blueberry data scan --json` said of the data of the runs.

@@ -1,7 +1,7 @@
 use blueberry_rules::Answer;
 
 use super::{FolderCheck, Subject, fail, pass};
-use crate::curve::{CurveError, VERSION, loss_curve, png, svg};
+use crate::curve::{CurveError, VERSION, loss_curve, pixels, png, svg};
 
 pub const CHECK: FolderCheck = FolderCheck {
     id: "record-curve",
@@ -37,16 +37,14 @@ fn check(subject: &Subject) -> Answer {
 fn differing(subject: &Subject) -> Result<Option<&'static str>, CurveError> {
     let opened = subject.opened;
     let picture = loss_curve(&opened.record.title, subject.category, &opened.runs);
-    let files = [
-        ("curve.svg", svg(&picture)?.into_bytes()),
-        ("curve.png", png(&picture)?),
-    ];
-    let differs = |(name, drawn): (&'static str, Vec<u8>)| {
-        opened
-            .folder
-            .read(name)
-            .map_or(true, |bytes| bytes != drawn)
-            .then_some(name)
-    };
-    Ok(files.into_iter().find_map(differs))
+    let folder = &opened.folder;
+    let drawn = svg(&picture)?;
+    let is_drawn = |bytes: Vec<u8>| bytes == drawn.as_bytes();
+    if !folder.read("curve.svg").is_ok_and(is_drawn) {
+        return Ok(Some("curve.svg"));
+    }
+    // A PNG by its pixels: another version of the encoder packs them otherwise.
+    let drawn = pixels(&png(&picture)?);
+    let shown = folder.read("curve.png").ok().and_then(|bytes| pixels(&bytes));
+    Ok((shown.is_none() || shown != drawn).then_some("curve.png"))
 }

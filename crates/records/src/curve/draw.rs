@@ -10,7 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{CurveError, Line, Picture, Tick};
 
-const SIZE: (u32, u32) = (960, 540);
+pub(super) const SIZE: (u32, u32) = (960, 540);
 const FONT: &str = "sans-serif";
 /// Left, right, upper and lower edge of the frame in pixels.
 const FRAME: (i32, i32, i32, i32) = (80, 930, 50, 480);

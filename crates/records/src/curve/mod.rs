@@ -3,6 +3,7 @@
 mod draw;
 mod loss;
 mod picture;
+mod pixels;
 mod progression;
 mod ticks;
 
@@ -11,6 +12,7 @@ use thiserror::Error;
 pub use draw::{png, svg};
 pub use loss::loss_curve;
 pub use picture::{Line, Picture, Tick};
+pub use pixels::pixels;
 pub use progression::progression_picture;
 
 /// Version of the drawing. A test fails when the drawing changes and this does not: a record's pictures are

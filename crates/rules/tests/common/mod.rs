@@ -3,7 +3,7 @@
 
 mod draft;
 
-pub use draft::{Draft, config, hex};
+pub use draft::{Draft, hex};
 
 use blueberry_rules::*;
 use blueberry_runlog::{Limits, read};
