@@ -103,6 +103,7 @@ fn the_rates_are_those_that_are_written_down() {
     if std::env::var_os("BLUEBERRY_SIMULATION").is_some_and(|word| word == "write") {
         fs::write(&path, &report.0).unwrap();
     }
+    println!("{}", report.0);
     assert_eq!(report.0, fs::read_to_string(&path).unwrap());
 }
 
