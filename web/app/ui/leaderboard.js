@@ -59,6 +59,7 @@ const FLAGS = {
   "built-on-revoked": (record) => `built on ${record}, which was revoked`,
   "unknown-parent": (record) => `built on ${record}, which is not here`,
   "same-logs": (record) => `has a log of ${record}`,
+  "better-beside": (record) => `better than ${record} in runs beside it`,
   "not-compared": (record) => `not compared with ${record}`,
   "same-recipe": (record) => `has the source and settings of ${record}`,
 };
@@ -92,6 +93,6 @@ function progressionView(milestones, metric) {
     const [px, py] = [at(x, xs, 600), 130 - at(y, ys, 130)];
     return index === 0 ? `M${px},${py}` : `H${px}V${py}`;
   });
-  const words = `The record fell from ${figure(ys[0], metric)} to ${figure(ys[ys.length - 1], metric)} in ${points.length - 1} steps.`;
+  const words = `The record went from ${figure(ys[0], metric)} to ${figure(ys[ys.length - 1], metric)} in ${points.length - 1} steps.`;
   return h("div", { class: "progress" }, h("p", { class: "note" }, words), s("svg", { viewBox: "0 0 600 130", role: "img", "aria-label": words }, s("path", { d: path.join(""), fill: "none", stroke: "var(--gold)", "stroke-width": 2 })));
 }

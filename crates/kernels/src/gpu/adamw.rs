@@ -12,8 +12,8 @@ use cubecl::prelude::*;
 use super::launch::{UNITS, flat, owned, whole};
 use crate::adamw::AdamwStep;
 
-/// Parameters of a group.
-pub(super) const GROUP: usize = 8;
+/// Parameters of a group: as many as the 30 buffers of Metal, and the 31 of llvmpipe, let a kernel have.
+pub(super) const GROUP: usize = 7;
 
 /// Values of the largest parameter that is one of a group.
 pub(super) const SMALL: usize = 1 << 16;
@@ -41,7 +41,7 @@ pub(crate) struct Updated<B: Backend> {
 }
 
 /// Declares a struct of [`GROUP`] of something, since an operation of Burn's takes no list.
-macro_rules! eight {
+macro_rules! seven {
     ($(#[$doc:meta])* $name:ident of $of:ident) => {
         $(#[$doc])*
         #[derive(ExtensionType)]
@@ -61,28 +61,26 @@ macro_rules! eight {
             pub f: $of<B>,
             #[extension_type]
             pub g: $of<B>,
-            #[extension_type]
-            pub h: $of<B>,
         }
 
         impl<B: Backend> $name<B> {
-            pub fn of([a, b, c, d, e, f, g, h]: [$of<B>; GROUP]) -> Self {
-                Self { a, b, c, d, e, f, g, h }
+            pub fn of([a, b, c, d, e, f, g]: [$of<B>; GROUP]) -> Self {
+                Self { a, b, c, d, e, f, g }
             }
 
             pub fn into_array(self) -> [$of<B>; GROUP] {
-                let Self { a, b, c, d, e, f, g, h } = self;
-                [a, b, c, d, e, f, g, h]
+                let Self { a, b, c, d, e, f, g } = self;
+                [a, b, c, d, e, f, g]
             }
         }
     };
 }
 
-eight! {
+seven! {
     /// Parameters before an update.
     Members of Member
 }
-eight! {
+seven! {
     /// The same after it.
     UpdatedMembers of Updated
 }
@@ -102,7 +100,6 @@ pub(super) fn updated(members: &MembersMetadata) -> UpdatedMembersMetadata {
         e: of(&members.e),
         f: of(&members.f),
         g: of(&members.g),
-        h: of(&members.h),
     }
 }
 
