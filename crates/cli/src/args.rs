@@ -41,6 +41,8 @@ pub enum Command {
     Data(DataCommand),
     /// Declare the seeds of a claim before they run.
     Attempts(commands::attempts::Flags),
+    /// Say what every rule asks, a sentence each.
+    Rules,
     /// Hold runs or records against the rules: exit code 0 eligible, 1 a rule is broken, 2 unreadable, 3 nobody can tell yet.
     Check(commands::check::Flags),
     /// Turn runs into a record, unless a rule is broken.

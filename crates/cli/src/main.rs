@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Prepare(args)) => commands::data::prepare(&args),
         Command::Data(DataCommand::Verify(args)) => commands::data::verify(&args),
         Command::Attempts(flags) => commands::attempts::run(flags),
+        Command::Rules => commands::rules::run(),
         Command::Check(flags) => commands::check::run(flags),
         Command::Submit(flags) => commands::submit::run(flags),
         Command::Propose(flags) => commands::propose::run(flags),

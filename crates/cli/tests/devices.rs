@@ -186,3 +186,49 @@ fn info_for_machines_has_the_log_s_numbers() {
     );
     assert!(info["broken_seal_line"].is_null() && info["torn"].is_null());
 }
+
+/// Every operation of a step is measured, each with what it is held against, and the table says the same.
+#[test]
+fn a_benchmark_measures_each_operation_of_a_step() {
+    let place = place();
+    let out = place.path().join("bench.json");
+    let mut command = blueberry([
+        "bench", "--preset", "tiny", "--device", "cpu", "--steps", "1", "--warmup", "0",
+    ]);
+    // One layer, so that it is over soon.
+    command.args(["--set", "model.n_layers=1"]).arg("--out").arg(&out);
+    let table = finish(command).expect_code(0).stdout;
+    let report: Value = serde_json::from_str(&fs::read_to_string(&out).expect("a report")).expect("JSON");
+    for number in ["tokens_per_s", "utilisation", "floor_s"] {
+        assert!(
+            report[number].as_f64().is_some_and(|x| x > 0.0),
+            "{number} in {report}"
+        );
+    }
+    let operations = report["profile"]["operations"].as_array().expect("operations");
+    for name in [
+        "product",
+        "attention",
+        "qk_norm_rope",
+        "rms_norm",
+        "add_rms_norm",
+        "swiglu",
+        "embedding",
+        "head_loss",
+        "global_norm",
+        "muon",
+        "adamw",
+    ] {
+        let of_name = |operation: &&Value| {
+            let found = operation["name"].as_str().unwrap_or_default();
+            found.split(' ').next() == Some(name)
+        };
+        let found = operations
+            .iter()
+            .find(of_name)
+            .unwrap_or_else(|| panic!("no {name} in {report}"));
+        assert!(found["seconds"].as_f64().is_some_and(|s| s > 0.0), "{found}");
+        assert!(found["bytes"].as_f64().is_some_and(|b| b > 0.0), "{found}");
+        assert!(table.contains(found["name"].as_str().expect("a name")), "{table}");
+    }
+}

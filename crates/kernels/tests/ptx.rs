@@ -193,7 +193,7 @@ struct Launch {
 impl Launch {
     fn run(mut self) {
         for half in [None, Some(FloatDType::BF16), Some(FloatDType::F16)] {
-            for (head_dim, softcap) in [(20, None), (64, Some(5.0)), (64, None)] {
+            for (head_dim, softcap) in [(20, None), (64, Some(5.0)), (64, None), (128, None)] {
                 let [q, k, v] = [4, 2, 2].map(|heads| self.leaf([1, 70, heads, head_dim], half));
                 let mask = AttentionMask::new(70, Some(9), &self.device).with_softcap(softcap);
                 let out = attention(q.clone(), k.clone(), v.clone(), &mask);
@@ -295,7 +295,8 @@ impl Launch {
         };
         let clip = Tensor::<1>::from_data([0.5f32], &self.device);
         for clip in [None, Some(&clip)] {
-            for state in adamw(vec![update.clone()], clip) {
+            // A group, and one that is left over.
+            for state in adamw(vec![update.clone(); 8], clip) {
                 values(state.parameter);
             }
         }

@@ -20,7 +20,7 @@ use blueberry_records::config::{config_text, says};
 use blueberry_records::logs::LogReader;
 use blueberry_records::record::Record;
 use blueberry_records::scan::parse_scan;
-use blueberry_records::verify::{Verification, check_lock};
+use blueberry_records::verify::{Verification, check_lock, count_saved};
 use blueberry_records::{LogLimits, readme, sign};
 use blueberry_rules::{
     Case, Categories, Declared, Facts, Happening, Kind, Leaderboard, Ledger, Probe, Summary, judge,
@@ -29,7 +29,7 @@ use blueberry_rules::{
 use blueberry_runlog::decompress;
 use fuzzing::Target;
 
-const TARGETS: [Target; 16] = [
+const TARGETS: [Target; 17] = [
     Target::new("log", log, log_seeds),
     Target::new("packed", packed, packed_seeds),
     Target::new("judge", judged, log_seeds),
@@ -59,7 +59,15 @@ const TARGETS: [Target; 16] = [
     }),
     Target::new("pages", pages, page_seeds),
     Target::new("picture", picture, picture_seeds),
+    Target::new(
+        "weights",
+        |bytes| _ = count_saved(bytes),
+        || vec![WEIGHTS.to_vec()],
+    ),
 ];
+
+/// A header of 98 bytes, padded as the format asks.
+const WEIGHTS: &[u8] = b"\x62\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},\"__metadata__\":{\"by\":\"x\"}}                ";
 
 fn text(bytes: &[u8], parse: impl FnOnce(&str)) {
     if let Ok(text) = std::str::from_utf8(bytes) {

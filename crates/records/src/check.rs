@@ -156,6 +156,9 @@ fn say(judged: &Judged, out: &mut dyn Write) -> Result<(), CommandError> {
         writeln!(out, "{}", path.display())?;
     }
     writeln!(out, "{}", render(&judged.verdict))?;
+    if judged.verdict.status != Status::Eligible {
+        writeln!(out, "What a rule asks: `blueberry rules`\n")?;
+    }
     if judged.verdict.status == Status::Undecided {
         writeln!(
             out,

@@ -33,7 +33,8 @@ fn new_key(dir: &Path, kind: &[&str], passphrase: &str) -> std::path::PathBuf {
     };
     make();
     // One P-256 key of 256 begins with a zero byte, which OpenSSH leaves out and the library does not put back.
-    while passphrase.is_empty() && Signer::open(&path, None).is_err_and(|e| e.to_string().contains("length")) {
+    while passphrase.is_empty() && Signer::open(&path, None).is_err_and(|e| e.to_string().contains("length"))
+    {
         make();
     }
     path

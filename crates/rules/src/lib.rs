@@ -41,7 +41,7 @@ pub use pin::{Open, Pin, PinError, PinnedCount};
 pub use plausibility::Plausibility;
 pub use ranking::{Flag, Ranked, flags, progression, rank, record};
 pub use recipe::{shortcomings, steps};
-pub use render::render;
+pub use render::{render, render_rules};
 pub use rules::{Check, RULES, Rule};
 pub use summary::{RunFigures, Summary};
 pub use verdict::{Finding, Status, Verdict, judge};

@@ -1,6 +1,6 @@
 //! A verdict as a table for a terminal.
 
-use crate::{Answer, Finding, Status, Verdict};
+use crate::{Answer, Finding, RULES, Status, Verdict};
 
 /// The verdict as text: what is wrong first, then what cannot be told, then what holds.
 #[must_use]
@@ -36,6 +36,16 @@ pub fn render(verdict: &Verdict) -> String {
         );
     }
     text
+}
+
+/// Every rule with what it asks, in the order of a verdict.
+#[must_use]
+pub fn render_rules() -> String {
+    let width = RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
+    RULES
+        .iter()
+        .map(|rule| format!("{:<width$}  {}\n", rule.id, rule.text))
+        .collect()
 }
 
 fn mark(answer: &Answer) -> &'static str {

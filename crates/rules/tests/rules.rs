@@ -132,6 +132,18 @@ fn the_table_names_rule_run_line_and_verdict() {
 }
 
 #[test]
+fn what_every_rule_asks_is_a_line() {
+    let text = render_rules();
+    assert_eq!(text.lines().count(), RULES.len());
+    for rule in RULES {
+        let line = text
+            .lines()
+            .find(|line| line.split_whitespace().next() == Some(rule.id));
+        assert!(line.is_some_and(|line| line.ends_with(rule.text)), "{}", rule.id);
+    }
+}
+
+#[test]
 fn a_strangers_text_cannot_steer_a_terminal() {
     let table = render(&Submission::with(|draft| draft.run.hardware.driver = "\u{1b}[2J".into()).judge());
     assert!(!table.contains('\u{1b}'), "{table}");

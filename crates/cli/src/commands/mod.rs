@@ -12,6 +12,7 @@ pub mod leaderboard;
 pub mod logits;
 pub mod probe;
 pub mod propose;
+pub mod rules;
 pub mod scan;
 pub mod submit;
 pub mod train;

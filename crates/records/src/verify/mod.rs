@@ -52,6 +52,7 @@ pub use sandbox::{Ceilings, Job, Sandbox, gpus};
 pub use source::{Source, check_lock, check_out};
 pub use state::{Done, Probed, State, Unbuilt, Work};
 pub use subject::Subject;
+pub use weights::count as count_saved;
 pub use write::{LOGS_FOLDER, refuse_signed, write};
 
 /// What is to be verified, and where.

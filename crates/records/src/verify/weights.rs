@@ -33,8 +33,10 @@ pub(super) fn saved_parameters(run: &Path, log: &RunLog) -> Option<u64> {
     count(&head)
 }
 
-/// The numbers of all tensors, by the header of a safetensors file: its length in 8 bytes, then JSON.
-fn count(head: &[u8]) -> Option<u64> {
+/// The numbers of all tensors, by the header of a safetensors file: its length in 8 bytes, then JSON. `None` where it is
+/// none.
+#[must_use]
+pub fn count(head: &[u8]) -> Option<u64> {
     #[derive(Deserialize)]
     struct Tensor {
         shape: Vec<u64>,
