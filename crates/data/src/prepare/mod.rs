@@ -89,9 +89,9 @@ pub struct Prepared {
 
 /// Makes the dataset of `options.inputs` in `options.out`.
 ///
-/// The output depends on the inputs' names and contents alone, not on their order, on where they lie or on the
-/// number of threads. It appears when it is whole; on an error nothing is left behind but a lock file beside it and the
-/// folders that lead there.
+/// The output depends on the inputs' names below the folder that they share and on their contents alone, not on their
+/// order, on where they lie, on whether they or their folder is named or on the number of threads. It appears when it is
+/// whole; on an error nothing is left behind but a lock file beside it and the folders that lead there.
 ///
 /// # Errors
 /// An input cannot be read, has text that is not UTF-8, or nothing to train on; `out` holds something else; the disk

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -50,12 +50,16 @@ const MAX_NAMES_BYTES: usize = 40 << 20;
 
 /// The files of `inputs` with their digests, in an order that depends on neither that of the inputs nor on where
 /// they lie: by name, then by digest. A file that is named twice counts once.
+///
+/// A name is that below the folder that all the files share, so that a folder and the files in it are the same sources.
+/// A link counts under its own name, since a cache of downloads links to files that are called by their digests.
 pub(super) fn find(
     inputs: &[PathBuf],
     out: &Path,
     progress: &dyn Progress,
 ) -> Result<Vec<Source>, PrepareError> {
-    let mut files = BTreeMap::new();
+    // By the folder where it lies, whatever way leads there, and its name in it.
+    let mut files: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
     for input in inputs {
         let root = fs::canonicalize(input).at("find", input)?;
         if out.starts_with(&root) {
@@ -64,11 +68,16 @@ pub(super) fn find(
                 input: input.clone(),
             });
         }
-        for (path, name) in walk(&root)? {
-            files.entry(path).or_insert(name);
+        for path in walk(&plain(input)?)? {
+            // Of several ways to one file the same, in whatever order they come.
+            let first = files.entry(place(&path)?).or_insert_with(|| path.clone());
+            if path < *first {
+                *first = path;
+            }
         }
     }
-    if !can_be_named(files.values()) {
+    let files = named(files.into_values().collect());
+    if !can_be_named(files.iter().map(|(_, name)| name)) {
         return Err(PrepareError::TooManyFiles { files: files.len() });
     }
     let mut sources = hash(files, progress)?;
@@ -80,8 +89,33 @@ fn can_be_named<'a>(names: impl Iterator<Item = &'a String>) -> bool {
     names.map(|name| name.len() + BYTES_BESIDE_NAME).sum::<usize>() <= MAX_NAMES_BYTES
 }
 
-/// The files of an input, each with its name below the input; of a file, the file with its own name.
-fn walk(root: &Path) -> Result<Vec<(PathBuf, String)>, PrepareError> {
+/// The whole path of an input, as it is named: links are not followed.
+fn plain(input: &Path) -> Result<PathBuf, FileError> {
+    let mut path = PathBuf::new();
+    for part in std::path::absolute(input).at("find", input)?.components() {
+        if part != Component::ParentDir {
+            path.push(part);
+            continue;
+        }
+        // Behind a link, `..` is not the folder that the link lies in.
+        if path.is_symlink() {
+            path = fs::canonicalize(&path).at("find", &path)?;
+        }
+        path.pop();
+    }
+    Ok(path)
+}
+
+/// The folder in which a file or link lies, without links, and its name there.
+fn place(path: &Path) -> Result<PathBuf, FileError> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(path.to_owned());
+    };
+    Ok(fs::canonicalize(folder).at("find", folder)?.join(name))
+}
+
+/// The files of an input; of a file, the file itself.
+fn walk(root: &Path) -> Result<Vec<PathBuf>, PrepareError> {
     let visible =
         |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
     let mut files = Vec::new();
@@ -95,25 +129,37 @@ fn walk(root: &Path) -> Result<Vec<(PathBuf, String)>, PrepareError> {
             cause,
         })?;
         if entry.file_type().is_file() {
-            files.push((entry.path().to_owned(), name_below(root, &entry)));
+            files.push(entry.into_path());
         }
     }
     Ok(files)
 }
 
-fn name_below(root: &Path, entry: &DirEntry) -> String {
-    let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
-    if entry.depth() == 0 {
-        return entry.file_name().to_string_lossy().into_owned();
-    }
-    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-    parts.join("/")
+/// Each file with its name below the folder that all of them share.
+fn named(files: Vec<PathBuf>) -> Vec<(PathBuf, String)> {
+    let folders = || files.iter().filter_map(|path| path.parent());
+    let shared = folders().fold(folders().next(), |shared, folder| {
+        shared?.ancestors().find(|shared| folder.starts_with(shared))
+    });
+    let shared = shared.unwrap_or(Path::new("")).to_owned();
+    let name = |path: &Path| {
+        let below = path.strip_prefix(&shared).unwrap_or(path);
+        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+        parts.join("/")
+    };
+    files
+        .into_iter()
+        .map(|path| {
+            let name = name(&path);
+            (path, name)
+        })
+        .collect()
 }
 
-fn hash(files: BTreeMap<PathBuf, String>, progress: &dyn Progress) -> Result<Vec<Source>, FileError> {
+fn hash(files: Vec<(PathBuf, String)>, progress: &dyn Progress) -> Result<Vec<Source>, FileError> {
     let sizes = files
-        .keys()
-        .map(|path| Ok(fs::metadata(path).at("read", path)?.len()));
+        .iter()
+        .map(|(path, _)| Ok(fs::metadata(path).at("read", path)?.len()));
     let bytes_total = sizes.sum::<Result<u64, FileError>>()?;
     let done = AtomicU64::new(0);
     let seen = |bytes| {

@@ -157,6 +157,78 @@ fn order_threads_and_place_do_not_matter() {
     assert_eq!(one.contents("out"), two.contents("out"));
 }
 
+/// Documents as parquet in two folders below `in/data`.
+fn with_parquet() -> (Place, Vec<PathBuf>) {
+    let place = Place::new();
+    let files = ["data/one/0.parquet", "data/two/0.parquet", "data/two/1.parquet"];
+    let paths = files.map(|name| {
+        let texts = (0..100)
+            .map(|index| Some(format!("{name} says {index}.")))
+            .collect();
+        let path = place.put(name, "");
+        parquet_files::write(&path, &[("text", Column::Texts(texts))]);
+        path
+    });
+    (place, paths.to_vec())
+}
+
+fn manifest_of(place: &Place, inputs: Vec<PathBuf>) -> Manifest {
+    let _ = fs::remove_dir_all(place.path("out"));
+    let options = PrepareOptions {
+        inputs,
+        ..place.options()
+    };
+    run(&options).unwrap().manifest
+}
+
+#[test]
+fn a_folder_and_its_files_are_the_same_sources() {
+    let (place, mut files) = with_parquet();
+    let manifest = manifest_of(&place, vec![place.path("in")]);
+    assert_eq!(manifest.documents, 300);
+    let names: Vec<&str> = manifest.sources.iter().map(|source| &*source.name).collect();
+    assert_eq!(names, ["one/0.parquet", "two/0.parquet", "two/1.parquet"]);
+    assert_eq!(manifest_of(&place, vec![place.path("in/data")]), manifest);
+    assert_eq!(manifest_of(&place, files.clone()), manifest);
+    // Otherwise named, in another order, and some twice.
+    files.reverse();
+    files.extend([place.path("in/data/two/../one"), files[0].clone()]);
+    assert_eq!(manifest_of(&place, files), manifest);
+}
+
+#[test]
+fn a_single_file_has_its_own_name_alone() {
+    let (place, files) = with_parquet();
+    let manifest = manifest_of(&place, files[..1].to_vec());
+    assert_eq!(manifest.sources[0].name, "0.parquet");
+    assert_eq!(manifest_of(&place, vec![place.path("in/data/one")]), manifest);
+}
+
+/// As a cache of downloads holds them: by digest, under their names as links.
+#[cfg(unix)]
+#[test]
+fn a_link_counts_under_its_own_name() {
+    use std::os::unix::fs::symlink;
+    let (place, files) = with_parquet();
+    let manifest = manifest_of(&place, files.clone());
+    let mut links = Vec::new();
+    for (number, file) in files.iter().enumerate() {
+        let below = file.strip_prefix(place.path("in/data")).unwrap();
+        let (blob, link) = (
+            place.path("in").join(number.to_string()),
+            place.path("links").join(below),
+        );
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        fs::rename(file, &blob).unwrap();
+        symlink(&blob, &link).unwrap();
+        links.push(link);
+    }
+    assert_eq!(manifest_of(&place, links), manifest);
+    assert_eq!(manifest_of(&place, vec![place.path("links")]), manifest);
+    symlink(place.path("links"), place.path("linked")).unwrap();
+    assert_eq!(manifest_of(&place, vec![place.path("linked")]), manifest);
+}
+
 #[test]
 fn a_copy_of_a_validation_document_is_not_trained_on() {
     let place = Place::with_texts(300);
