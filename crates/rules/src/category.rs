@@ -71,7 +71,7 @@ pub struct Category {
     pub max_passes: Option<u64>,
     /// Benchmarks whose results the log must have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub benchmarks: Vec<String>,
+    pub benchmarks: Vec<AskedBenchmark>,
     /// Runs with different seeds that a submission needs.
     pub seeds: usize,
     /// The device on which times count, as its driver names it.
@@ -85,6 +85,16 @@ pub struct Category {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde calls it so
 fn is_zero(share: &f64) -> bool {
     *share == 0.0
+}
+
+/// A benchmark whose result a category asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedBenchmark {
+    /// Its name, as `benchmark` events give it.
+    pub name: String,
+    /// Digest of the file of its questions: a name alone is anybody's to give.
+    pub sha256: Pin,
 }
 
 /// What a category ranks on.

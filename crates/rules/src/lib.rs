@@ -28,7 +28,9 @@ mod verdict;
 pub use answer::Answer;
 pub use attempts::{Attempts, AttemptsError, Declared};
 pub use case::{Asked, Case, Claim, Facts, LeakScan, LoggedRun, Probe, RecordToBeat, SubmittedSource};
-pub use category::{Band, Categories, Category, CategoryError, Metric, TimeLimit, Tokens, WholeDataset};
+pub use category::{
+    AskedBenchmark, Band, Categories, Category, CategoryError, Metric, TimeLimit, Tokens, WholeDataset,
+};
 pub use digest::{config_sha256, is_sha256, sha256};
 pub use entry::{Entry, Figures};
 pub use figure::Figure;

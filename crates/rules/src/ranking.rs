@@ -176,7 +176,7 @@ fn key(category: &Category, entry: &Entry) -> Option<Key> {
     let results = &entry.standing().benchmarks;
     let asked = &category.benchmarks;
     // Thousandths of the mean; a higher result is better, and a missing one is worst: accuracies are not below 0.
-    let sum: f64 = asked.iter().filter_map(|name| results.get(name)).sum();
+    let sum: f64 = asked.iter().filter_map(|asked| results.get(&asked.name)).sum();
     let benchmarks = sum / asked.len().max(1) as f64;
     Some((
         (mean * scale).round() as i128,

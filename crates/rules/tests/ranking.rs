@@ -68,7 +68,7 @@ fn the_verifiers_figure_stands() {
 #[test]
 fn equal_figures_are_told_apart_by_benchmarks() {
     let mut category = categories().list[0].clone();
-    category.benchmarks = vec!["hellaswag".into()];
+    category.benchmarks = vec![asked_benchmark("hellaswag", Pin::Any)];
     let mut entries = [
         entry("alice", "2026-11-01", &[8.0]),
         entry("bob", "2026-11-02", &[8.0]),
@@ -89,7 +89,9 @@ fn equal_figures_are_told_apart_by_benchmarks() {
 #[test]
 fn a_benchmark_that_is_missing_is_the_worst() {
     let mut category = categories().list[0].clone();
-    category.benchmarks = vec!["hard".into(), "easy".into()];
+    category.benchmarks = ["hard", "easy"]
+        .map(|name| asked_benchmark(name, Pin::Any))
+        .into();
     let mut entries = [
         entry("alice", "2026-11-01", &[8.0]),
         entry("bob", "2026-11-02", &[8.0]),

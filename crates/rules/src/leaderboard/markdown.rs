@@ -7,7 +7,7 @@ use super::reference::Reference;
 use super::text::{cell, grouped, link, millions, row, seconds};
 use super::{Leaderboard, Part, PublishedHead};
 use crate::ranking::Flag;
-use crate::{Category, Entry, Figures, Ledger, Metric, Pin, RecordStatus, Tokens};
+use crate::{AskedBenchmark, Category, Entry, Figures, Ledger, Metric, Pin, RecordStatus, Tokens};
 
 type Flags<'a> = BTreeMap<&'a str, Vec<Flag>>;
 
@@ -133,10 +133,9 @@ fn asks(category: &Category) -> String {
         add("Official data only.".into());
     }
     if !category.benchmarks.is_empty() {
-        add(format!(
-            "Then the benchmarks: {}.",
-            category.benchmarks.join(", ")
-        ));
+        let names = category.benchmarks.iter().map(|asked| asked.name.as_str());
+        let names = names.collect::<Vec<_>>().join(", ");
+        add(format!("Then the benchmarks: {names}."));
     }
     add(format!("At least {} seeds", category.seeds));
     if let Some(hardware) = &category.hardware {
@@ -241,7 +240,10 @@ fn number(name: &str, value: f64) -> String {
 }
 
 fn benchmarks(category: &Category, figures: &Figures) -> String {
-    let result = |name: &String| Some(format!("{name} {:.3}", figures.benchmarks.get(name)?));
+    let result = |asked: &AskedBenchmark| {
+        let name = &asked.name;
+        Some(format!("{name} {:.3}", figures.benchmarks.get(name)?))
+    };
     category
         .benchmarks
         .iter()

@@ -161,6 +161,14 @@ pub fn declared_for(config: &serde_json::Value, seeds: &[u64]) -> Declared {
     Declared::parse(&attempts.to_text().expect("valid")).expect("valid")
 }
 
+/// A benchmark that a category asks for.
+pub fn asked_benchmark(name: &str, sha256: Pin) -> AskedBenchmark {
+    AskedBenchmark {
+        name: name.to_owned(),
+        sha256,
+    }
+}
+
 /// An entry of the leaderboard, verified with these figures a run.
 pub fn entry(author: &str, date: &str, values: &[f64]) -> Entry {
     Entry {
