@@ -155,6 +155,37 @@ fn an_out_that_holds_something() {
         .expect_error(&["cannot read", "diary.txt"]);
 }
 
+/// Neither eligible nor not: nobody can say from what cannot be read.
+#[test]
+fn a_log_that_cannot_be_read_has_no_verdict() {
+    let place = place();
+    let run = place.path().join("run");
+    finish(train(&run, &["train.tokens=64"])).expect_code(0);
+    let text = fs::read_to_string(run.join("run.jsonl")).expect("a log");
+    let whole: Vec<&str> = text.lines().collect();
+    let (mut torn, mut twice) = (whole.clone(), whole.clone());
+    torn[2] = &whole[2][..whole[2].len() / 2];
+    twice[1] = whole[0];
+    let cases: [(&str, &[&str], &[&str]); 4] = [
+        ("torn", &torn, &["line 3", "EOF while parsing"]),
+        ("twice", &twice, &["line 2", "a second `run` line"]),
+        ("headless", &whole[1..], &["line 1", "begins with `run`"]),
+        ("text", &["Loss: 3.2"], &["line 1"]),
+    ];
+    for (name, lines, words) in cases {
+        let path = place.path().join(format!("{name}.jsonl"));
+        fs::write(&path, lines.join("\n") + "\n").expect("is written");
+        let mut command = blueberry(["check", "--category", "dash"]);
+        command.arg(&path);
+        let refused = finish(command).expect_code(2).expect_error(words);
+        let named = format!("`{}`", path.display());
+        assert!(
+            refused.stderr.contains(&named) && refused.stdout.is_empty(),
+            "{refused:#?}"
+        );
+    }
+}
+
 #[test]
 fn a_resume_of_nothing() {
     let place = place();
