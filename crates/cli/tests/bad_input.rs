@@ -187,6 +187,18 @@ fn a_log_that_cannot_be_read_has_no_verdict() {
 }
 
 #[test]
+fn answers_to_questions_that_are_not_left_to_a_person() {
+    let verify = |more: &[&str]| {
+        let words = ["verify", "records/dash/none", "--verifier", "bob", "--looked-at"];
+        finish(blueberry([&words[..], more].concat())).expect_code(2)
+    };
+    verify(&["eval-time=a slow disk"]).expect_error(&["--sign <KEYFILE>"]);
+    verify(&["probe=sound", "--sign", "key"])
+        .expect_error(&["`probe` is not left to a person", "verify-clock"]);
+    verify(&["eval-time", "--sign", "key"]).expect_error(&["RULE=REASON"]);
+}
+
+#[test]
 fn a_resume_of_nothing() {
     let place = place();
     let missing = place.path().join("missing");

@@ -558,6 +558,8 @@ fn no_sandbox_is_found() {
             host: &host,
         },
         validation: None,
+        own_program: None,
+        reviews: Vec::new(),
         verifier: "alice".to_owned(),
         signer: None,
     })

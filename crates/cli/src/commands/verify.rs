@@ -8,7 +8,7 @@ use blueberry_data::{Dataset, Overlap};
 use blueberry_records::leaderboard::standing;
 use blueberry_records::sign::{PASSPHRASE_VARIABLE, Signer};
 use blueberry_records::verify::{
-    Conditions, Host, Judge, Options, Outcome, Progress, Request, Sandbox, Subject, Verification,
+    Conditions, Host, Judge, Options, Outcome, Progress, Request, Review, Sandbox, Subject, Verification,
     VerifyError, broken_rules, refuse_no_data, refuse_other_data, refuse_signed, verify, write,
 };
 use blueberry_rules::{Answer, Categories, Finding, LeakScan};
@@ -75,6 +75,10 @@ pub struct VerifyRecordArgs {
     /// Run a stranger's code without a sandbox; verification.toml says so.
     #[arg(long)]
     pub no_sandbox: bool,
+    /// What could not be told and you have looked at, with why it holds: for eval-time, wall-time, verify-evaluations and
+    /// verify-clock. It stands in verification.toml, signed by you. May be repeated.
+    #[arg(long, value_name = "RULE=REASON", requires = "sign")]
+    pub looked_at: Vec<Review>,
     /// Replace a signed verification that is there, as after an appeal.
     #[arg(long)]
     pub replace: bool,
@@ -148,6 +152,8 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
             host: &Host::of_this_machine(),
         },
         validation: validation.as_deref().filter(|_| args.probe),
+        own_program: Some(std::env::current_exe().context("cannot tell where this program lies")?),
+        reviews: args.looked_at.clone(),
         verifier: args.verifier.clone(),
         signer: signer.as_ref(),
     };
@@ -280,6 +286,9 @@ fn show(meter: &Meter, progress: Progress) {
             meter.say("every run is over and none is made again; another --work begins anew");
         }
         Progress::GoesOn { done, of } => meter.say(&format!("goes on: {done} of {of} runs are over")),
+        Progress::Checking { seconds } => {
+            meter.message(format!("checking the device, {}", duration(seconds)));
+        }
         Progress::Preparing { role, step, seconds } => {
             meter.message(format!("{}: {step}, {}", role.name(), duration(seconds)));
         }
@@ -334,6 +343,9 @@ fn print(verification: &Verification) {
         );
     }
     say(&verification.findings);
+    for review in &verification.reviews {
+        outln!("  looked at {}: {}", review.rule, one_line(&review.reason));
+    }
     outln!(
         "  {} rules hold; sandbox: {}",
         verification.holds.len(),

@@ -189,6 +189,7 @@ fn blank(plan: &Plan, subject: &Subject, judge: &Judge) -> Result<Verification, 
         source: BuiltSource::of(&plan.challenger),
         comparison: None,
         findings: Vec::new(),
+        reviews: Vec::new(),
         runs: Vec::new(),
         challenger: None,
     })
@@ -349,7 +350,7 @@ fn facts(
 }
 
 /// Ids of the rules that hold everywhere, and what the others answered.
-fn split(findings: Vec<Finding>) -> (Vec<String>, Vec<Finding>) {
+pub(super) fn split(findings: Vec<Finding>) -> (Vec<String>, Vec<Finding>) {
     let (good, open): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| is_good(&finding.answer));
     let mut holds: Vec<String> = Vec::new();
     for finding in good {
@@ -367,7 +368,7 @@ fn is_good(answer: &Answer) -> bool {
 }
 
 /// `against_record` where one took part, whatever came of its runs.
-fn outcome(findings: &[Finding], against_record: bool) -> Outcome {
+pub(super) fn outcome(findings: &[Finding], against_record: bool) -> Outcome {
     let fails = |finding: &Finding| matches!(finding.answer, Answer::Fail { .. });
     // An honest entry that is no record has its place in the table all the same.
     let is_no_record = |finding: &Finding| against_record && finding.rule == BEATS_RECORD && fails(finding);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::VerifyError;
 use super::host::Host;
 use super::plan::{Plan, Role, Side, Turn, UNCLOCKED_LIMIT_S, WARM_UP_LIMIT_S};
+use super::review::Review;
 use super::state::Work;
 use super::write::LOGS_FOLDER;
 
@@ -67,6 +68,9 @@ pub struct Verification {
     /// What is not as it should be, or cannot be told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+    /// What could not be told and the verifier has looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reviews: Vec<Review>,
     /// Every run, in the order in which they ran.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<VerifiedRun>,

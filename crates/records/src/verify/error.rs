@@ -124,6 +124,23 @@ pub enum VerifyError {
         /// Ours.
         supported: u64,
     },
+    /// A person's answer to a question that is not open.
+    #[error("--looked-at {0}: the verification has no open question of this rule; leave it out")]
+    NothingToLookAt(String),
+    /// The device does not work in the sandbox.
+    #[error(
+        "nothing was run, since the device `{device}` does not work in the sandbox ({ended}):\n\n{said}\n\n{advice}; then call this again"
+    )]
+    Device {
+        /// Its name.
+        device: String,
+        /// How the check of it ended.
+        ended: String,
+        /// What the check printed, its end.
+        said: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// A signed verification is there.
     #[error(
         "`{}`: a signed verification is there, and the ledger may hold its digest. After an appeal, replace it by --replace",

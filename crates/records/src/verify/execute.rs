@@ -10,7 +10,7 @@ use blueberry_rules::sha256;
 
 use super::error::{SourceError, Unbuildable, VerifyError, at};
 use super::handover;
-use super::plan::{GivenProgram, Plan, Role, Turn};
+use super::plan::{Conditions, GivenProgram, Plan, Role, Turn};
 use super::process::{self, Bounds, Ended};
 use super::sandbox::{Ceilings, Job, Sandbox};
 use super::source::{check_out, toolchain};
@@ -28,6 +28,11 @@ pub enum Progress {
         done: usize,
         /// Of how many.
         of: usize,
+    },
+    /// The device is checked in the sandbox.
+    Checking {
+        /// Since when.
+        seconds: f64,
     },
     /// A side's source is taken out, fetched or built.
     Preparing {
@@ -271,24 +276,8 @@ impl Execution<'_> {
             let value = values.iter().find(|(name, _)| name == word);
             value.map_or_else(|| word.into(), |(_, value)| value.clone())
         });
-        let mut env = vec![("PATH".to_owned(), "/usr/bin:/bin".into())];
-        env.extend(variables(DEVICE_VARIABLES));
-        Job {
-            command: std::iter::once(program.clone().into_os_string())
-                .chain(words)
-                .collect(),
-            dir: "/".into(),
-            read_only: [program, recipe, attempts]
-                .into_iter()
-                .chain(conditions.data.clone())
-                .chain(driver_folders())
-                .collect(),
-            writable: Vec::new(),
-            env,
-            devices: conditions.devices.clone(),
-            network: false,
-            ceilings: Ceilings::of_this_machine(conditions.run_limit_s),
-        }
+        let inputs = [recipe, attempts].into_iter().chain(conditions.data.clone());
+        on_device(conditions, program, words.collect(), inputs.collect())
     }
 
     fn tell(&mut self, role: Role, step: &'static str, elapsed: Duration) {
@@ -307,6 +296,32 @@ impl Execution<'_> {
             cargo: dir.join("cargo"),
             dir,
         }
+    }
+}
+
+/// A program with these arguments on the device of a plan; it reads `inputs`, and writes nothing.
+pub(super) fn on_device(
+    conditions: &Conditions,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    inputs: Vec<PathBuf>,
+) -> Job {
+    let mut env = vec![("PATH".to_owned(), "/usr/bin:/bin".into())];
+    env.extend(variables(DEVICE_VARIABLES));
+    Job {
+        command: std::iter::once(program.clone().into_os_string())
+            .chain(arguments)
+            .collect(),
+        dir: "/".into(),
+        read_only: std::iter::once(program)
+            .chain(inputs)
+            .chain(driver_folders())
+            .collect(),
+        writable: Vec::new(),
+        env,
+        devices: conditions.devices.clone(),
+        network: false,
+        ceilings: Ceilings::of_this_machine(conditions.run_limit_s),
     }
 }
 

@@ -26,9 +26,11 @@ mod execute;
 mod handover;
 mod host;
 mod plan;
+mod preflight;
 mod probing;
 mod process;
 mod questions;
+mod review;
 mod sandbox;
 mod source;
 mod state;
@@ -48,6 +50,7 @@ pub use error::{SourceError, Unbuildable, VerifyError};
 pub use execute::Progress;
 pub use host::Host;
 pub use plan::{Conditions, GivenProgram, Options, Plan, Role, Side, Turn};
+pub use review::{FOR_A_PERSON, Review, ReviewError};
 pub use sandbox::{Ceilings, Job, Sandbox, gpus};
 pub use source::{Source, check_lock, check_out};
 pub use state::{Done, Probed, State, Unbuilt, Work};
@@ -72,6 +75,11 @@ pub struct Request<'a> {
     pub judge: Judge<'a>,
     /// Tokens of the verifier's validation set, at places of which a model that is probed is asked for logits.
     pub validation: Option<&'a [u16]>,
+    /// The verifier's own `blueberry`, by which the device is checked in the sandbox before anything is run on it; without
+    /// it, it is not.
+    pub own_program: Option<PathBuf>,
+    /// What could not be told and the verifier has looked at. No part of the plan: it is known when every run is over.
+    pub reviews: Vec<Review>,
     /// Who verifies.
     pub verifier: String,
     /// The verifier's key, where it is signed.
@@ -98,8 +106,14 @@ pub fn verify(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<V
         let (done, of) = (state.runs.len(), state.plan.turns().len());
         progress(Progress::GoesOn { done, of });
     }
+    if state.runs.len() < state.plan.turns().len()
+        && let Some(program) = &request.own_program
+    {
+        preflight::check_device(&work, &state.plan, program, progress)?;
+    }
     let mut verification = carry_out(request, &work, &mut state, progress)?;
     verification.verifier.clone_from(&request.verifier);
+    review::review(&mut verification, &request.reviews, request.record.is_some())?;
     verification.date = today();
     verification.public_key = request.signer.map(Signer::public_key).transpose()?;
     Ok(verification)

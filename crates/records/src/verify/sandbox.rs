@@ -154,6 +154,11 @@ impl Sandbox {
         status.is_ok_and(|status| status.success()).then_some(sandbox)
     }
 
+    /// Whether it keeps code in at all.
+    pub(super) fn is_one(&self) -> bool {
+        *self != Self::None
+    }
+
     /// Its name for people.
     #[must_use]
     pub fn name(&self) -> &str {

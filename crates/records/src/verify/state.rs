@@ -146,7 +146,7 @@ impl Work {
     /// # Errors
     /// The folder holds another verification, or a damaged state.
     pub fn resume(&self, plan: Plan, seeds_count: bool) -> Result<State, VerifyError> {
-        let Some(state) = self.state()? else {
+        let Some(mut state) = self.state()? else {
             let state = State {
                 plan,
                 runs: Vec::new(),
@@ -162,7 +162,11 @@ impl Work {
                 let path = self.dir.join(STATE_FILE);
                 Err(VerifyError::AnotherPlan { path, difference })
             }
-            None => Ok(state),
+            None => {
+                // What is left to run gets the device files that there are now.
+                state.plan.conditions.devices = plan.conditions.devices;
+                Ok(state)
+            }
         }
     }
 

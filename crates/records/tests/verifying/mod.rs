@@ -213,6 +213,8 @@ impl Place {
                 host: &self.host,
             },
             validation: None,
+            own_program: None,
+            reviews: Vec::new(),
             verifier: "alice".to_owned(),
             signer: None,
         }
