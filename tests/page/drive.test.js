@@ -29,7 +29,7 @@ const RECORDS = {
       ranked: [
         { rank: 1, id: "dash/quick", title: "Quick", author: "alice", date: "2026-03-01", status: "verified", verified: { figure: { mean: 600 } } },
         { rank: 2, id: "dash/even", title: "Even", author: "dora", date: "2026-03-02", status: "verified", short_of: "dash/quick", verified: { figure: { mean: 610 } } },
-        { rank: 1, id: "dash/swift", title: "Swift", author: "erin", date: "2026-03-03", status: "verified", flags: [{ flag: "not-compared", record: "dash/quick" }], verified: { figure: { mean: 590 } } },
+        { rank: 1, id: "dash/swift", title: "Swift", author: "erin", date: "2026-03-03", status: "verified", looked_at: ["eval-time"], flags: [{ flag: "not-compared", record: "dash/quick" }], verified: { figure: { mean: 590 } } },
       ],
       reference: { clock_s: 9408, val_loss: 3.194, tokens: 5e8, hardware: "Example GPU", note: "did not reach 3.0" },
       progression: [["2026-01-01", 900], ["2026-02-01", 700], ["2026-03-01", 600]].map(([date, figure]) => ({ date, figure, record: "dash/x" })),
@@ -556,7 +556,7 @@ for (const mode of MODES) {
       const rows = await board.locator("tbody tr").allInnerTexts();
       assert.match(rows[0], /1\s+Quick\s+alice\s+10:00.*verified\s/s);
       assert.match(rows[1], /2\s+Even\s+dora\s+10:10.*verified; not shown to be better than dash\/quick/s);
-      assert.match(rows[2], /1\s+Swift\s+erin\s+9:50.*verified; not compared with dash\/quick/s);
+      assert.match(rows[2], /1\s+Swift\s+erin\s+9:50.*verified; eval-time looked at; not compared with dash\/quick/s);
       assert.match(rows[3], /the reference \(Example GPU\)\s+2:36:48, 3\.194\s+unverified; did not reach 3\.0/s);
       await board.getByRole("button", { name: "Watch Quick" }).click();
       await runsOpen(page, 1);

@@ -153,6 +153,15 @@ impl Known {
         })
     }
 
+    /// The rules whose open question the verifier answered.
+    fn looked_at(&self) -> Vec<String> {
+        let reviews = self
+            .verification
+            .iter()
+            .flat_map(|(verification, _)| &verification.reviews);
+        reviews.map(|review| review.rule.clone()).collect()
+    }
+
     /// A record as the leaderboard knows it. One of a category that there is not has no figure.
     pub fn entry(&self, ledger: &Ledger) -> Entry {
         let record = &self.record;
@@ -197,6 +206,7 @@ impl Known {
                 .verification
                 .as_ref()
                 .and_then(|(verification, _)| verification.beat().map(str::to_owned)),
+            looked_at: self.looked_at(),
             seeds: record.runs.iter().map(|run| run.seed).collect(),
             logs: record.runs.iter().map(|run| run.sha256.clone()).collect(),
             parent: record.parent.clone(),

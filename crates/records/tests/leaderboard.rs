@@ -218,6 +218,19 @@ fn a_verified_entry_that_is_no_record_says_of_which() {
 }
 
 #[test]
+fn what_a_verifier_looked_at_is_said() {
+    let dir = Dir::new();
+    let (submitted, record) = submitted(&dir);
+    verify(&dir, &submitted, &record, "verified");
+    let mut verification = unsigned(&submitted, &record, "verified");
+    verification.reviews = vec!["eval-time=nothing but the loss".parse().unwrap()];
+    put(&verification, &record, &signer(&dir, 7));
+    make(&args(&dir)).unwrap();
+    let page = page(&dir);
+    assert!(page.contains("| verified; eval-time looked at |"), "{page}");
+}
+
+#[test]
 fn only_a_listed_verifier_is_heard() {
     let dir = Dir::new();
     let (submitted, record) = submitted(&dir);

@@ -33,6 +33,9 @@ pub struct Entry {
     /// Id of the record that its runs were shown to be better than, beside it on one machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beat: Option<String>,
+    /// Rules that could not be told and whose question the verifier answered; why stands in the verification.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looked_at: Vec<String>,
     /// Number of the ledger's entry of its submission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submission: Option<u64>,

@@ -67,7 +67,9 @@ const FLAGS = {
 /** @param {any} row */
 function status(row) {
   const odd = (row.flags ?? []).map((/** @type {any} */ { flag, record }) => FLAGS[flag]?.(record));
-  return [row.status, row.short_of && `not shown to be better than ${row.short_of}`, ...odd].filter(Boolean).join("; ");
+  const short = row.short_of && `not shown to be better than ${row.short_of}`;
+  const looked = (row.looked_at ?? []).map((/** @type {string} */ rule) => `${rule} looked at`);
+  return [row.status, short, ...looked, ...odd].filter(Boolean).join("; ");
 }
 
 /** What others published stands without a rank. @param {any} reference */

@@ -265,6 +265,9 @@ fn status(entry: &Entry, flags: &Flags) -> String {
     {
         text += &format!("; not shown to be better than {}", cell(record));
     }
+    for rule in &entry.looked_at {
+        text += &format!("; {} looked at", cell(rule));
+    }
     for flag in flags.get(entry.id.as_str()).into_iter().flatten() {
         text += &match flag {
             Flag::BuiltOnRevoked { record } => format!("; built on {}, which was revoked", cell(record)),

@@ -174,6 +174,7 @@ pub fn entry(author: &str, date: &str, values: &[f64]) -> Entry {
     Entry {
         short_of: None,
         beat: None,
+        looked_at: Vec::new(),
         submission: None,
         verification: None,
         verified_on: None,
