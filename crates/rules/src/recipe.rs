@@ -11,7 +11,7 @@ use crate::{Category, Tokens};
 #[must_use]
 pub fn shortcomings(category: &Category, config: &Value) -> Vec<String> {
     let parameters = parameters_outside(category, config);
-    let settings = match Config::read(config) {
+    let settings = match read(config) {
         Ok(settings) => [
             tokens_outside(category, &settings),
             passes_over(category, &settings),
@@ -26,7 +26,16 @@ pub fn shortcomings(category: &Category, config: &Value) -> Vec<String> {
 /// Steps of a run of these settings; nothing where they cannot be read.
 #[must_use]
 pub fn steps(config: &Value) -> Option<u64> {
-    Config::read(config).ok().map(|config| config.steps())
+    read(config).ok().map(|config| config.steps())
+}
+
+/// Settings that may have no seed yet: a preset's have none.
+fn read(config: &Value) -> Result<Config, String> {
+    let mut config = config.clone();
+    if let Value::Object(fields) = &mut config {
+        fields.entry("seed").or_insert(0.into());
+    }
+    Config::read(&config)
 }
 
 fn parameters_outside(category: &Category, config: &Value) -> Option<String> {
@@ -87,6 +96,8 @@ mod tests {
     #[test]
     fn a_recipe_that_can_be_eligible_has_none() {
         assert_eq!(found(|_| {}, |_| {}), [""; 0]);
+        let without_seed = |config: &mut Value| drop(config.as_object_mut().unwrap().remove("seed"));
+        assert_eq!(found(without_seed, |_| {}), [""; 0]);
     }
 
     #[test]
