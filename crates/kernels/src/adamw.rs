@@ -86,7 +86,7 @@ fn plain(step: AdamwStep, state: AdamwState, gradient: Tensor<2>) -> AdamwState 
     }
 }
 
-#[cfg(feature = "native")]
+#[cfg(any(feature = "native", feature = "gpu"))]
 impl AdamwUpdate {
     fn tensors(&self) -> [&Tensor<2>; 4] {
         let state = &self.state;
