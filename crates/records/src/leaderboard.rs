@@ -18,7 +18,7 @@ use crate::folder::{FolderError, io_error, read_at_most, read_text};
 use crate::known::{Known, hear, read_all};
 use crate::readme::README_FILE;
 use crate::record::RECORD_FILE;
-use crate::verdict::VerdictError;
+use crate::verdict::{VERIFIERS_FILE, VerdictError};
 use crate::verify::VERIFICATION_FILE;
 use crate::write::{WriteError, write_file};
 
@@ -113,6 +113,11 @@ pub enum LeaderboardError {
     /// The page for people.
     #[error("`{}` does not say where the ledger was: take it from the main branch", .0.display())]
     Headless(PathBuf),
+    /// A folder of something else.
+    #[error(
+        "`{}` has neither a ledger nor a record, but other files: name the folder of records by --records", .0.display()
+    )]
+    AnotherFolder(PathBuf),
     /// A record that is gone.
     #[error(
         "`{0}` stands in the ledger, but its folder is gone: restore it; a record that does not count is revoked, not deleted"
@@ -149,6 +154,9 @@ pub enum LeaderboardError {
 pub fn leaderboard(args: &LeaderboardArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     let categories = load_categories(args.categories.as_deref())?;
     let mut known = read_all(&args.records, &categories)?;
+    if known.is_empty() && is_of_something_else(&args.records) {
+        return Err(LeaderboardError::AnotherFolder(args.records.clone()).into());
+    }
     let read = read_ledger(&args.records, &known)?;
     hear(&mut known, &read.0, &categories);
     for (id, why) in known
@@ -191,6 +199,15 @@ pub fn leaderboard(args: &LeaderboardArgs, out: &mut dyn Write) -> Result<Outcom
         writeln!(out, "everything is up to date")?;
     }
     Ok(Outcome::Yes)
+}
+
+/// Whether a folder without records, which has no ledger either, holds what no folder of records begins with.
+fn is_of_something_else(records: &Path) -> bool {
+    let names = fs::read_dir(records).into_iter().flatten().flatten();
+    let names: Vec<_> = names.map(|entry| entry.file_name()).collect();
+    let is_there = |name: &str| names.iter().any(|found| found == name);
+    let known = [VERIFIERS_FILE, README_FILE, ".gitkeep"];
+    !is_there(LEDGER_FILE) && names.iter().any(|found| known.iter().all(|name| found != name))
 }
 
 /// Whether a file has this content, or is not there. A stranger's link is not followed: it is replaced.

@@ -674,6 +674,29 @@ fn edit(path: &Path, from: &str, to: &str) {
     fs::write(path, text.replace(from, to)).unwrap();
 }
 
+/// Else a slip would leave a page without records beside it.
+#[test]
+fn a_folder_of_something_else_is_not_taken_for_records() {
+    let dir = Dir::new();
+    dir.write("runs/mine-1/run.jsonl", b"{}");
+    let args = LeaderboardArgs {
+        records: dir.path().join("runs"),
+        ..LeaderboardArgs::default()
+    };
+    let error = make(&args).unwrap_err().to_string();
+    assert!(
+        error.contains("has neither a ledger nor a record") && error.contains("--records"),
+        "{error}"
+    );
+    assert!(!dir.path().join("LEADERBOARD.md").exists());
+    dir.write("new/verifiers", b"");
+    make(&LeaderboardArgs {
+        records: dir.path().join("new"),
+        ..args
+    })
+    .unwrap();
+}
+
 #[test]
 fn without_records_the_page_is_empty_and_honest() {
     let dir = Dir::new();

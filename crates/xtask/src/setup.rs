@@ -97,7 +97,19 @@ const WISHES: &[Need] = &[
         elsewhere: "`dnf install bubblewrap` (Fedora) or `pacman -S bubblewrap` (Arch)",
         elsewhere_first: never,
     },
+    Need {
+        what: "ssh-keygen, against which signatures are tested",
+        found: has_ssh_keygen,
+        debian: &["openssh-client"],
+        elsewhere: "`dnf install openssh-clients` (Fedora) or `pacman -S openssh` (Arch)",
+        elsewhere_first: never,
+    },
 ];
+
+/// It has no flag that says its version: one that it does not know makes it end by itself.
+fn has_ssh_keygen() -> bool {
+    Command::new("ssh-keygen").arg("-?").output().is_ok()
+}
 
 const VULKAN_FOLDERS: &[&str] = &["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
 

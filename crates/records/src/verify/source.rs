@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -176,12 +176,17 @@ fn git<S: AsRef<OsStr>>(dir: &Path, arguments: &[S], input: Option<&[u8]>) -> Re
 /// Asked outside of the stranger's source, which could name another.
 ///
 /// # Errors
-/// There is no rustc.
+/// There is no rustc, or it does not say: rustup without a toolchain.
 pub fn toolchain() -> Result<PathBuf, VerifyError> {
-    let output = Command::new("rustc")
+    let rustc = Path::new("rustc");
+    let output = Command::new(rustc)
         .args(["--print", "sysroot"])
         .current_dir("/")
         .output();
-    let output = output.map_err(|cause| at("start", Path::new("rustc"), cause))?;
+    let output = output.map_err(|cause| at("start", rustc, cause))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(at("ask for the toolchain of", rustc, io::Error::other(said)));
+    }
     Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }
