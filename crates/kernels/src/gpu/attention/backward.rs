@@ -9,7 +9,8 @@ use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::{
-    LANES, Scores, Sizes, columns, dot, first_query, first_tile, load, seen, start_of, tensor_cores,
+    Scores, Sizes, Tile, Tiles, add_weighted, column_of, first_query, first_tile, load, products, row_of,
+    seen, start_of, tensor_cores, write, zero_rows, zeros,
 };
 use crate::gpu::launch::{Rows, capped, empty, empty_like, exp_negative, row_of_unit, row_sum, whole};
 
@@ -75,83 +76,81 @@ fn attention_queries_kernel<F: Float>(
     scale: f32,
     cap: f32,
     #[comptime] caps: bool,
-    #[comptime] size: usize,
-    #[comptime] head_dim: usize,
+    #[comptime] tiles: Tiles,
     #[define(F)] _dtype: ElemType,
 ) {
-    let width = comptime![columns(head_dim) + 1];
-    let each = comptime![columns(head_dim) / LANES];
-    let mut queries = Shared::<[f32]>::new_slice(comptime![size * width]);
-    let mut above = Shared::<[f32]>::new_slice(comptime![size * width]);
-    let mut keys = Shared::<[f32]>::new_slice(comptime![size * width]);
-    let mut values = Shared::<[f32]>::new_slice(comptime![size * width]);
-    let mut slopes = Shared::<[f32]>::new_slice(comptime![size * (size + 1)]);
+    let rows = comptime![tiles.rows()];
+    let columns = comptime![tiles.columns()];
+    let width = comptime![tiles.width()];
+    let head_dim = comptime![tiles.head_dim];
+    let mut queries = Tile::new_slice(comptime![tiles.own * tiles.stride()]);
+    let mut above = Tile::new_slice(comptime![tiles.own * tiles.stride()]);
+    let mut keys = Tile::new_slice(comptime![tiles.other * tiles.stride()]);
+    let mut values = Tile::new_slice(comptime![tiles.other * tiles.stride()]);
+    let mut slopes = Shared::<[f32]>::new_slice(comptime![tiles.own * width]);
 
-    let from = first_query(seq, size);
+    let from = first_query(seq, tiles.own);
     let head = CUBE_POS_X as usize;
     let sequence = CUBE_POS_Y as usize;
     let stride = heads * head_dim;
     let kv_stride = kv_heads * head_dim;
     let start = start_of(sequence, head, seq, heads, head_dim);
     let kv_start = start_of(sequence, head / (heads / kv_heads), seq, kv_heads, head_dim);
-    let row = UNIT_POS_Y as usize;
-    let lane = UNIT_POS_X as usize;
-    let query = from + row;
-    let mut last = from + size;
+    let mut last = from + tiles.own;
     if last > seq {
         last = seq;
     }
-    let mut log_sum = 0.0f32;
-    let mut mean = 0.0f32;
-    if query < seq {
-        log_sum = log_sums[(sequence * seq + query) * heads + head];
-        mean = means[(sequence * seq + query) * heads + head];
-    }
-
-    let mut sums = Array::<f32>::new(each);
+    let mut row_log_sums = zeros(rows);
+    let mut row_means = zeros(rows);
     #[unroll]
-    for i in 0..each {
-        sums[i] = 0.0f32;
+    for row in 0..rows {
+        let query = from + row_of(row, tiles);
+        if query < seq {
+            row_log_sums[row] = log_sums[(sequence * seq + query) * heads + head];
+            row_means[row] = means[(sequence * seq + query) * heads + head];
+        }
     }
-    load(q, &mut queries, start, stride, from, seq, size, head_dim);
-    load(upstream, &mut above, start, stride, from, seq, size, head_dim);
 
-    for tile in first_tile(from, window, size)..((last - 1) / size + 1) {
-        let first = tile * size;
+    let mut sums = zero_rows(tiles);
+    load(q, &mut queries, start, stride, from, seq, tiles.own, tiles);
+    load(upstream, &mut above, start, stride, from, seq, tiles.own, tiles);
+
+    for tile in first_tile(from, window, tiles.other)..((last - 1) / tiles.other + 1) {
+        let first = tile * tiles.other;
         sync_cube();
-        load(k, &mut keys, kv_start, kv_stride, first, seq, size, head_dim);
-        load(v, &mut values, kv_start, kv_stride, first, seq, size, head_dim);
+        load(k, &mut keys, kv_start, kv_stride, first, seq, tiles.other, tiles);
+        load(
+            v,
+            &mut values,
+            kv_start,
+            kv_stride,
+            first,
+            seq,
+            tiles.other,
+            tiles,
+        );
         sync_cube();
-        let mut column = lane;
-        while column < size {
-            let mut result = 0.0f32;
-            if seen(query, first + column, seq, window) {
-                let product = dot(&queries, row, &keys, column, head_dim);
-                let value = capped(product * scale, cap, caps);
-                let excess = dot(&above, row, &values, column, head_dim) - mean;
-                result = slope(exp_negative(value - log_sum), excess, value, scale, cap, caps);
-            }
-            slopes[row * (size + 1) + column] = result;
-            column += LANES;
-        }
-        sync_cube();
-        for column in 0..size {
-            let slope = slopes[row * (size + 1) + column];
-            #[unroll]
-            for i in 0..each {
-                sums[i] += slope * keys[column * width + lane + i * LANES];
-            }
-        }
-    }
-    if query < seq {
+        let scores = products(&queries, &keys, tiles);
+        let gradients = products(&above, &values, tiles);
         #[unroll]
-        for i in 0..each {
-            let column = lane + i * LANES;
-            if column < head_dim {
-                dq[start + query * stride + column] = F::cast_from(sums[i]);
+        for row in 0..rows {
+            let query = from + row_of(row, tiles);
+            #[unroll]
+            for column in 0..columns {
+                let mut result = 0.0f32;
+                if seen(query, first + column_of(column, tiles), seq, window) {
+                    let value = capped(scores[row * columns + column] * scale, cap, caps);
+                    let share = exp_negative(value - row_log_sums[row]);
+                    let excess = gradients[row * columns + column] - row_means[row];
+                    result = slope(share, excess, value, scale, cap, caps);
+                }
+                slopes[row_of(row, tiles) * width + column_of(column, tiles)] = result;
             }
         }
+        sync_cube();
+        add_weighted(&mut sums, &slopes, &keys, tiles);
     }
+    write(&sums, dq, start, stride, from, seq, tiles);
 }
 
 /// A cube has a tile of keys and goes through every query that sees one of them, of every head of the group.
@@ -172,94 +171,90 @@ fn attention_keys_kernel<F: Float>(
     scale: f32,
     cap: f32,
     #[comptime] caps: bool,
-    #[comptime] size: usize,
-    #[comptime] head_dim: usize,
+    #[comptime] tiles: Tiles,
     #[define(F)] _dtype: ElemType,
 ) {
-    let width = comptime![columns(head_dim) + 1];
-    let each = comptime![columns(head_dim) / LANES];
-    let mut queries = Shared::<[f32]>::new_slice(comptime![size * width]);
-    let mut above = Shared::<[f32]>::new_slice(comptime![size * width]);
-    let mut keys = Shared::<[f32]>::new_slice(comptime![size * width]);
-    let mut values = Shared::<[f32]>::new_slice(comptime![size * width]);
-    let mut shares = Shared::<[f32]>::new_slice(comptime![size * (size + 1)]);
-    let mut slopes = Shared::<[f32]>::new_slice(comptime![size * (size + 1)]);
+    let rows = comptime![tiles.rows()];
+    let columns = comptime![tiles.columns()];
+    let width = comptime![tiles.width()];
+    let head_dim = comptime![tiles.head_dim];
+    let mut queries = Tile::new_slice(comptime![tiles.other * tiles.stride()]);
+    let mut above = Tile::new_slice(comptime![tiles.other * tiles.stride()]);
+    let mut keys = Tile::new_slice(comptime![tiles.own * tiles.stride()]);
+    let mut values = Tile::new_slice(comptime![tiles.own * tiles.stride()]);
+    let mut shares = Shared::<[f32]>::new_slice(comptime![tiles.own * width]);
+    let mut slopes = Shared::<[f32]>::new_slice(comptime![tiles.own * width]);
 
     // The first keys are seen by the most queries, so these cubes are the longest.
-    let from = CUBE_POS_Z as usize * size;
+    let from = CUBE_POS_Z as usize * tiles.own;
     let kv_head = CUBE_POS_X as usize;
     let sequence = CUBE_POS_Y as usize;
     let stride = heads * head_dim;
     let kv_stride = kv_heads * head_dim;
     let kv_start = start_of(sequence, kv_head, seq, kv_heads, head_dim);
     let group = heads / kv_heads;
-    let row = UNIT_POS_Y as usize;
-    let lane = UNIT_POS_X as usize;
-    let key = from + row;
     // One past the last query that sees the last key.
-    let mut last = from + size - 1 + window;
+    let mut last = from + tiles.own - 1 + window;
     if last > seq {
         last = seq;
     }
 
-    let mut dks = Array::<f32>::new(each);
-    let mut dvs = Array::<f32>::new(each);
-    #[unroll]
-    for i in 0..each {
-        dks[i] = 0.0f32;
-        dvs[i] = 0.0f32;
-    }
-    load(k, &mut keys, kv_start, kv_stride, from, seq, size, head_dim);
-    load(v, &mut values, kv_start, kv_stride, from, seq, size, head_dim);
+    let mut dks = zero_rows(tiles);
+    let mut dvs = zero_rows(tiles);
+    load(k, &mut keys, kv_start, kv_stride, from, seq, tiles.own, tiles);
+    load(v, &mut values, kv_start, kv_stride, from, seq, tiles.own, tiles);
 
     for member in 0..group {
         let head = kv_head * group + member;
         let start = start_of(sequence, head, seq, heads, head_dim);
-        for tile in (CUBE_POS_Z as usize)..((last - 1) / size + 1) {
-            let first = tile * size;
+        for tile in (from / tiles.other)..((last - 1) / tiles.other + 1) {
+            let first = tile * tiles.other;
             sync_cube();
-            load(q, &mut queries, start, stride, first, seq, size, head_dim);
-            load(upstream, &mut above, start, stride, first, seq, size, head_dim);
+            load(q, &mut queries, start, stride, first, seq, tiles.other, tiles);
+            load(
+                upstream,
+                &mut above,
+                start,
+                stride,
+                first,
+                seq,
+                tiles.other,
+                tiles,
+            );
             sync_cube();
-            let mut column = lane;
-            while column < size {
-                let query = first + column;
-                let mut share = 0.0f32;
-                let mut result = 0.0f32;
-                if seen(query, key, seq, window) {
-                    let at = (sequence * seq + query) * heads + head;
-                    let product = dot(&keys, row, &queries, column, head_dim);
-                    let value = capped(product * scale, cap, caps);
-                    share = exp_negative(value - log_sums[at]);
-                    let excess = dot(&values, row, &above, column, head_dim) - means[at];
-                    result = slope(share, excess, value, scale, cap, caps);
+            let scores = products(&keys, &queries, tiles);
+            let gradients = products(&values, &above, tiles);
+            #[unroll]
+            for column in 0..columns {
+                let query = first + column_of(column, tiles);
+                let mut log_sum = 0.0f32;
+                let mut mean = 0.0f32;
+                if query < seq {
+                    log_sum = log_sums[(sequence * seq + query) * heads + head];
+                    mean = means[(sequence * seq + query) * heads + head];
                 }
-                shares[row * (size + 1) + column] = share;
-                slopes[row * (size + 1) + column] = result;
-                column += LANES;
-            }
-            sync_cube();
-            for column in 0..size {
-                let share = shares[row * (size + 1) + column];
-                let slope = slopes[row * (size + 1) + column];
                 #[unroll]
-                for i in 0..each {
-                    dks[i] += slope * queries[column * width + lane + i * LANES];
-                    dvs[i] += share * above[column * width + lane + i * LANES];
+                for row in 0..rows {
+                    let mut share = 0.0f32;
+                    let mut result = 0.0f32;
+                    if seen(query, from + row_of(row, tiles), seq, window) {
+                        let value = capped(scores[row * columns + column] * scale, cap, caps);
+                        share = exp_negative(value - log_sum);
+                        let excess = gradients[row * columns + column] - mean;
+                        result = slope(share, excess, value, scale, cap, caps);
+                    }
+                    let at = row_of(row, tiles) * width + column_of(column, tiles);
+                    shares[at] = share;
+                    slopes[at] = result;
                 }
             }
+            sync_cube();
+            add_weighted(&mut dks, &slopes, &queries, tiles);
+            add_weighted(&mut dvs, &shares, &above, tiles);
         }
     }
-    if key < seq {
-        #[unroll]
-        for i in 0..each {
-            let column = lane + i * LANES;
-            if column < head_dim {
-                dk[kv_start + key * kv_stride + column] = F::cast_from(dks[i]);
-                dv[kv_start + key * kv_stride + column] = F::cast_from(dvs[i]);
-            }
-        }
-    }
+    write(&dks, dk, kv_start, kv_stride, from, seq, tiles);
+    write(&dvs, dv, kv_start, kv_stride, from, seq, tiles);
 }
 
 /// The sum of `a * b` over the last dimension of `[batch, seq, heads, head_dim]`, in f32.
@@ -310,8 +305,8 @@ impl Given {
 
     fn dq(&self, sizes: &Sizes) -> CubeTensor {
         let (dq, dtype) = (empty_like(&self.q), dtype_to_storage_type(self.q.dtype));
-        let tile = sizes.tile(&self.q, 4, 1);
-        let (grid, dim) = sizes.grid(tile, sizes.heads);
+        let tiles = sizes.tiles(&self.q, 2, 1);
+        let (grid, dim) = sizes.grid(tiles, sizes.heads);
         attention_queries_kernel::launch(
             &dq.client,
             grid,
@@ -330,8 +325,7 @@ impl Given {
             sizes.scale,
             sizes.cap,
             sizes.caps,
-            tile,
-            sizes.head_dim,
+            tiles,
             dtype,
         );
         dq
@@ -340,8 +334,8 @@ impl Given {
     fn dk_dv(&self, sizes: &Sizes) -> (CubeTensor, CubeTensor) {
         let (dk, dv) = (empty_like(&self.k), empty_like(&self.k));
         let dtype = dtype_to_storage_type(self.q.dtype);
-        let tile = sizes.tile(&self.q, 4, 2);
-        let (grid, dim) = sizes.grid(tile, sizes.kv_heads);
+        let tiles = sizes.tiles(&self.q, 2, 2);
+        let (grid, dim) = sizes.grid(tiles, sizes.kv_heads);
         attention_keys_kernel::launch(
             &dk.client,
             grid,
@@ -361,8 +355,7 @@ impl Given {
             sizes.scale,
             sizes.cap,
             sizes.caps,
-            tile,
-            sizes.head_dim,
+            tiles,
             dtype,
         );
         (dk, dv)

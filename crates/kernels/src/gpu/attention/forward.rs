@@ -9,7 +9,8 @@ use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::{
-    LANES, Scores, Sizes, columns, dot, first_query, first_tile, load, seen, start_of, tensor_cores,
+    Four, Scores, Sizes, Tile, Tiles, add_weighted, column_of, first_query, first_tile, load, products,
+    row_of, seen, start_of, tensor_cores, write, zero_rows, zeros,
 };
 use crate::gpu::drives_cuda;
 use crate::gpu::fallback::fell_back;
@@ -29,102 +30,117 @@ fn attention_kernel<F: Float>(
     scale: f32,
     cap: f32,
     #[comptime] caps: bool,
-    #[comptime] size: usize,
-    #[comptime] head_dim: usize,
+    #[comptime] tiles: Tiles,
     #[define(F)] _dtype: ElemType,
 ) {
-    let width = comptime![columns(head_dim) + 1];
-    let each = comptime![columns(head_dim) / LANES];
-    let mut queries = Shared::<[f32]>::new_slice(comptime![size * width]);
+    let rows = comptime![tiles.rows()];
+    let columns = comptime![tiles.columns()];
+    let each = comptime![tiles.each()];
+    let width = comptime![tiles.width()];
+    let head_dim = comptime![tiles.head_dim];
+    let mut queries = Tile::new_slice(comptime![tiles.own * tiles.stride()]);
     // The keys of a tile, then its values.
-    let mut other = Shared::<[f32]>::new_slice(comptime![size * width]);
-    let mut scores = Shared::<[f32]>::new_slice(comptime![size * (size + 1)]);
+    let mut other = Tile::new_slice(comptime![tiles.other * tiles.stride()]);
+    let mut scores = Shared::<[f32]>::new_slice(comptime![tiles.own * width]);
 
-    let from = first_query(seq, size);
+    let from = first_query(seq, tiles.own);
     let head = CUBE_POS_X as usize;
     let sequence = CUBE_POS_Y as usize;
     let stride = heads * head_dim;
     let kv_stride = kv_heads * head_dim;
     let start = start_of(sequence, head, seq, heads, head_dim);
     let kv_start = start_of(sequence, head / (heads / kv_heads), seq, kv_heads, head_dim);
-    let row = UNIT_POS_Y as usize;
     let lane = UNIT_POS_X as usize;
-    let query = from + row;
-    let mut last = from + size;
+    let mut last = from + tiles.own;
     if last > seq {
         last = seq;
     }
 
-    let mut sums = Array::<f32>::new(each);
+    let mut sums = zero_rows(tiles);
+    let mut largest = Array::<f32>::new(rows);
+    // Of this unit's columns.
+    let mut totals = zeros(rows);
     #[unroll]
-    for i in 0..each {
-        sums[i] = 0.0f32;
+    for row in 0..rows {
+        largest[row] = f32::new(-1.0e30f32);
     }
-    let mut largest = f32::new(-1.0e30f32);
-    let mut total = 0.0f32;
-    load(q, &mut queries, start, stride, from, seq, size, head_dim);
+    load(q, &mut queries, start, stride, from, seq, tiles.own, tiles);
 
-    for tile in first_tile(from, window, size)..((last - 1) / size + 1) {
-        let first = tile * size;
+    for tile in first_tile(from, window, tiles.other)..((last - 1) / tiles.other + 1) {
+        let first = tile * tiles.other;
         sync_cube();
-        load(k, &mut other, kv_start, kv_stride, first, seq, size, head_dim);
+        load(k, &mut other, kv_start, kv_stride, first, seq, tiles.other, tiles);
         sync_cube();
-        let mut column = lane;
-        while column < size {
-            let mut value = f32::new(-1.0e30f32);
-            if seen(query, first + column, seq, window) {
-                let product = dot(&queries, row, &other, column, head_dim);
-                value = capped(product * scale, cap, caps);
-            }
-            scores[row * (size + 1) + column] = value;
-            column += LANES;
-        }
-        sync_cube();
-        load(v, &mut other, kv_start, kv_stride, first, seq, size, head_dim);
-        let mut highest = largest;
-        for column in 0..size {
-            highest = max(highest, scores[row * (size + 1) + column]);
-        }
-        sync_cube();
-        let mut column = lane;
-        while column < size {
-            let value = scores[row * (size + 1) + column];
-            let mut share = 0.0f32;
-            if value > -0.5e30f32 {
-                share = exp_negative(value - highest);
-            }
-            scores[row * (size + 1) + column] = share;
-            column += LANES;
-        }
-        sync_cube();
-        let keep = exp_negative(largest - highest);
-        largest = highest;
-        total *= keep;
+        let mut values = products(&queries, &other, tiles);
         #[unroll]
-        for i in 0..each {
-            sums[i] *= keep;
+        for row in 0..rows {
+            let query = from + row_of(row, tiles);
+            let mut highest = largest[row];
+            #[unroll]
+            for column in 0..columns {
+                let mut value = f32::new(-1.0e30f32);
+                if seen(query, first + column_of(column, tiles), seq, window) {
+                    value = capped(values[row * columns + column] * scale, cap, caps);
+                }
+                values[row * columns + column] = value;
+                highest = max(highest, value);
+            }
+            scores[row_of(row, tiles) * width + tiles.other + lane] = highest;
         }
-        for column in 0..size {
-            let share = scores[row * (size + 1) + column];
-            total += share;
+        sync_cube();
+        load(v, &mut other, kv_start, kv_stride, first, seq, tiles.other, tiles);
+        #[unroll]
+        for row in 0..rows {
+            let at = row_of(row, tiles) * width;
+            let mut highest = f32::new(-1.0e30f32);
+            #[unroll]
+            for unit in 0..comptime![tiles.lanes()] {
+                highest = max(highest, scores[at + tiles.other + unit]);
+            }
+            let keep = exp_negative(largest[row] - highest);
+            largest[row] = highest;
+            totals[row] *= keep;
+            #[unroll]
+            for column in 0..columns {
+                let value = values[row * columns + column];
+                let mut share = 0.0f32;
+                if value > -0.5e30f32 {
+                    share = exp_negative(value - highest);
+                }
+                scores[at + column_of(column, tiles)] = share;
+                totals[row] += share;
+            }
             #[unroll]
             for i in 0..each {
-                sums[i] += share * other[column * width + lane + i * LANES];
+                sums[row * each + i] *= Four::new(keep);
             }
         }
+        sync_cube();
+        add_weighted(&mut sums, &scores, &other, tiles);
     }
-    if query < seq {
+    #[unroll]
+    for row in 0..rows {
+        scores[row_of(row, tiles) * width + tiles.other + lane] = totals[row];
+    }
+    sync_cube();
+    #[unroll]
+    for row in 0..rows {
+        let at = row_of(row, tiles) * width + tiles.other;
+        let mut total = 0.0f32;
+        #[unroll]
+        for unit in 0..comptime![tiles.lanes()] {
+            total += scores[at + unit];
+        }
         #[unroll]
         for i in 0..each {
-            let column = lane + i * LANES;
-            if column < head_dim {
-                out[start + query * stride + column] = F::cast_from(sums[i] / total);
-            }
+            sums[row * each + i] /= Four::new(total);
         }
-        if lane == 0 {
-            log_sums[(sequence * seq + query) * heads + head] = largest + total.ln();
+        let query = from + row_of(row, tiles);
+        if query < seq && lane == 0 {
+            log_sums[(sequence * seq + query) * heads + head] = largest[row] + total.ln();
         }
     }
+    write(&sums, out, start, stride, from, seq, tiles);
 }
 
 /// The result, and `ln sum exp` of each query's scores (`[batch, seq, heads]`, f32).
@@ -149,8 +165,8 @@ pub(in crate::gpu) fn forward(
     }
     let (out, dtype) = (empty_like(&q), dtype_to_storage_type(q.dtype));
     let log_sums = empty(&q, [sizes.batch, sizes.seq, sizes.heads], DType::F32);
-    let tile = sizes.tile(&q, 2, 1);
-    let (grid, dim) = sizes.grid(tile, sizes.heads);
+    let tiles = sizes.tiles(&q, 1, 1);
+    let (grid, dim) = sizes.grid(tiles, sizes.heads);
     attention_kernel::launch(
         &out.client,
         grid,
@@ -167,8 +183,7 @@ pub(in crate::gpu) fn forward(
         sizes.scale,
         sizes.cap,
         sizes.caps,
-        tile,
-        sizes.head_dim,
+        tiles,
         dtype,
     );
     (out, log_sums)

@@ -2,8 +2,10 @@
 //! and the backward pass makes them again, so memory grows with the sequence and not with its square (Dao et al.,
 //! "FlashAttention", 2022).
 //!
-//! A cube is [`LANES`] units a row of its tile. The backward pass is two kernels, one a tile of queries and one a tile of
-//! keys, so that every sum has one owner: no atomics, and the same bits every time.
+//! A cube has a tile of rows of its own and looks at one other after another. Each of its units, at most [`SIDE`] by
+//! [`SIDE`], has every so manieth row and column of the products, in registers: a value that it reads is used as often as
+//! it has rows or columns. The backward pass is two kernels, one a tile of queries and one a tile of keys, so that every sum
+//! has one owner: no atomics, and the same bits every time.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -23,12 +25,83 @@ mod tensor_cores;
 pub(super) use backward::{Given, backward, row_products};
 pub(super) use forward::forward;
 
-/// Units that share a row of a tile.
-const LANES: usize = 8;
+/// Units along a side of a cube, at most.
+const SIDE: usize = 8;
+/// Values of a head that are read at once.
+const VECTOR: usize = 4;
+/// Bytes of a cube's memory, where the device has more: with several cubes a processor has something to do while one waits.
+const ROOM: usize = 32 * 1024;
 
-/// Values of a head's row in a tile: what its units share evenly.
-fn columns(head_dim: usize) -> usize {
-    head_dim.next_multiple_of(LANES)
+type Four = Vector<f32, Const<VECTOR>>;
+/// Rows of [`Tiles::stride`] vectors.
+type Tile = Shared<[Four]>;
+
+/// What a cube has at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Tiles {
+    /// Rows of its own.
+    own: usize,
+    /// Rows that it looks at.
+    other: usize,
+    head_dim: usize,
+}
+
+impl Tiles {
+    /// The largest of which so many pairs, and so many tiles of scores, fit into so many bytes.
+    fn largest(head_dim: usize, room: usize, pairs: usize, scores: usize) -> Self {
+        let of = |own, other| Self { own, other, head_dim };
+        [32, 16, 8, 4, 2]
+            .into_iter()
+            .flat_map(|size| [of(size, size), of(size, size / 2)])
+            .find(|tiles| tiles.bytes(pairs, scores) <= room)
+            .unwrap_or(of(1, 1))
+    }
+
+    /// Units of a row of scores.
+    fn lanes(self) -> usize {
+        self.other.min(SIDE)
+    }
+
+    /// Units of a column of scores.
+    fn height(self) -> usize {
+        self.own.min(SIDE)
+    }
+
+    /// Rows of a unit.
+    fn rows(self) -> usize {
+        self.own / self.height()
+    }
+
+    /// Columns of scores of a unit.
+    fn columns(self) -> usize {
+        self.other / self.lanes()
+    }
+
+    /// Vectors of a head's row: an even number.
+    fn vectors(self) -> usize {
+        self.head_dim.div_ceil(2 * VECTOR) * 2
+    }
+
+    /// Vectors of a row of sums of a unit.
+    fn each(self) -> usize {
+        self.vectors().div_ceil(self.lanes())
+    }
+
+    /// Vectors from a row of a tile to the next, an odd number, so that neighbouring rows begin in different banks.
+    fn stride(self) -> usize {
+        self.vectors() + 1
+    }
+
+    /// Scores from a row to the next. Behind a row there is a place for each of its units.
+    fn width(self) -> usize {
+        self.other + SIDE
+    }
+
+    /// Bytes of so many pairs of tiles of rows, and of so many of scores.
+    fn bytes(self, pairs: usize, scores: usize) -> usize {
+        let rows = pairs * (self.own + self.other) * self.stride() * VECTOR;
+        (rows + scores * self.own * self.width()) * size_of::<f32>()
+    }
 }
 
 /// What a score goes through besides the scale.
@@ -40,43 +113,160 @@ pub(crate) struct Scores {
     pub softcap: Option<f32>,
 }
 
-/// Copies positions `first..first + size` of one head to a tile, zeros where there are none: a row a position, and one
-/// value of room, so that rows begin in different banks.
+/// Copies `rows` positions of one head from `first` on to a tile, zeros where there are none: a row a position.
 #[cube]
 #[allow(clippy::too_many_arguments)] // as a kernel
 fn load<F: Float>(
     from: &Tensor<F>,
-    to: &mut Shared<[f32]>,
+    to: &mut Tile,
     start: usize,
     stride: usize,
     first: usize,
     seq: usize,
-    #[comptime] size: usize,
-    #[comptime] head_dim: usize,
+    #[comptime] rows: usize,
+    #[comptime] tiles: Tiles,
 ) {
-    let columns = comptime![columns(head_dim)];
+    let vectors = comptime![tiles.vectors()];
     let mut at = UNIT_POS as usize;
-    while at < size * columns {
-        let row = at / columns;
-        let column = at % columns;
-        let mut value = 0.0f32;
-        if first + row < seq && column < head_dim {
-            value = f32::cast_from(from[start + (first + row) * stride + column]);
+    while at < rows * vectors {
+        let row = at / vectors;
+        let vector = at % vectors;
+        let mut values = Four::zeroed();
+        if first + row < seq {
+            #[unroll]
+            for part in 0..VECTOR {
+                let column = vector * VECTOR + part;
+                if column < tiles.head_dim {
+                    let value = f32::cast_from(from[start + (first + row) * stride + column]);
+                    values.insert(part, value);
+                }
+            }
         }
-        to[row * (columns + 1) + column] = value;
+        to[row * comptime![tiles.stride()] + vector] = values;
         at += CUBE_DIM as usize;
     }
 }
 
-/// The product of a row of one tile and a row of another.
+/// This unit's row `index` of the cube's own tile.
 #[cube]
-fn dot(a: &Shared<[f32]>, row: usize, b: &Shared<[f32]>, other: usize, #[comptime] head_dim: usize) -> f32 {
-    let width = comptime![columns(head_dim) + 1];
-    let mut sum = 0.0f32;
-    for i in 0..head_dim {
-        sum += a[row * width + i] * b[other * width + i];
+fn row_of(index: usize, #[comptime] tiles: Tiles) -> usize {
+    UNIT_POS_Y as usize + index * comptime![tiles.height()]
+}
+
+/// This unit's column `index` of scores, which is a row of the other tile.
+#[cube]
+fn column_of(index: usize, #[comptime] tiles: Tiles) -> usize {
+    UNIT_POS_X as usize + index * comptime![tiles.lanes()]
+}
+
+/// So many sums of this unit that nothing was added to.
+#[cube]
+fn zeros(#[comptime] count: usize) -> Array<f32> {
+    let mut sums = Array::<f32>::new(count);
+    #[unroll]
+    for i in 0..count {
+        sums[i] = 0.0f32;
     }
-    sum
+    sums
+}
+
+/// The same of vectors: this unit's part of its rows of a head.
+#[cube]
+fn zero_rows(#[comptime] tiles: Tiles) -> Array<Four> {
+    let count = comptime![tiles.rows() * tiles.each()];
+    let mut sums = Array::<Four>::new(count);
+    #[unroll]
+    for i in 0..count {
+        sums[i] = Four::zeroed();
+    }
+    sums
+}
+
+/// The products of this unit's rows of a cube's own tile and its rows of another, as many for each row as it has columns.
+#[cube]
+fn products(own: &Tile, other: &Tile, #[comptime] tiles: Tiles) -> Array<f32> {
+    let rows = comptime![tiles.rows()];
+    let columns = comptime![tiles.columns()];
+    let stride = comptime![tiles.stride()];
+    let mut sums = zeros(comptime![rows * columns]);
+    let mut left = Array::<Four>::new(rows);
+    for i in 0..comptime![tiles.vectors()] {
+        #[unroll]
+        for row in 0..rows {
+            left[row] = own[row_of(row, tiles) * stride + i];
+        }
+        #[unroll]
+        for column in 0..columns {
+            let right = other[column_of(column, tiles) * stride + i];
+            #[unroll]
+            for row in 0..rows {
+                #[unroll]
+                for part in 0..VECTOR {
+                    sums[row * columns + column] += left[row].extract(part) * right.extract(part);
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// Adds to this unit's sums the rows of the other tile, each times a row's weight for it.
+#[cube]
+fn add_weighted(sums: &mut Array<Four>, weights: &Shared<[f32]>, other: &Tile, #[comptime] tiles: Tiles) {
+    let rows = comptime![tiles.rows()];
+    let each = comptime![tiles.each()];
+    let last = comptime![tiles.vectors() - 1];
+    let mut left = Array::<f32>::new(rows);
+    for column in 0..comptime![tiles.other] {
+        #[unroll]
+        for row in 0..rows {
+            left[row] = weights[row_of(row, tiles) * comptime![tiles.width()] + column];
+        }
+        #[unroll]
+        for i in 0..each {
+            let mut vector = column_of(i, tiles);
+            // Who has none left adds to a copy of the last, which is not written.
+            if vector > last {
+                vector = last;
+            }
+            let right = other[column * comptime![tiles.stride()] + vector];
+            #[unroll]
+            for row in 0..rows {
+                sums[row * each + i] += Four::new(left[row]) * right;
+            }
+        }
+    }
+}
+
+/// Writes this unit's sums to positions from `first` on.
+#[cube]
+fn write<F: Float>(
+    sums: &Array<Four>,
+    to: &mut Tensor<F>,
+    start: usize,
+    stride: usize,
+    first: usize,
+    seq: usize,
+    #[comptime] tiles: Tiles,
+) {
+    let each = comptime![tiles.each()];
+    #[unroll]
+    for row in 0..comptime![tiles.rows()] {
+        let position = first + row_of(row, tiles);
+        if position < seq {
+            #[unroll]
+            for i in 0..each {
+                #[unroll]
+                for part in 0..VECTOR {
+                    let column = column_of(i, tiles) * VECTOR + part;
+                    if column < tiles.head_dim {
+                        let value = sums[row * each + i].extract(part);
+                        to[start + position * stride + column] = F::cast_from(value);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Where a head of a sequence begins in `[batch, seq, heads, head_dim]`.
@@ -137,12 +327,14 @@ impl Sizes {
         }
     }
 
-    /// The largest tile for which so many tiles of rows and of scores fit into the memory of a cube.
-    fn tile(&self, like: &CubeTensor, rows: usize, scores: usize) -> usize {
-        let room = like.client.properties().hardware.max_shared_memory_size / size_of::<f32>();
-        let width = columns(self.head_dim) + 1;
-        let fits = |size: &usize| size * (rows * width + scores * (size + 1)) <= room;
-        [32, 16, 8, 4, 2].into_iter().find(fits).unwrap_or(1)
+    fn tiles(&self, like: &CubeTensor, pairs: usize, scores: usize) -> Tiles {
+        let hardware = &like.client.properties().hardware;
+        Tiles::largest(
+            self.head_dim,
+            hardware.max_shared_memory_size.min(ROOM),
+            pairs,
+            scores,
+        )
     }
 
     /// A cube a head, sequence and tile. Devices start cubes along the grid's first side first, so tiles are the last: those
@@ -152,10 +344,10 @@ impl Sizes {
         CubeCount::Static(heads as u32, self.batch as u32, tiles)
     }
 
-    fn grid(&self, tile: usize, heads: usize) -> (CubeCount, CubeDim) {
+    fn grid(&self, tiles: Tiles, heads: usize) -> (CubeCount, CubeDim) {
         (
-            self.cubes(tile, heads),
-            CubeDim::new_2d(LANES as u32, tile as u32),
+            self.cubes(tiles.own, heads),
+            CubeDim::new_2d(tiles.lanes() as u32, tiles.height() as u32),
         )
     }
 
@@ -201,5 +393,41 @@ pub(super) fn tracked<C: CheckpointStrategy>(
     match prepared {
         OpsKind::Tracked(prep) => prep.finish(([q, k, v, out.clone(), log_sums], scores), out),
         OpsKind::UnTracked(prep) => prep.finish(out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_fit_into_what_there_is_and_a_cubes_units_into_tiles() {
+        // Pairs and scores of the three kernels.
+        for (pairs, scores) in [(1, 1), (2, 1), (2, 2)] {
+            for head_dim in [1, 12, 20, 48, 64, 128, 200, 256] {
+                for room in [16 * 1024, 32 * 1024] {
+                    let tiles = Tiles::largest(head_dim, room, pairs, scores);
+                    assert!(tiles.bytes(pairs, scores) <= room, "{tiles:?} in {room}");
+                    assert_eq!(tiles.rows() * tiles.height(), tiles.own, "{tiles:?}");
+                    assert_eq!(tiles.columns() * tiles.lanes(), tiles.other, "{tiles:?}");
+                    assert!(tiles.vectors() * VECTOR >= head_dim && tiles.stride() % 2 == 1);
+                    assert!(tiles.each() * tiles.lanes() >= tiles.vectors());
+                }
+            }
+        }
+    }
+
+    /// What WebGPU has everywhere, and what most cards have.
+    #[test]
+    fn heads_of_64_have_large_tiles() {
+        let sides = |room, pairs, scores| {
+            let tiles = Tiles::largest(64, room, pairs, scores);
+            (tiles.own, tiles.other)
+        };
+        assert_eq!(sides(16 * 1024, 1, 1), (32, 16));
+        assert_eq!(sides(32 * 1024, 1, 1), (32, 32));
+        assert_eq!(sides(16 * 1024, 2, 2), (16, 8));
+        assert_eq!(sides(32 * 1024, 2, 1), (32, 16));
+        assert_eq!(sides(32 * 1024, 2, 2), (32, 16));
     }
 }
