@@ -56,6 +56,23 @@ const CUDA_CASES: &[Case] = &[
         preset: "reference",
         overrides: &[],
     },
+    // The shape of GPT-2's smallest, which others publish rates of, with this model's parts: 123.6M parameters.
+    Case {
+        name: "gpt2 124M",
+        preset: "reference",
+        overrides: &[
+            "model.vocab_size=50_304",
+            "model.d_model=768",
+            "model.n_layers=12",
+            "model.n_heads=12",
+            "model.n_kv_heads=12",
+            "model.d_ff=3_072",
+            "model.activation=\"relu2\"",
+            "train.seq_len=1_024",
+            "train.micro_batch=16",
+            "train.accumulation=1",
+        ],
+    },
 ];
 /// Long enough for hundreds of small steps, short enough for many rounds.
 const TURN_S: f64 = 3.0;
