@@ -154,7 +154,7 @@ pub enum LeaderboardError {
 pub fn leaderboard(args: &LeaderboardArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     let categories = load_categories(args.categories.as_deref())?;
     let mut known = read_all(&args.records, &categories)?;
-    if known.is_empty() && is_of_something_else(&args.records) {
+    if known.is_empty() && is_of_something_else(&args.records, &categories) {
         return Err(LeaderboardError::AnotherFolder(args.records.clone()).into());
     }
     let read = read_ledger(&args.records, &known)?;
@@ -202,12 +202,17 @@ pub fn leaderboard(args: &LeaderboardArgs, out: &mut dyn Write) -> Result<Outcom
 }
 
 /// Whether a folder without records, which has no ledger either, holds what no folder of records begins with.
-fn is_of_something_else(records: &Path) -> bool {
+fn is_of_something_else(records: &Path, categories: &Categories) -> bool {
     let names = fs::read_dir(records).into_iter().flatten().flatten();
     let names: Vec<_> = names.map(|entry| entry.file_name()).collect();
     let is_there = |name: &str| names.iter().any(|found| found == name);
-    let known = [VERIFIERS_FILE, README_FILE, ".gitkeep"];
-    !is_there(LEDGER_FILE) && names.iter().any(|found| known.iter().all(|name| found != name))
+    let expected = |name: &str| {
+        name.starts_with('.')
+            || name == VERIFIERS_FILE
+            || name == README_FILE
+            || categories.get(name).is_some()
+    };
+    !is_there(LEDGER_FILE) && names.iter().any(|name| !expected(&name.to_string_lossy()))
 }
 
 /// Whether a file has this content, or is not there. A stranger's link is not followed: it is replaced.

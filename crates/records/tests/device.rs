@@ -6,9 +6,8 @@
 mod common;
 mod verifying;
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use blueberry_records::verify::*;
 use verifying::{Place, QUICK, sandbox, silent};
@@ -18,8 +17,15 @@ fn own_program(place: &Place, code: u8) -> Option<PathBuf> {
     let data = place.dir.path().join("data").display().to_string();
     let script =
         format!("#!/bin/sh\necho \"called with $*\"\ntest -e {data} && echo sees data\nexit {code}\n");
-    let path = place.dir.write("own/blueberry", script.as_bytes());
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = place.dir.write("own/blueberry", b"");
+    // Written by another process: one that this forks meanwhile for another test could hold the file open, and what is open
+    // for writing does not start.
+    let write = "printf '%s' \"$1\" >\"$2\" && chmod 755 \"$2\"";
+    let written = Command::new("sh")
+        .args(["-c", write, "sh", &script])
+        .arg(&path)
+        .status();
+    assert!(written.unwrap().success());
     Some(path)
 }
 

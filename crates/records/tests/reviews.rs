@@ -30,18 +30,18 @@ fn too_long(role: Role) -> impl Fn(Role, u64) -> f64 {
 fn what_the_verifier_looked_at_is_answered_and_signed() {
     let place = Place::new();
     let mut request = place.request(true, Sandbox::None);
-    place.provide(&place.plan(&request), too_long(Role::Record));
+    // Longer off the clock than the record beside it, as a program that compiles more, and within the limits.
+    let conditions = &mut request.options.conditions;
+    (conditions.unclocked_limit_s, conditions.warm_up_limit_s) = (10, 4);
+    place.act(Role::Challenger, "sleep_ms 1800");
+    place.provide(&place.plan(&request), |_, _| QUICK);
     let open = silent(&request).unwrap();
     assert_eq!(open.outcome, Outcome::Undecided, "{open:#?}");
     assert!(says(&open, "verify-clock").is_some(), "{open:#?}");
 
     let signer = signer(&place);
     request.signer = Some(&signer);
-    request.reviews = vec![
-        "verify-clock=its clock was set, the others were not"
-            .parse()
-            .unwrap(),
-    ];
+    request.reviews = vec!["verify-clock=it compiles more kernels".parse().unwrap()];
     let looked_at = verify(&request, &mut |progress| {
         assert!(
             matches!(progress, Progress::GoesOn { .. }),
@@ -52,7 +52,16 @@ fn what_the_verifier_looked_at_is_answered_and_signed() {
     assert_eq!(looked_at.outcome, Outcome::Verified, "{looked_at:#?}");
     assert_eq!(says(&looked_at, "verify-clock"), None);
     assert!(looked_at.holds.iter().any(|rule| rule == "verify-clock"));
-    assert_eq!(looked_at.reviews, request.reviews);
+    let review = &looked_at.reviews[0];
+    assert_eq!(
+        (&review.rule, &review.reason),
+        (&request.reviews[0].rule, &request.reviews[0].reason)
+    );
+    assert_eq!(review.answered.len(), SEEDS.len());
+    assert!(
+        review.answered[0].starts_with("00-challenger-101: "),
+        "{review:?}"
+    );
     assert_eq!(looked_at.runs, open.runs);
 
     let folder = &place.challenger.folder;
@@ -62,9 +71,21 @@ fn what_the_verifier_looked_at_is_answered_and_signed() {
     let signature = fs::read_to_string(folder.join(VERIFICATION_SIGNATURE_FILE)).unwrap();
     let key = looked_at.public_key.as_deref().unwrap();
     sign::verify(key, text.as_bytes(), &signature).unwrap();
-    let changed = text.replace("its clock was set", "its clock was lost");
+    let changed = text.replace("more kernels", "fewer kernels");
     assert_ne!(changed, text);
     assert!(sign::verify(key, changed.as_bytes(), &signature).is_err());
+}
+
+/// Else a record that is to lose could be waved through.
+#[test]
+fn what_the_records_own_run_breaks_is_answered_by_nobody() {
+    let place = Place::new();
+    let mut request = place.request(true, Sandbox::None);
+    place.provide(&place.plan(&request), too_long(Role::Record));
+    assert!(says(&silent(&request).unwrap(), "verify-clock").is_some());
+    request.reviews = vec!["verify-clock=its clock was set".parse().unwrap()];
+    let error = silent(&request).unwrap_err().to_string();
+    assert!(error.contains("has no open question"), "{error}");
 }
 
 #[test]

@@ -97,29 +97,45 @@ impl Config {
         shape
     }
 
-    /// Steps of the whole run: each stage in whole steps of its size, the last one past its end.
-    pub fn steps(&self) -> u64 {
+    /// The whole run: each stage in whole steps of its size, the last one past its end.
+    pub fn course(&self) -> Course {
         let end = self.train.tokens;
         let share = |from: f64| (from * end as f64).ceil() as u64;
         let mut bounds: Vec<u64> = self.curriculum.iter().map(|stage| share(stage.from)).collect();
         bounds.push(end);
         bounds.sort_unstable();
-        let (mut at, mut steps) = (0_u64, 0_u64);
+        let (mut at, mut steps, mut last_step) = (0_u64, 0_u64, 0_u64);
         for bound in bounds {
             let size = self.step_tokens(at).max(1);
             let count = bound.min(end).saturating_sub(at).div_ceil(size);
+            if count > 0 {
+                last_step = size;
+            }
             (at, steps) = (
                 at.saturating_add(count.saturating_mul(size)),
                 steps.saturating_add(count),
             );
         }
-        steps
+        Course {
+            steps,
+            targets: at,
+            last_step,
+        }
     }
 
     /// Whether an evaluation is due after the step from `before` to `after` targets.
     pub fn eval_is_due(&self, before: u64, after: u64) -> bool {
         after >= self.train.tokens || after / self.eval.every_tokens != before / self.eval.every_tokens
     }
+}
+
+/// A run before it has run.
+pub(crate) struct Course {
+    pub steps: u64,
+    /// Targets that it consumes.
+    pub targets: u64,
+    /// Targets of its last step.
+    pub last_step: u64,
 }
 
 /// The model's config, or why this build has no formula for it.

@@ -26,7 +26,7 @@ pub fn shortcomings(category: &Category, config: &Value) -> Vec<String> {
 /// Steps of a run of these settings; nothing where they cannot be read.
 #[must_use]
 pub fn steps(config: &Value) -> Option<u64> {
-    read(config).ok().map(|config| config.steps())
+    read(config).ok().map(|config| config.course().steps)
 }
 
 /// Settings that may have no seed yet: a preset's have none.
@@ -54,13 +54,15 @@ fn tokens_outside(category: &Category, config: &Config) -> Option<String> {
     let Some(Tokens::Count(asked)) = category.tokens else {
         return None;
     };
-    let set = config.train.tokens;
-    let last_step = config.step_tokens(set.saturating_sub(1));
-    let most = most_targets(asked, last_step);
+    let (set, course) = (config.train.tokens, config.course());
+    let most = most_targets(asked, course.last_step);
     // Whole steps may reach what the settings fall short of.
-    let outside = set > most || set.saturating_add(last_step) <= asked;
+    let outside = course.targets < asked || course.targets > most;
     outside.then(|| {
-        format!("`train.tokens` is {set}; {asked} are asked for, and in steps of {last_step} at most {most}")
+        format!(
+            "`train.tokens` is {set}, which whole steps make {}; {asked} are asked for, and with a last step of {} at most {most}",
+            course.targets, course.last_step
+        )
     })
 }
 
@@ -120,6 +122,21 @@ mod tests {
         }
         let passes = found(|c| c["train"]["epochs"] = 3.into(), |c| c.max_passes = Some(2));
         assert_eq!(passes, ["`train.epochs` is 3; at most 2 are allowed"]);
+    }
+
+    /// 600 in steps of 300 up to the last tenth, which is one of 420.
+    #[test]
+    fn whole_steps_of_a_curriculum_count() {
+        let curriculum = |c: &mut Value| {
+            c["train"] = json!({"tokens": 610, "seq_len": 30, "micro_batch": 10, "epochs": 1});
+            c["curriculum"] = json!([{"from": 0.9, "seq_len": 42}]);
+        };
+        assert_eq!(found(curriculum, |_| {}), [""; 0]);
+        let too_far = |c: &mut Value| {
+            curriculum(c);
+            c["curriculum"][0]["seq_len"] = 60.into();
+        };
+        assert!(found(too_far, |_| {})[0].contains("which whole steps make 1200"));
     }
 
     #[test]

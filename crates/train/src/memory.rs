@@ -27,8 +27,8 @@ const PROCESS: u64 = 60_000_000;
 /// Freed memory that the allocator keeps, in percent of what is held at the peak: measured (`bench/LOG.md`, 2026-11-28).
 const FREED_PERCENT: u64 = 22;
 
-/// What a pass of a core or two computes in a second: 80 to 130 GFLOP/s were measured (`bench/results`).
-const PASS_FLOPS_PER_S: f64 = 1e11;
+/// What a thread computes of a pass in a second: two did 80 to 130 GFLOP/s together (`bench/results`).
+const THREAD_FLOPS_PER_S: f64 = 5e10;
 
 /// What the CPU's head makes of logits at a time, in values (`LOGITS` of `kernels/src/cpu/head_loss.rs`).
 const LOGITS: u64 = 6 << 20;
@@ -112,7 +112,11 @@ pub fn predict_memory(preset: &Preset, place: Place) -> Result<Memory, SettingsE
     let most = shapes
         .map(|shape| {
             let held = of_shape(preset, shape, place);
-            let freed = if place.cpu { freed(preset, shape, &held) } else { 0 };
+            let freed = if place.cpu {
+                freed(preset, shape, &held, place.threads)
+            } else {
+                0
+            };
             Memory { freed, ..held }
         })
         .max_by_key(Memory::total)
@@ -155,12 +159,13 @@ pub fn fitting_micro_batch(preset: &Preset, place: Place, available: u64) -> Opt
 /// What the allocator has of freed memory where activations are kept: it waits a second before it gives pages back, in which
 /// a short pass frees all that it ever does, and a long one only the part of its activations, and of the gradients of as many,
 /// that it is done with.
-fn freed(preset: &Preset, shape: StepShape, held: &Memory) -> u64 {
+fn freed(preset: &Preset, shape: StepShape, held: &Memory, threads: usize) -> u64 {
     if preset.train.activations == Activations::Recompute {
         return 0;
     }
     let tokens = shape.micro_batch as f64 * shape.seq_len as f64;
-    let pass_s = tokens * preset.model.flops_per_token(shape.seq_len) / PASS_FLOPS_PER_S;
+    let pass_s =
+        tokens * preset.model.flops_per_token(shape.seq_len) / (THREAD_FLOPS_PER_S * threads.max(1) as f64);
     let in_a_second = 2.0 * held.activations as f64 / pass_s;
     (held.total() * FREED_PERCENT / 100).min(in_a_second as u64)
 }

@@ -325,7 +325,8 @@ impl Trainer {
             .map(|inputs| inputs.tokens.dims().iter().product::<usize>())
             .sum();
         match self.half {
-            Some(FloatDType::F16) if targets > 0 => f64::exp2(f64::from(targets.ilog2())),
+            // No more, since a gradient over very many targets may be as large as what f16 ends at, 65,504.
+            Some(FloatDType::F16) if targets > 0 => f64::exp2(f64::from(targets.ilog2().min(13))),
             _ => 1.0,
         }
     }

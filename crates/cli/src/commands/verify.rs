@@ -55,7 +55,8 @@ pub struct VerifyRecordArgs {
     /// Runs of each side [default: what the category asks, at least 4 against a record].
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     pub runs: Option<usize>,
-    /// Their seeds [default: drawn now, so that nobody knew them before].
+    /// Their seeds [default: drawn now, so that nobody knew them before]. Who chooses them rehearses: a verdict counts on the
+    /// leaderboard with drawn ones only.
     #[arg(long, value_name = "N,N,..", value_delimiter = ',')]
     pub seeds: Vec<u64>,
     /// Ask the challenger's last model, too: whether it sees the future and whether its probabilities sum to 1, by its
@@ -66,10 +67,11 @@ pub struct VerifyRecordArgs {
     /// A rehearsal: run this program and build nothing. The outcome is at best undecided, and verification.toml says why.
     #[arg(long, value_name = "FILE", conflicts_with = "against")]
     pub program: Option<PathBuf>,
-    /// Most seconds that a run may keep off its log's clock, beside the warm-up [default: 300].
+    /// Most seconds that a run may keep off its log's clock, beside the warm-up [default: 300, and with more a verdict does
+    /// not count].
     #[arg(long, value_name = "SECONDS")]
     pub unclocked_limit: Option<u64>,
-    /// Most seconds of warm-up in a run [default: 300].
+    /// Most seconds of warm-up in a run [default: 300, and with more a verdict does not count].
     #[arg(long, value_name = "SECONDS")]
     pub warm_up_limit: Option<u64>,
     /// Run a stranger's code without a sandbox; verification.toml says so.
@@ -88,7 +90,7 @@ pub struct VerifyRecordArgs {
     /// Sign with this SSH key.
     #[arg(long, value_name = "KEYFILE")]
     pub sign: Option<PathBuf>,
-    /// Other categories than the official ones.
+    /// Other categories than the official ones; a verdict counts on the leaderboard that has the same.
     #[arg(long, value_name = "FILE.toml")]
     pub categories: Option<PathBuf>,
 }

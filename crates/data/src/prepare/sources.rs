@@ -1,6 +1,6 @@
 //! Finds the input files and takes their digests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -142,7 +142,13 @@ fn named(files: Vec<PathBuf>) -> Vec<(PathBuf, String)> {
         shared?.ancestors().find(|shared| folder.starts_with(shared))
     });
     let shared = shared.unwrap_or(Path::new("")).to_owned();
+    // Files that share nothing are known by their names alone, if each has its own: folders of this machine are nobody's.
+    let bare: BTreeSet<_> = files.iter().filter_map(|path| path.file_name()).collect();
+    let is_bare = shared.file_name().is_none() && bare.len() == files.len();
     let name = |path: &Path| {
+        if let Some(name) = path.file_name().filter(|_| is_bare) {
+            return name.to_string_lossy().into_owned();
+        }
         let below = path.strip_prefix(&shared).unwrap_or(path);
         let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
         parts.join("/")

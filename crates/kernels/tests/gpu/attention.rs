@@ -22,6 +22,8 @@ fn attention_is_its_reference() {
         (1, 1, 2, 1000, 32, Some(130), Some(10.0)),
         (1, 1, 1, 1000, 64, None, None),
         (2, 2, 4, 96, 64, Some(4096), None),
+        (1, 1, 2, 65, 20, Some(30), Some(2.0)),
+        (1, 1, 1, 33, 200, None, None),
     ] {
         let what = format!("{batch} x {kv_heads} x {group}, {seq} x {d}, window {window:?}, cap {softcap:?}");
         let q = random.tensor([batch, seq, kv_heads * group, d], 3.0);

@@ -202,12 +202,18 @@ pub enum SourceError {
         limit_s: u64,
         /// What it printed.
         output: PathBuf,
+        /// The code with which it exited, where it was not stopped.
+        code: Option<i32>,
     },
 }
 
+/// What cargo exits with where something does not compile, and where it is told something wrong.
+const CARGO_SAYS_NO: i32 = 101;
+
 impl SourceError {
     /// Whether the source is to blame, wherever it is taken out and built. Else the verifier's machine lacks something: a
-    /// commit, the network, room on the disk.
+    /// commit, the network, time, memory. Of a full disk or a linker that is not there cargo says the same as of a source that
+    /// does not compile.
     #[must_use]
     pub fn lies_in_source(&self) -> bool {
         match self {
@@ -216,7 +222,7 @@ impl SourceError {
             // A patch that does not fit.
             Self::Git { command, .. } => command.split(' ').next() == Some("apply"),
             // A fetch has the network in between.
-            Self::Build { step, .. } => *step == "build",
+            Self::Build { step, code, .. } => *step == "build" && *code == Some(CARGO_SAYS_NO),
         }
     }
 }
@@ -249,10 +255,11 @@ mod tests {
             command: command.to_owned(),
             said: String::new(),
         };
-        let cargo = |step| SourceError::Build {
+        let cargo = |step, code| SourceError::Build {
             step,
             limit_s: 1,
             output: PathBuf::new(),
+            code,
         };
         let text = String::new;
         let differs = SourceError::Differs {
@@ -264,7 +271,7 @@ mod tests {
         let own = [
             SourceError::Commit(text()),
             git("apply --binary -"),
-            cargo("build"),
+            cargo("build", Some(CARGO_SAYS_NO)),
         ];
         for cause in own.into_iter().chain([differs, lock, program]) {
             assert!(cause.lies_in_source(), "{cause}");
@@ -277,7 +284,10 @@ mod tests {
             missing,
             git("init --quiet"),
             git("checkout apply"),
-            cargo("fetch"),
+            cargo("fetch", Some(CARGO_SAYS_NO)),
+            // Killed, as where memory runs out, or out of time.
+            cargo("build", None),
+            cargo("build", Some(137)),
         ] {
             assert!(!cause.lies_in_source(), "{cause}");
         }

@@ -196,6 +196,7 @@ impl Execution<'_> {
             step,
             limit_s,
             output,
+            code: ended.code(),
         }
         .into())
     }

@@ -106,7 +106,9 @@ pub fn verify(request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<V
         let (done, of) = (state.runs.len(), state.plan.turns().len());
         progress(Progress::GoesOn { done, of });
     }
-    if state.runs.len() < state.plan.turns().len()
+    let runs_nothing = request.signer.is_some() && state.unbuilt.as_ref().is_some_and(|kept| kept.in_source);
+    if !runs_nothing
+        && state.runs.len() < state.plan.turns().len()
         && let Some(program) = &request.own_program
     {
         preflight::check_device(&work, &state.plan, program, progress)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::error::VerifyError;
 use super::execute::{Progress, bounds, on_device};
-use super::plan::Plan;
+use super::plan::{Conditions, Plan};
 use super::process;
 use super::state::Work;
 use crate::folder::read_at_most;
@@ -32,7 +32,7 @@ pub(super) fn check_device(
     if conditions.device == "cpu" {
         return Ok(());
     }
-    let words = ["devices", "--check", "--device", &conditions.device].map(OsString::from);
+    let words = ["devices", "--check", "--device", device(conditions)].map(OsString::from);
     let job = on_device(conditions, program.to_owned(), words.into(), Vec::new());
     let output = work.dir().join("device.txt");
     let mut command = conditions.sandbox.command(&job);
@@ -46,11 +46,24 @@ pub(super) fn check_device(
     }
     let said = read_at_most(&output, OUTPUT_BYTES).unwrap_or_default();
     Err(VerifyError::Device {
-        device: conditions.device.clone(),
+        device: device(conditions).to_owned(),
         ended: ended.text(),
         said: end_of(&said),
         advice: advice(&conditions.devices),
     })
+}
+
+/// What is checked. `auto` goes on to the next device where one does not start, so that with a card it is the card.
+fn device(conditions: &Conditions) -> &str {
+    if conditions.device == "auto" && conditions.devices.iter().any(|path| is_card(path)) {
+        "cuda"
+    } else {
+        &conditions.device
+    }
+}
+
+fn is_card(path: &Path) -> bool {
+    path.to_string_lossy().starts_with("/dev/nvidia")
 }
 
 /// The end of what a program printed, as whole lines where there are some.
@@ -66,9 +79,8 @@ fn end_of(said: &[u8]) -> String {
 
 /// What to do, by the device files that the sandbox has.
 fn advice(devices: &[PathBuf]) -> &'static str {
-    let is_card = |path: &PathBuf| path.to_string_lossy().starts_with("/dev/nvidia");
     let has_uvm = devices.iter().any(|path| path == Path::new(UVM));
-    if devices.iter().any(is_card) && !has_uvm {
+    if devices.iter().any(|path| is_card(path)) && !has_uvm {
         "There is no /dev/nvidia-uvm yet, which CUDA needs: `nvidia-modprobe -u -c=0` makes it"
     } else {
         "Where `blueberry devices --check` works outside of the sandbox, it lacks a file of the driver's: see \

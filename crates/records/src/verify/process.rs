@@ -44,6 +44,14 @@ impl Ended {
         matches!(self, Self::Exited(status) if status.success())
     }
 
+    /// The exit code of a program that ended by itself.
+    pub(super) fn code(self) -> Option<i32> {
+        match self {
+            Self::Exited(status) => status.code(),
+            Self::OutOfTime(_) | Self::OverDisk(_) => None,
+        }
+    }
+
     /// For people.
     pub(super) fn text(self) -> String {
         match self {

@@ -2,13 +2,15 @@
 
 use std::str::FromStr;
 
-use blueberry_rules::{Answer, Finding};
+use blueberry_rules::Answer;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::decide::{outcome, split};
 use super::document::Verification;
 use super::error::VerifyError;
+use super::plan::{Role, Turn};
+use super::state::Work;
 
 /// The rules whose question is left to a person where it is open: what the time off the training clock went into.
 pub const FOR_A_PERSON: [&str; 4] = ["eval-time", "wall-time", "verify-evaluations", "verify-clock"];
@@ -23,6 +25,9 @@ pub struct Review {
     pub rule: String,
     /// Why it holds.
     pub reason: String,
+    /// The questions that it answered, each with its run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<String>,
 }
 
 /// A text that is no [`Review`].
@@ -53,12 +58,13 @@ impl FromStr for Review {
         Ok(Self {
             rule: rule.to_owned(),
             reason: reason.to_owned(),
+            answered: Vec::new(),
         })
     }
 }
 
 /// Answers the open questions of a verification that its verifier has looked at, and says in it why. `against_record` where
-/// one took part.
+/// one took part: of whose runs no question is open, since what is said of them is that they break a rule.
 ///
 /// # Errors
 /// [`VerifyError::NothingToLookAt`]: a rule has no open question.
@@ -67,25 +73,42 @@ pub(super) fn review(
     reviews: &[Review],
     against_record: bool,
 ) -> Result<(), VerifyError> {
-    for review in reviews {
-        let is_open = |finding: &&mut Finding| {
-            finding.rule == review.rule && matches!(finding.answer, Answer::CannotTell { .. })
-        };
-        let mut looked_at = false;
-        for finding in verification.findings.iter_mut().filter(is_open) {
+    let of_record = runs_of_record(verification);
+    let mut reviews = reviews.to_vec();
+    for review in &mut reviews {
+        for finding in &mut verification.findings {
+            let Answer::CannotTell { missing } = &finding.answer else {
+                continue;
+            };
+            let run = finding.run.as_deref();
+            if finding.rule != review.rule || run.is_some_and(|run| of_record.iter().any(|name| name == run))
+            {
+                continue;
+            }
+            let place = run.map(|run| format!("{run}: ")).unwrap_or_default();
+            review.answered.push(format!("{place}{missing}"));
             let evidence = format!("{} looked: {}", verification.verifier, review.reason);
             finding.answer = Answer::Pass { evidence };
-            looked_at = true;
         }
-        if !looked_at {
+        if review.answered.is_empty() {
             return Err(VerifyError::NothingToLookAt(review.rule.clone()));
         }
     }
     verification.outcome = outcome(&verification.findings, against_record);
     let (holds, open) = split(std::mem::take(&mut verification.findings));
-    (verification.findings, verification.reviews) = (open, reviews.to_vec());
+    (verification.findings, verification.reviews) = (open, reviews);
     verification.holds.extend(holds);
     Ok(())
+}
+
+fn runs_of_record(verification: &Verification) -> Vec<String> {
+    let turns = verification.runs.iter().enumerate().map(|(number, run)| Turn {
+        number,
+        role: run.role,
+        seed: run.seed,
+    });
+    let of_record = turns.filter(|turn| turn.role == Role::Record);
+    of_record.map(Work::run_name).collect()
 }
 
 #[cfg(test)]

@@ -86,18 +86,22 @@ fn questions(result: &Benchmark) -> Option<&str> {
 fn other_than_the_first_runs(case: &Case, found: &Results) -> Option<Answer> {
     let first = case.runs.first()?;
     let theirs = at_the_end(first).ok()?;
-    found.iter().find_map(|(name, (line, result))| {
-        let (_, their) = theirs.get(name)?;
-        let (ours, their) = (questions(result), questions(their));
-        let [our_digest, their_digest] = [ours, their].map(|digest| digest.unwrap_or("unknown"));
-        let text = || {
-            format!(
-                "the questions of {name} have the digest {our_digest}, and {their_digest} in {}",
-                first.name
-            )
-        };
-        (ours != their).then(|| Answer::fail_at(*line, text()))
-    })
+    let asked = |name: &str| case.category.benchmarks.iter().any(|asked| asked.name == name);
+    found
+        .iter()
+        .filter(|(name, _)| asked(name))
+        .find_map(|(name, (line, result))| {
+            let (_, their) = theirs.get(name)?;
+            let (ours, their) = (questions(result), questions(their));
+            let [our_digest, their_digest] = [ours, their].map(|digest| digest.unwrap_or("unknown"));
+            let text = || {
+                format!(
+                    "the questions of {name} have the digest {our_digest}, and {their_digest} in {}",
+                    first.name
+                )
+            };
+            (ours != their).then(|| Answer::fail_at(*line, text()))
+        })
 }
 
 /// What speaks against a result, by the digest of its questions.
