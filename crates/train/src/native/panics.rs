@@ -3,16 +3,19 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 thread_local! {
-    /// Whether this thread is in a call whose panic becomes an error.
-    static CALLING: Cell<bool> = const { Cell::new(false) };
+    /// The innermost call that this thread is in, whose panic becomes an error.
+    static CALL: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// Calls that are under way on any thread, and the words of panics that none of them has taken yet, in their order.
-static CALLS: Mutex<(usize, Vec<String>)> = Mutex::new((0, Vec::new()));
+/// The calls that are under way on any thread, by their number, each with the words of panics since it began, in their order.
+static CALLS: Mutex<BTreeMap<u64, Vec<String>>> = Mutex::new(BTreeMap::new());
+static NEXT: AtomicU64 = AtomicU64::new(0);
 static HOOK: Once = Once::new();
 
 /// How the names of CubeCL's threads begin, one or more for each device.
@@ -22,18 +25,12 @@ const DEVICE_THREADS: &str = "DS";
 /// panics, the cause first. None is printed. What `call` was changing must not be used again.
 pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> (Result<T, String>, Option<String>) {
     HOOK.call_once(keep_words);
-    let from = {
-        let mut calls = calls();
-        calls.0 += 1;
-        calls.1.len()
-    };
-    let before = CALLING.replace(true);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    calls().insert(number, Vec::new());
+    let outer = CALL.replace(Some(number));
     let result = panic::catch_unwind(AssertUnwindSafe(call));
-    CALLING.set(before);
-    let mut calls = calls();
-    calls.0 -= 1;
-    let from = from.min(calls.1.len());
-    let mut words = calls.1.split_off(from);
+    CALL.set(outer);
+    let mut words = calls().remove(&number).unwrap_or_default();
     words.dedup();
     let told = (!words.is_empty()).then(|| words.join("; "));
     match result {
@@ -43,24 +40,29 @@ pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> (Result<T, String>, Option<
     }
 }
 
-fn calls() -> std::sync::MutexGuard<'static, (usize, Vec<String>)> {
+fn calls() -> MutexGuard<'static, BTreeMap<u64, Vec<String>>> {
     CALLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Has panics of calls and of devices' threads kept instead of printed while there are calls.
+/// Has panics of calls and of devices' threads kept instead of printed while there are calls. Nobody can tell for which call
+/// a device's thread works, so that each is told.
 fn keep_words() {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         let thread = std::thread::current();
         let device = thread.name().is_some_and(|name| name.starts_with(DEVICE_THREADS));
+        let own = CALL.get();
         let mut calls = calls();
-        if CALLING.get() || (device && calls.0 > 0) {
+        let mut told = false;
+        for (_, words) in calls.iter_mut().filter(|(call, _)| device || own == Some(**call)) {
             let place = info
                 .location()
                 .map_or(String::new(), |place| format!(" ({place})"));
-            calls.1.push(text(info.payload()) + &place);
-        } else {
-            drop(calls);
+            words.push(text(info.payload()) + &place);
+            told = true;
+        }
+        drop(calls);
+        if !told {
             usual(info);
         }
     }));
@@ -97,6 +99,37 @@ mod tests {
         assert_eq!(result, Ok(true));
         assert!(told.is_some_and(|told| told.contains("no memory")));
         assert_eq!(caught(|| 7).0, Ok(7));
-        assert!(!CALLING.get(), "later panics are told as ever");
+        assert_eq!(CALL.get(), None, "later panics are told as ever");
+    }
+
+    /// Each call has its own words, whichever ends first.
+    #[test]
+    fn calls_at_once_do_not_take_each_others_words() {
+        let (first, second) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
+        let words = std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let (result, _) = caught(|| {
+                    first.wait();
+                    second.wait();
+                    panic!("the other")
+                });
+                result.map(|()| ()).expect_err("it panics")
+            });
+            first.wait();
+            let (result, _) = caught(|| panic!("this one"));
+            second.wait();
+            [
+                result.map(|()| ()).expect_err("it panics"),
+                other.join().expect("ends"),
+            ]
+        });
+        assert!(
+            words[0].contains("this one") && !words[0].contains("the other"),
+            "{words:?}"
+        );
+        assert!(
+            words[1].contains("the other") && !words[1].contains("this one"),
+            "{words:?}"
+        );
     }
 }
