@@ -551,7 +551,7 @@ for (const mode of MODES) {
     test("the leaderboard shows who leads and how the record fell, and a record is watched from it", () => withPage(browser, site.url, async (page) => {
       const board = page.locator("#board");
       await board.getByRole("heading", { name: "Any%" }).waitFor();
-      assert.match(await board.locator(".progress").first().innerText(), /The record fell from 15:00.* to 10:00.* in 2 steps\./);
+      assert.match(await board.locator(".progress").first().innerText(), /The record went from 15:00.* to 10:00.* in 2 steps\./);
       assert.equal((await board.locator(".progress path").first().getAttribute("d"))?.match(/[MHV]/g)?.join(""), "MHVHV");
       const rows = await board.locator("tbody tr").allInnerTexts();
       assert.match(rows[0], /1\s+Quick\s+alice\s+10:00.*verified\s/s);
