@@ -108,20 +108,17 @@ mod tests {
         let (first, second) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
         let words = std::thread::scope(|scope| {
             let other = scope.spawn(|| {
-                let (result, _) = caught(|| {
+                let (result, _) = caught::<()>(|| {
                     first.wait();
                     second.wait();
                     panic!("the other")
                 });
-                result.map(|()| ()).expect_err("it panics")
+                result.expect_err("it panics")
             });
             first.wait();
-            let (result, _) = caught(|| panic!("this one"));
+            let (result, _) = caught::<()>(|| panic!("this one"));
             second.wait();
-            [
-                result.map(|()| ()).expect_err("it panics"),
-                other.join().expect("ends"),
-            ]
+            [result.expect_err("it panics"), other.join().expect("ends")]
         });
         assert!(
             words[0].contains("this one") && !words[0].contains("the other"),
