@@ -45,6 +45,9 @@ pub fn submitted(dir: &Dir) -> (SubmitArgs, PathBuf) {
     assert_eq!(outcome.expect("submitted"), Outcome::Yes, "{said}");
     let record = record_dir(&args);
     assert!(record.is_dir(), "{said}");
+    for command in ["blueberry leaderboard", "git add records", "gh pr create"] {
+        assert!(said.contains(command), "nothing about {command:?} in {said}");
+    }
     (args, record)
 }
 
