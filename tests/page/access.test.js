@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { closeBrowsers, launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
+import { closeBrowsers, closeDialog, launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
 import { log } from "./lib/logs.js";
 import { output } from "./lib/paths.js";
 import { serve } from "./lib/site.js";
@@ -80,7 +80,7 @@ const everybodys = (mode) => () => {
       await page.keyboard.press(key);
       await page.waitForSelector("dialog[open]");
       await clean(page);
-      await page.keyboard.press("Escape");
+      await closeDialog(page);
     }
   }));
 
@@ -103,7 +103,7 @@ const everybodys = (mode) => () => {
     assert.notEqual((await press("n")).chosen, chosen);
     await page.keyboard.press("?");
     assert.ok(await page.locator("#help").isVisible());
-    await page.keyboard.press("Escape");
+    await closeDialog(page);
     await page.locator(".large .plot").focus();
     const { cross } = await press("ArrowRight");
     assert.ok(cross > 0);

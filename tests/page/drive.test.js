@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { closeBrowsers, drop, launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
+import { closeBrowsers, closeDialog, drop, launch, MODES, runsOpen, settled, shown, withPage } from "./lib/browser.js";
 import { log } from "./lib/logs.js";
 import { output } from "./lib/paths.js";
 import { ink, inked } from "./lib/picture.js";
@@ -396,7 +396,7 @@ for (const mode of MODES) {
       const rates = (await take("Numbers")).toString().trim().split("\n");
       assert.equal(rates.length, 1 + 2 * 400, "the chosen chart, not the first");
       assert.ok(rates.slice(1).every((row) => row.includes(',"tokens_per_s",')));
-      await page.keyboard.press("Escape");
+      await closeDialog(page);
       await page.keyboard.press("End");
       await settled(page);
       await page.keyboard.press("e");

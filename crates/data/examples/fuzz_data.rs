@@ -16,10 +16,9 @@ mod fuzzing;
 mod parquet_files;
 
 use std::fs;
-use std::path::PathBuf;
 
 use blueberry_data::{Dataset, PrepareOptions, Tokenizer, manifest, prepare};
-use fuzzing::Target;
+use fuzzing::{Target, folder};
 use parquet_files::Column;
 
 const TARGETS: [Target; 5] = [
@@ -39,19 +38,11 @@ const SHARD: &str = "train_000000.bin";
 const TEXT: &str = "The cat, 123 \u{e4}\u{1f600} <|endoftext|> w1 w2\n\n  don't";
 
 fn main() -> std::process::ExitCode {
-    // Nothing but the folders of this process.
-    fs::create_dir_all(place()).unwrap();
-    let code = fuzzing::run(&TARGETS);
-    let _ = fs::remove_dir_all(place());
-    code
-}
-
-fn place() -> PathBuf {
-    std::env::temp_dir().join(format!("blueberry-fuzz-data-{}", std::process::id()))
+    fuzzing::run_with_folder(&TARGETS)
 }
 
 fn tokenizer(bytes: &[u8]) {
-    let path = place().join("tokenizer.json");
+    let path = folder().join("tokenizer.json");
     fs::write(&path, bytes).unwrap();
     if let Ok(tokenizer) = Tokenizer::from_file(&path) {
         let mut tokens = Vec::new();
@@ -102,7 +93,7 @@ fn tokenizers() -> Vec<Vec<u8>> {
 
 /// Prepares a file of this name with these bytes, and reads what came of it.
 fn prepared(name: &str, bytes: &[u8]) {
-    let (input, out) = (place().join(name), place().join("out"));
+    let (input, out) = (folder().join(name), folder().join("out"));
     fs::write(&input, bytes).unwrap();
     let _ = fs::remove_dir_all(&out);
     let options = PrepareOptions::new(vec![input], out.clone(), Tokenizer::bytes());
@@ -135,7 +126,7 @@ fn parquets() -> Vec<Vec<u8>> {
         ("input_ids", Column::Ints(ids(9))),
         ("input_ids", Column::Longs(ids(9))),
     ];
-    let path = place().join("seed.parquet");
+    let path = folder().join("seed.parquet");
     columns
         .into_iter()
         .map(|column| {
@@ -147,9 +138,9 @@ fn parquets() -> Vec<Vec<u8>> {
 
 /// A file of a small dataset, which is made where there is none.
 fn file(name: &str) -> Vec<u8> {
-    let dir = place().join("dataset");
+    let dir = folder().join("dataset");
     if !dir.exists() {
-        let texts = place().join("texts.jsonl");
+        let texts = folder().join("texts.jsonl");
         let lines: String = (0..300)
             .map(|at| format!("{{\"text\": \"text {at} of some\"}}\n"))
             .collect();
@@ -174,7 +165,7 @@ fn damaged_shard(bytes: &[u8]) {
 /// Opens and reads the dataset with these bytes in place of a file's, which is there again behind it.
 fn damaged(name: &str, bytes: &[u8]) {
     let good = file(name);
-    let dir = place().join("dataset");
+    let dir = folder().join("dataset");
     fs::write(dir.join(name), bytes).unwrap();
     if let Ok(dataset) = Dataset::open(&dir) {
         let _ = dataset.verify(&mut |_, _| ());

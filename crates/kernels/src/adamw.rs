@@ -69,8 +69,21 @@ pub fn adamw(updates: Vec<AdamwUpdate>, clip: Option<&Tensor<1>>) -> Vec<AdamwSt
 
 /// The reference of [`adamw`].
 pub fn adamw_plain(updates: Vec<AdamwUpdate>, clip: Option<&Tensor<1>>) -> Vec<AdamwState> {
-    let update = |update: AdamwUpdate| plain(update.step, update.state, clipped(update.gradient, clip));
+    let update = |update: AdamwUpdate| {
+        let gradient = row_by_row(update.gradient);
+        plain(update.step, update.state, clipped(gradient, clip))
+    };
     updates.into_iter().map(update).collect()
+}
+
+/// Burn 0.22.1 gives a gradient of one row the strides of a column at times, and then fuses the update into a kernel that
+/// reads every value but the first from another's place.
+fn row_by_row(gradient: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "gpu")]
+    if crate::gpu::is_gpu_f32(&gradient) {
+        return crate::gpu::dense(gradient);
+    }
+    gradient
 }
 
 fn plain(step: AdamwStep, state: AdamwState, gradient: Tensor<2>) -> AdamwState {

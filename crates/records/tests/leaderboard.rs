@@ -1,6 +1,8 @@
 //! The leaderboard is made from the records to the byte, and what changes behind its back shows.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+#[path = "common/board.rs"]
+mod board;
 #[path = "common/claim.rs"]
 mod claim;
 mod common;
@@ -8,17 +10,13 @@ mod common;
 use std::fs;
 use std::path::Path;
 
+use blueberry_records::Outcome;
 use blueberry_records::leaderboard::{Decision, LeaderboardArgs, leaderboard, standing};
-use blueberry_records::logs::LogReader;
-use blueberry_records::sign::Signer;
-use blueberry_records::submit::SubmitArgs;
-use blueberry_records::verify::{Comparison, Terms, Verification};
-use blueberry_records::{CommandError, LogLimits, Outcome};
-use blueberry_rules::{Answer, Finding, Happening, Kind, Ledger, Summary, sha256};
+use blueberry_records::verify::Comparison;
+use blueberry_rules::{Answer, Finding, Happening, Kind, Ledger};
+use board::*;
 use claim::*;
 use common::*;
-use ssh_key::private::Ed25519Keypair;
-use ssh_key::{LineEnding, PrivateKey};
 
 /// The project's own pages, beside its (so far empty) records.
 #[test]
@@ -32,87 +30,6 @@ fn the_projects_leaderboard_is_up_to_date() {
     let mut said = Vec::new();
     let outcome = leaderboard(&args, &mut said).unwrap();
     assert_eq!(outcome, Outcome::Yes, "{}", String::from_utf8_lossy(&said));
-}
-
-fn args(dir: &Dir) -> LeaderboardArgs {
-    LeaderboardArgs {
-        records: dir.path().join("records"),
-        categories: Some(dir.path().join("categories.toml")),
-        ..LeaderboardArgs::default()
-    }
-}
-
-fn make(args: &LeaderboardArgs) -> Result<Outcome, CommandError> {
-    leaderboard(args, &mut Vec::new())
-}
-
-fn page(dir: &Dir) -> String {
-    fs::read_to_string(dir.path().join("LEADERBOARD.md")).unwrap()
-}
-
-/// What a verifier's program would leave, with the logs of the claim as those of its own runs, unsigned.
-fn unsigned(args: &SubmitArgs, record: &Path, outcome: &str) -> Verification {
-    let folder = record.join("verification");
-    fs::create_dir_all(&folder).unwrap();
-    let (mut logs, mut runs) = (Vec::new(), String::new());
-    for (number, run) in args.runs.iter().enumerate() {
-        let name = format!("{number:02}-challenger-{}", 101 + number);
-        let path = folder.join(format!("{name}.jsonl.zst"));
-        let text = fs::read(run.join("run.jsonl")).unwrap();
-        fs::write(&path, zstd::encode_all(text.as_slice(), 1).unwrap()).unwrap();
-        let log = LogReader::new(&LogLimits::default()).read(&path, &name).unwrap();
-        runs += &format!(
-            "[[runs]]\nrole = \"challenger\"\nseed = {}\nended = \"exit status: 0\"\nseconds = 9.0\nlog_sha256 = \"{}\"\n",
-            101 + number,
-            log.sha256
-        );
-        logs.push(log);
-    }
-    let id = format!("small/{}", record.file_name().unwrap().to_string_lossy());
-    let record_sha256 = sha256(&fs::read(record.join("record.toml")).unwrap());
-    let head = format!(
-        "format = 1\nrecord = \"{id}\"\nrecord_sha256 = \"{record_sha256}\"\ncategory = \"small\"\noutcome = \"{outcome}\"\nverifier = \"sponsor\"\ndate = \"2026-09-30\"\nsandbox = \"bubblewrap 0.8.0\"\ninterruptions = 0\nholds = []\n"
-    );
-    let source = format!("[source]\ncommit = \"{0}\"\nsha256 = \"{0}\"\n", digest('d'));
-    let mut verification = Verification::parse(&(head + &source + &runs)).unwrap();
-    verification.challenger = Some(Summary::of(&categories().list[0], &logs));
-    verification.terms = Some(Terms {
-        unclocked_limit_s: 300,
-        warm_up_limit_s: 300,
-        seeds_drawn: true,
-        official_category: false,
-        category_sha256: sha256(toml::to_string(&categories().list[0]).unwrap().as_bytes()),
-    });
-    verification
-}
-
-/// A key that is always the same one, as a file.
-fn signer(dir: &Dir, seed: u8) -> Signer {
-    let key = PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]));
-    let path = dir.write("key", key.to_openssh(LineEnding::LF).unwrap().as_bytes());
-    Signer::open(&path, None).unwrap()
-}
-
-/// Has the owner of the key sign a verification, and puts it into the record's folder.
-fn put(verification: &Verification, record: &Path, signer: &Signer) {
-    let public_key = Some(signer.public_key().unwrap());
-    let text = Verification {
-        public_key,
-        ..verification.clone()
-    }
-    .to_text()
-    .unwrap();
-    let signature = signer.sign(text.as_bytes()).unwrap();
-    fs::write(record.join("verification.toml"), text).unwrap();
-    fs::write(record.join("verification.toml.sig"), signature).unwrap();
-}
-
-/// A verification that counts: by a key in the list.
-fn verify(dir: &Dir, args: &SubmitArgs, record: &Path, outcome: &str) {
-    let signer = signer(dir, 7);
-    let list = format!("# who may verify\nsponsor {}\n", signer.public_key().unwrap());
-    dir.write("records/verifiers", list.as_bytes());
-    put(&unsigned(args, record, outcome), record, &signer);
 }
 
 #[test]
@@ -218,121 +135,6 @@ fn a_verified_entry_that_is_no_record_says_of_which() {
 }
 
 #[test]
-fn what_a_verifier_looked_at_is_said() {
-    let dir = Dir::new();
-    let (submitted, record) = submitted(&dir);
-    verify(&dir, &submitted, &record, "verified");
-    let mut verification = unsigned(&submitted, &record, "verified");
-    verification.reviews = vec!["eval-time=nothing but the loss".parse().unwrap()];
-    put(&verification, &record, &signer(&dir, 7));
-    make(&args(&dir)).unwrap();
-    let page = page(&dir);
-    assert!(page.contains("| verified; eval-time looked at |"), "{page}");
-}
-
-#[test]
-fn only_a_listed_verifier_is_heard() {
-    let dir = Dir::new();
-    let (submitted, record) = submitted(&dir);
-    verify(&dir, &submitted, &record, "verified");
-    let good = unsigned(&submitted, &record, "verified");
-    let mut said = Vec::new();
-    let mut page_after = |dir: &Dir| {
-        said.clear();
-        leaderboard(&args(dir), &mut said).unwrap();
-        format!("{}{}", page(dir), String::from_utf8_lossy(&said))
-    };
-    // By a stranger's key, without a signature, with a signature of something else, without a sandbox.
-    put(&good, &record, &signer(&dir, 8));
-    let stranger = page_after(&dir);
-    let signature = fs::read(record.join("verification.toml.sig")).unwrap();
-    put(&good, &record, &signer(&dir, 7));
-    fs::remove_file(record.join("verification.toml.sig")).unwrap();
-    let unsigned = page_after(&dir);
-    fs::write(record.join("verification.toml.sig"), signature).unwrap();
-    let forged = page_after(&dir);
-    let bare = Verification {
-        sandbox: "none".into(),
-        ..good.clone()
-    };
-    put(&bare, &record, &signer(&dir, 7));
-    let bare = page_after(&dir);
-    for (page, why) in [
-        (stranger, "not in the list of verifiers"),
-        (unsigned, "it is not signed"),
-        (forged, "its signature does not hold"),
-        (bare, "without a sandbox"),
-    ] {
-        assert!(page.contains(why) && page.contains("pending"), "{why}: {page}");
-        assert!(!page.contains("| 1 | alice |"), "{why}: {page}");
-    }
-    put(&good, &record, &signer(&dir, 7));
-    assert!(page_after(&dir).contains("| 1 | alice |"));
-}
-
-/// Changes the terms of a verification.
-type Bend = fn(&mut Option<Terms>);
-
-#[test]
-fn what_was_judged_by_other_terms_than_the_boards_does_not_count() {
-    let dir = Dir::new();
-    let (submitted, record) = submitted(&dir);
-    verify(&dir, &submitted, &record, "verified");
-    let good = unsigned(&submitted, &record, "verified");
-    let bends: [(&str, Bend); 5] = [
-        ("does not say by which terms", |terms| *terms = None),
-        ("other terms than `small` has", |terms| {
-            terms.as_mut().unwrap().category_sha256 = digest('0')
-        }),
-        ("its verifier chose the seeds", |terms| {
-            terms.as_mut().unwrap().seeds_drawn = false
-        }),
-        ("301 s off its log's clock, where 300 s", |terms| {
-            terms.as_mut().unwrap().unclocked_limit_s = 301
-        }),
-        ("301 s in its warm-up, where 300 s", |terms| {
-            terms.as_mut().unwrap().warm_up_limit_s = 301
-        }),
-    ];
-    for (why, bend) in bends {
-        let mut bent = good.clone();
-        bend(&mut bent.terms);
-        put(&bent, &record, &signer(&dir, 7));
-        let mut said = Vec::new();
-        leaderboard(&args(&dir), &mut said).unwrap();
-        let said = format!("{}{}", page(&dir), String::from_utf8_lossy(&said));
-        assert!(
-            said.contains("does not count") && said.contains(why),
-            "{why}: {said}"
-        );
-        assert!(
-            said.contains("| pending |") && !said.contains("| 1 | alice |"),
-            "{why}: {said}"
-        );
-    }
-    // Shorter limits are the verifier's to choose.
-    let mut strict = good;
-    strict.terms.as_mut().unwrap().warm_up_limit_s = 299;
-    put(&strict, &record, &signer(&dir, 7));
-    make(&args(&dir)).unwrap();
-    assert!(page(&dir).contains("| 1 | alice |"), "{}", page(&dir));
-}
-
-#[test]
-fn a_verdict_that_stands_stays_when_the_category_changes() {
-    let dir = Dir::new();
-    let (submitted, record) = submitted(&dir);
-    verify(&dir, &submitted, &record, "verified");
-    make(&args(&dir)).unwrap();
-    let mut later = categories();
-    later.list[0].loss_below = Some(2.9);
-    dir.write("categories.toml", toml::to_string(&later).unwrap().as_bytes());
-    make(&args(&dir)).unwrap();
-    assert!(page(&dir).contains("| 1 | alice |"), "{}", page(&dir));
-    assert!(page(&dir).contains("loss under 2.9"), "{}", page(&dir));
-}
-
-#[test]
 fn the_page_says_what_was_built_on_a_record_that_was_revoked() {
     let dir = Dir::new();
     let (submitted, parent) = submitted(&dir);
@@ -367,42 +169,6 @@ fn the_page_says_what_was_built_on_a_record_that_was_revoked() {
     let row = rows.lines().find(|row| row.contains("Built on")).unwrap();
     assert!(row.contains(says), "{rows}");
     assert_eq!(rows.matches(says).count(), 1, "{rows}");
-}
-
-#[test]
-fn a_verification_that_its_logs_do_not_bear_out_is_refused() {
-    type Tamper = fn(&mut Verification, &Path);
-    let tampers: [(&str, Tamper); 4] = [
-        ("is of `small/another`", |verification, _| {
-            verification.record = "small/another".into()
-        }),
-        ("is not the log", |verification, _| {
-            verification.runs[1].log_sha256 = Some(digest('e'))
-        }),
-        ("are not those of its logs", |verification, _| {
-            verification
-                .challenger
-                .as_mut()
-                .unwrap()
-                .figure
-                .as_mut()
-                .unwrap()
-                .mean *= 0.9;
-        }),
-        ("00-challenger-101", |_, record| {
-            fs::remove_file(record.join("verification/00-challenger-101.jsonl.zst")).unwrap();
-        }),
-    ];
-    for (problem, tamper) in tampers {
-        let dir = Dir::new();
-        let (submitted, record) = submitted(&dir);
-        verify(&dir, &submitted, &record, "verified");
-        let mut verification = unsigned(&submitted, &record, "verified");
-        tamper(&mut verification, &record);
-        put(&verification, &record, &signer(&dir, 7));
-        let error = make(&args(&dir)).unwrap_err().to_string();
-        assert!(error.contains(problem), "{problem}: {error}");
-    }
 }
 
 #[test]
@@ -649,23 +415,6 @@ fn verdicts_that_are_new_at_once_are_in_the_order_of_the_verifiers_days() {
             (Kind::Verified, "2026-10-01"),
         ]
     );
-}
-
-#[test]
-fn every_digit_of_a_verification_counts() {
-    let dir = Dir::new();
-    let (submitted, record) = submitted(&dir);
-    verify(&dir, &submitted, &record, "verified");
-    make(&args(&dir)).unwrap();
-    let (records, categories) = (dir.path().join("records"), categories());
-    let standing = || standing(&records, &categories, &categories.list[0], "small/other");
-    assert!(standing().unwrap().is_some());
-    let path = record.join("verification.toml");
-    let original = fs::read_to_string(&path).unwrap();
-    for (line, changed) in changed_digits(&original) {
-        fs::write(&path, changed).unwrap();
-        assert!(standing().is_err(), "changed behind `{line}` and not found");
-    }
 }
 
 fn edit(path: &Path, from: &str, to: &str) {

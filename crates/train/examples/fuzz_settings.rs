@@ -16,13 +16,12 @@ mod fuzzing;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 
 use blueberry_model::ModelConfig;
 use blueberry_train::native::{Checkpoint, LogitRows, PRESETS, load_preset};
 use blueberry_train::{Curriculum, Place, Trainer, check_config, predict_memory};
 use burn::tensor::Device;
-use fuzzing::Target;
+use fuzzing::{Target, folder};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
@@ -40,19 +39,11 @@ const STATE: &str = r#"{"version":1,"step":3,"tokens":192,"train_s":1.5,"loader"
 const ROWS: &str = r#"{"rows":[{"tokens":[1,2,3,65535],"positions":[0,2]},{"tokens":[4],"positions":[]}]}"#;
 
 fn main() -> std::process::ExitCode {
-    // Nothing but the folders of this process.
-    fs::create_dir_all(place()).unwrap();
-    let code = fuzzing::run(&TARGETS);
-    let _ = fs::remove_dir_all(place());
-    code
-}
-
-fn place() -> PathBuf {
-    std::env::temp_dir().join(format!("blueberry-fuzz-settings-{}", std::process::id()))
+    fuzzing::run_with_folder(&TARGETS)
 }
 
 fn preset(bytes: &[u8]) {
-    let path = place().join("preset.toml");
+    let path = folder().join("preset.toml");
     fs::write(&path, bytes).unwrap();
     let Ok(preset) = load_preset(&path.to_string_lossy(), &[]) else {
         return;
@@ -69,8 +60,8 @@ fn preset(bytes: &[u8]) {
 }
 
 fn state(bytes: &[u8]) {
-    fs::write(place().join("state.json"), bytes).unwrap();
-    if let Ok(checkpoint) = Checkpoint::open(&place()) {
+    fs::write(folder().join("state.json"), bytes).unwrap();
+    if let Ok(checkpoint) = Checkpoint::open(&folder()) {
         drop(checkpoint.verify());
     }
 }
@@ -116,7 +107,7 @@ fn model() -> Vec<u8> {
 }
 
 fn weights(bytes: &[u8]) {
-    let place = place();
+    let place = folder();
     fs::write(place.join("state.json"), STATE).unwrap();
     fs::write(place.join("model.safetensors"), bytes).unwrap();
     // Where the weights are taken, the same bytes stand for the optimiser's state.

@@ -63,6 +63,9 @@ fn wgpu_computes_what_the_cpu_computes() {
         assert!(report.passed(), "{report:?}");
     }
 
+    let report = pollster::block_on(check_device(&device, &cpu, Kernels::Plain, None)).expect("computes");
+    println!("device check of plain operations: {report:?}");
+    assert!(report.passed(), "{report:?}");
     broken_operations(&device, &cpu);
 
     for name in ["swiglu", "relu2"] {

@@ -82,6 +82,12 @@ export function settled(page) {
   return within("the page to have drawn what it shows", page.evaluate(() => /** @type {any} */ (window).blueberry.settled()));
 }
 
+/** Escapes from the open dialog. The browser closes it behind the key, so a next key could come before. @param {import("playwright-core").Page} page */
+export async function closeDialog(page) {
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+}
+
 /** What the page's store holds. @param {import("playwright-core").Page} page @returns {Promise<any>} */
 export function shown(page) {
   return page.evaluate(() => JSON.parse(JSON.stringify(/** @type {any} */ (window).blueberry.shown)));

@@ -16,9 +16,16 @@ const SIDE: usize = 65_535;
 /// Units of a cube in a pass without rows.
 pub(super) const UNITS: u32 = 256;
 
-/// The values row by row; a copy where the tensor was a view.
+/// The values row by row; a copy where the tensor was a view. The strides are those of rows too, where Burn takes any for
+/// a side of one.
 pub(super) fn whole(tensor: CubeTensor) -> CubeTensor {
-    into_contiguous(tensor)
+    let mut tensor = into_contiguous(tensor);
+    let mut stride = 1;
+    for side in (0..tensor.meta.num_dims()).rev() {
+        tensor.meta.strides_mut()[side] = stride;
+        stride *= tensor.meta.shape()[side];
+    }
+    tensor
 }
 
 /// The same, and nobody else's: a kernel may write to it.

@@ -59,28 +59,36 @@ fn half_types_are_near_the_reference() {
     }
 }
 
-/// Products of f16 of a shape that a software driver is not slow at.
+/// A product and its gradients, where the device has it by factors of `half`, against f32 on the CPU with the same, rounded,
+/// factors.
+fn check_product(
+    gpu: &Gpu,
+    random: &mut Random,
+    [rows, width, columns]: [usize; 3],
+    half: FloatDType,
+    bound: f32,
+) {
+    let [x, w, weight] = [[rows, width], [width, columns], [rows, columns]]
+        .map(|shape| rounded(gpu, &random.tensor(shape, 1.0), half));
+    let run = |device: &Device| {
+        let leaves = [leaf(&x, device, None), leaf(&w, device, None)];
+        let [x, w] = leaves.clone();
+        let out = product(x, w, is_own(device).then_some(half), true);
+        let tape = (out.clone() * leaf(&weight, device, None)).sum().backward();
+        let gradients = leaves.map(|leaf| gradient(&leaf, &tape));
+        [values(out.inner())].into_iter().chain(gradients).collect()
+    };
+    let both = (run(&gpu.device), run(&Device::flex()));
+    let what = format!("{half:?}, {rows} x {width} x {columns}");
+    check(&what, &["product", "x", "w"], both, bound);
+}
+
+/// Of a shape that a software driver is not slow at.
 #[test]
 fn a_product_in_halves_is_near_the_reference() {
     let (gpu, mut random) = (Gpu::open(), Random::new());
     for (half, bound) in halves(&gpu) {
-        let [x, w, weight] =
-            [[96, 32], [32, 64], [96, 64]].map(|shape| rounded(&gpu, &random.tensor(shape, 1.0), half));
-        let run = |device: &Device| {
-            let leaves = [leaf(&x, device, None), leaf(&w, device, None)];
-            let [x, w] = leaves.clone();
-            let out = product(x, w, is_own(device).then_some(half), true);
-            let tape = (out.clone() * leaf(&weight, device, None)).sum().backward();
-            let gradients = leaves.map(|leaf| gradient(&leaf, &tape));
-            [values(out.inner())].into_iter().chain(gradients).collect()
-        };
-        let both = (run(&gpu.device), run(&Device::flex()));
-        check(
-            &format!("a product in {half:?}"),
-            &["product", "x", "w"],
-            both,
-            bound,
-        );
+        check_product(&gpu, &mut random, [96, 32, 64], half, bound);
     }
 }
 
@@ -94,13 +102,7 @@ fn half_products_are_near_the_reference() {
         println!("bf16: not on this device, so not checked");
         return;
     }
-    let rounded = |x: Tensor<2>| {
-        on(
-            &on(&x, &gpu.device).cast(half).cast(FloatDType::F32),
-            &Device::flex(),
-        )
-    };
-    for [rows, width, columns] in [
+    for sizes in [
         [128, 64, 192],
         [256, 512, 512],
         [33, 16, 24],
@@ -110,23 +112,7 @@ fn half_products_are_near_the_reference() {
         [2304, 512, 512],
         [2304, 512, 256],
     ] {
-        let [x, w, weight] = [[rows, width], [width, columns], [rows, columns]]
-            .map(|shape| rounded(random.tensor(shape, 1.0)));
-        let run = |device: &Device| {
-            let leaves = [leaf(&x, device, None), leaf(&w, device, None)];
-            let [x, w] = leaves.clone();
-            let out = product(x, w, is_own(device).then_some(half), true);
-            let tape = (out.clone() * leaf(&weight, device, None)).sum().backward();
-            let gradients = leaves.map(|leaf| gradient(&leaf, &tape));
-            [values(out.inner())].into_iter().chain(gradients).collect()
-        };
-        let both = (run(&gpu.device), run(&Device::flex()));
-        check(
-            &format!("{rows} x {width} x {columns}"),
-            &["product", "x", "w"],
-            both,
-            1e-2,
-        );
+        check_product(&gpu, &mut random, sizes, half, 1e-2);
     }
     for shape in [[2, 48, 64], [3, 64, 16]] {
         let x = random.tensor(shape, 1.0);

@@ -68,6 +68,50 @@ fn adamw_is_its_reference() {
     }
 }
 
+/// Burn gives a tensor of one row the strides of a column, and then reads such a gradient wrongly.
+#[test]
+fn the_reference_of_adamw_reads_rows_that_were_columns() {
+    let (gpu, mut random) = (Gpu::open(), Random::new());
+    let step = AdamwStep {
+        keep: 0.99,
+        rate: 0.03,
+        beta1: 0.8,
+        beta2: 0.95,
+        root_correction: 0.7,
+        eps: 1e-3,
+    };
+    let columns: Vec<Tensor<2>> = (0..3).map(|_| random.tensor([48, 1], 1.0)).collect();
+    let weights: Vec<Tensor<2>> = (0..3).map(|_| random.tensor([1, 48], 1.0)).collect();
+    let both = gpu.run(|device, _| {
+        let rows: Vec<Tensor<2>> = columns
+            .iter()
+            .map(|column| on(column, device).transpose())
+            .collect();
+        // They are there when the update is fused, as gradients are.
+        device.sync().expect("computes");
+        let update = |(weight, gradient): (&Tensor<2>, Tensor<2>)| AdamwUpdate {
+            step,
+            state: AdamwState {
+                parameter: on(weight, device),
+                mean: gradient.zeros_like(),
+                square: gradient.zeros_like(),
+            },
+            gradient,
+        };
+        let updates = weights.iter().zip(rows).map(update).collect();
+        let states = adamw_plain(updates, None).into_iter();
+        states
+            .flat_map(|state| [state.parameter, state.mean, state.square].map(values))
+            .collect()
+    });
+    check(
+        "of a column",
+        &["parameter", "mean", "square"].repeat(3),
+        both,
+        2e-6,
+    );
+}
+
 #[test]
 fn squared_norms_are_their_reference() {
     let (gpu, mut random) = (Gpu::open(), Random::new());

@@ -4,6 +4,7 @@ use blueberry_kernels::{
     RopeTable, add_rms_norm, add_rms_norm_plain, embedding, embedding_plain, qk_norm_rope,
     qk_norm_rope_plain, relu_squared, relu_squared_plain, rms_norm, rms_norm_plain, swiglu, swiglu_plain,
 };
+use burn::tensor::Tensor;
 
 use crate::common::{Random, values};
 use crate::device::{Gpu, check, gradient, ids_on, is_own, leaf, on};
@@ -122,19 +123,23 @@ fn activations_are_their_references() {
             vec![values(out.inner()), gradient(&gate, &tape), gradient(&up, &tape)]
         });
         check(&format!("{shape:?}"), &["values", "gate", "up"], both, 2e-6);
-        let both = gpu.run(|device, half| {
-            let x = leaf(&gate, device, half);
-            let f = if is_own(device) {
-                relu_squared::<2>
-            } else {
-                relu_squared_plain::<2>
-            };
-            let out = f(x.clone());
-            let tape = (out.clone() * on(&weight, device)).sum().backward();
-            vec![values(out.inner()), gradient(&x, &tape)]
-        });
-        check(&format!("{shape:?}"), &["values", "x"], both, 1e-6);
+        check_relu_squared(&gpu, &gate, &weight);
     }
+}
+
+fn check_relu_squared(gpu: &Gpu, x: &Tensor<2>, weight: &Tensor<2>) {
+    let both = gpu.run(|device, half| {
+        let x = leaf(x, device, half);
+        let f = if is_own(device) {
+            relu_squared::<2>
+        } else {
+            relu_squared_plain::<2>
+        };
+        let out = f(x.clone());
+        let tape = (out.clone() * on(weight, device)).sum().backward();
+        vec![values(out.inner()), gradient(&x, &tape)]
+    });
+    check(&format!("{:?}", x.dims()), &["values", "x"], both, 1e-6);
 }
 
 /// The embedding of `reference` has more values, and so has a pass over its feed-forward's.
@@ -142,19 +147,7 @@ fn activations_are_their_references() {
 fn a_pass_over_more_values_than_a_line_of_the_grid_has_units_reaches_each() {
     let (gpu, mut random) = (Gpu::open(), Random::new());
     let shape = [1, 65_535 * 256 + 257];
-    let (x, weight) = (random.tensor(shape, 2.0), random.tensor(shape, 1.0));
-    let both = gpu.run(|device, half| {
-        let x = leaf(&x, device, half);
-        let f = if is_own(device) {
-            relu_squared::<2>
-        } else {
-            relu_squared_plain::<2>
-        };
-        let out = f(x.clone());
-        let tape = (out.clone() * on(&weight, device)).sum().backward();
-        vec![values(out.inner()), gradient(&x, &tape)]
-    });
-    check("two lines", &["values", "x"], both, 1e-6);
+    check_relu_squared(&gpu, &random.tensor(shape, 2.0), &random.tensor(shape, 1.0));
 }
 
 #[test]

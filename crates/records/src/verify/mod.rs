@@ -34,7 +34,6 @@ mod review;
 mod sandbox;
 mod source;
 mod state;
-mod stopwatch;
 mod subject;
 mod weights;
 mod witness;

@@ -7,9 +7,10 @@ use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::Duration;
 
+use blueberry_stopwatch::Stopwatch;
+
 use super::error::{VerifyError, at};
 use super::handover;
-use super::stopwatch::Stopwatch;
 
 /// How often a program is looked at, and how often the folders that it writes are measured.
 const INTERVAL: Duration = Duration::from_millis(50);

@@ -6,6 +6,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -210,6 +211,24 @@ pub fn fuzz(target: &Target, time: Duration, seed: u64) -> bool {
         slowest.as_secs_f64() * 1e3
     );
     true
+}
+
+/// The folder of this process, for parsers that read files.
+#[allow(dead_code)] // not every fuzzer has such
+pub fn folder() -> PathBuf {
+    std::env::temp_dir().join(format!("blueberry-fuzz-{}", std::process::id()))
+}
+
+/// [`run`], with a [`folder`] that is gone afterwards.
+#[allow(dead_code)] // as above
+pub fn run_with_folder(targets: &[Target]) -> ExitCode {
+    if let Err(error) = fs::create_dir_all(folder()) {
+        println!("{}: {error}", folder().display());
+        return ExitCode::FAILURE;
+    }
+    let code = run(targets);
+    let _ = fs::remove_dir_all(folder());
+    code
 }
 
 /// Feeds the parsers that the command line names: `SECONDS [PARSER [SEED]]`. Fails where one of them did.

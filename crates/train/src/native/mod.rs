@@ -23,7 +23,6 @@ mod run;
 mod run_dir;
 mod saved;
 mod source;
-mod stopwatch;
 mod warmup;
 
 pub use bench::{Ceilings, OperationTime, Profile, StepBench, pytorch_config};

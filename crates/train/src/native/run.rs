@@ -11,6 +11,7 @@ use blueberry_kernels::take_fallbacks;
 use blueberry_runlog::{
     At, CheckStatus, DeviceCheck, End, EndStatus, Event, Extra, Ledger, Note, Resume, RunLog, Step, Warmup,
 };
+use blueberry_stopwatch::Stopwatch;
 use serde_json::json;
 
 use crate::native::check_cache::remembered;
@@ -22,7 +23,6 @@ use crate::native::resumed::{
     CLOCK_STARTED, Times, evaluated_at, has_saved, logged_checkpoints, sampled_at, tokens_before,
 };
 use crate::native::run_dir::Log;
-use crate::native::stopwatch::Stopwatch;
 use crate::native::warmup::{attempt, explain, warm_up};
 use crate::native::{
     Interrupt, Observer, Phase, Plan, RunDir, RunError, checked, source_tree, user_cache_dir,

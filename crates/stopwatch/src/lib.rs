@@ -1,19 +1,30 @@
-//! Time that goes on while the machine sleeps, as that of a run's log does: by another clock a laptop whose lid was closed
-//! would make an honest log longer than its program ran.
+//! Time that goes on while the machine sleeps, which that of [`std::time::Instant`] does not on Linux and macOS: a run's wall
+//! time is also that of a lid that was closed. A run and who verifies it measure by the same clock, or an honest log would be
+//! longer than its program ran.
 
 use std::time::Duration;
 
 /// Measures from when it was made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stopwatch(Duration);
+pub struct Stopwatch(Duration);
 
 impl Stopwatch {
-    pub(super) fn start() -> Self {
+    /// Begins now.
+    #[must_use]
+    pub fn start() -> Self {
         Self(now())
     }
 
-    pub(super) fn elapsed(self) -> Duration {
+    /// Since the beginning.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
         now().saturating_sub(self.0)
+    }
+
+    /// The same in seconds.
+    #[must_use]
+    pub fn seconds(self) -> f64 {
+        self.elapsed().as_secs_f64()
     }
 }
 
@@ -43,14 +54,17 @@ fn now() -> Duration {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)] // helpers of tests, where a panic is the answer
 mod tests {
     use super::*;
 
     #[test]
     fn it_counts_what_passes() {
-        let watch = Stopwatch::start();
+        let (watch, instant) = (Stopwatch::start(), std::time::Instant::now());
         std::thread::sleep(Duration::from_millis(20));
-        assert!(watch.elapsed() >= Duration::from_millis(20));
+        let found = watch.elapsed();
+        // Of another clock it would be off by days.
+        assert!(found >= Duration::from_millis(20), "{found:?}");
+        assert!(found <= instant.elapsed() + Duration::from_secs(1), "{found:?}");
+        assert!(watch.seconds() >= found.as_secs_f64());
     }
 }
