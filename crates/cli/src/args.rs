@@ -133,7 +133,7 @@ pub struct InfoArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct ViewArgs {
-    /// Runs' folders, or logs of any kind that the page reads.
+    /// Runs' folders, folders of runs, or logs of any kind that the page reads.
     pub runs: Vec<PathBuf>,
     /// Port of 127.0.0.1; 0 takes any that is free.
     #[arg(long, value_name = "N", default_value_t = blueberry_view::DEFAULT_PORT)]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use blueberry_records::verify::Sandbox;
-use common::text::prepared;
+use common::text::{prepare, prepared, write_documents};
 use common::{Finished, SMALL, blueberry, finish, place, set};
 
 const SEEDS: [u64; 3] = [1, 2, 3];
@@ -83,12 +83,12 @@ impl Contest {
         }
     }
 
-    /// What `data scan` says, as the file for `check --scan`.
-    fn scan(&self) -> PathBuf {
+    /// What `data scan` says, as the file for `check --scan`. It ends with 1 where it found something.
+    fn scan(&self, code: i32) -> PathBuf {
         let mut command = blueberry(["data", "scan", "--json"]);
         command.arg(self.path("data"));
         let report = self.path("scan.json");
-        fs::write(&report, finish(command).expect_code(0).stdout).expect("is written");
+        fs::write(&report, finish(command).expect_code(code).stdout).expect("is written");
         report
     }
 
@@ -216,7 +216,7 @@ fn expect_words(finished: &Finished, words: &[&str]) {
 fn submitted(contest: &Contest) -> PathBuf {
     contest.declare();
     contest.train();
-    let scan = contest.scan();
+    let scan = contest.scan(0);
     let unscanned = contest.check(contest.runs(), None).expect_code(3);
     expect_words(&unscanned, &["leak-scan"]);
     contest.check(contest.runs(), Some(&scan)).expect_code(0);
@@ -263,7 +263,11 @@ fn from_declared_seeds_to_the_leaderboard_and_a_tampered_copy_is_refused() {
 
     // Every rule holds for the runs in the sandbox; that nothing was built is all that speaks against it.
     let program = Path::new(env!("CARGO_BIN_EXE_blueberry"));
-    contest.verify(&record, Some(program)).expect_code(3);
+    let verified = contest.verify(&record, Some(program)).expect_code(3);
+    expect_words(
+        &verified,
+        &["will not count", "it is not signed", "nothing is built"],
+    );
     let verification = fs::read_to_string(record.join("verification.toml")).expect("a verification");
     for line in [
         "outcome = \"undecided\"",
@@ -308,6 +312,26 @@ fn from_declared_seeds_to_the_leaderboard_and_a_tampered_copy_is_refused() {
     contest.leaderboard(&["--check"]).expect_code(0);
 
     tampering_is_refused(&contest, &record);
+}
+
+/// The shards hold every document twice, with a word before it the second time, so that those for validation are among the
+/// training's: a scan finds them, and the rule says so of the runs.
+#[test]
+fn validation_documents_in_the_training_shards_are_found_and_refused() {
+    let Some(contest) = contest() else { return };
+    let (input, data) = (contest.path("twice.jsonl"), contest.path("data"));
+    write_documents(&input, 1_500);
+    let once = fs::read_to_string(&input).expect("the documents");
+    let again = once.replace(r#"{"text":""#, r#"{"text":"again "#);
+    assert_ne!(once, again);
+    fs::write(&input, once + &again).expect("is written");
+    fs::remove_dir_all(&data).expect("the data");
+    finish(prepare(&input, &data)).expect_code(0);
+    contest.declare();
+    contest.train();
+    let scan = contest.scan(1);
+    let checked = contest.check(contest.runs(), Some(&scan)).expect_code(1);
+    expect_words(&checked, &["FAIL", "leak-scan"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::text::prepared;
 use common::{blueberry, finish, place, read_log, set, train};
 use serde_json::Value;
 
@@ -27,6 +28,22 @@ fn a_dry_run_says_what_a_run_takes_and_leaves_nothing() {
     ] {
         assert!(said.contains(words), "nothing about {words:?} in {said}");
     }
+    assert!(!out.exists());
+    // Data that is named is held against the settings, as before a run.
+    let data = place.path().join("data");
+    prepared(&data, 1_000);
+    let with = |settings: &[&str]| {
+        let mut command = train(&out, settings);
+        command.arg("--dry-run").arg("--data").arg(&data);
+        finish(command)
+    };
+    with(&["train.tokens=1024"]).expect_code(0);
+    with(&["model.vocab_size=100"])
+        .expect_code(2)
+        .expect_error(&["tokenizer has 257 tokens"]);
+    with(&["train.tokens=100_000_000"])
+        .expect_code(2)
+        .expect_error(&["epoch"]);
     assert!(!out.exists());
     let said = dry_run(&["--preset", "reference"]);
     assert_eq!(said["parameters"], 151_032_320);

@@ -269,6 +269,7 @@ fn declared() -> String {
         category: "small".into(),
         config_sha256: config_sha256(&Draft::valid(0).run.config),
         seeds: SEEDS.to_vec(),
+        public_key: None,
         note: String::new(),
     };
     attempts.to_text().expect("attempts")

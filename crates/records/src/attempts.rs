@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::LogLimits;
 use crate::commands::{CommandError, Outcome, find_category, load_categories};
+use crate::sign::read_public_key;
 use crate::submit::SubmitError;
 use crate::write::write_file;
 
@@ -20,6 +21,8 @@ pub struct AttemptsArgs {
     pub config: Value,
     /// The seeds that will run; all of them count.
     pub seeds: Vec<u64>,
+    /// The public key file of whoever alone may hand the runs in.
+    pub key: Option<PathBuf>,
     /// For people.
     pub note: String,
     /// The file to write.
@@ -60,6 +63,12 @@ pub fn attempts(args: &AttemptsArgs, out: &mut dyn Write) -> Result<Outcome, Com
         category: category.id.clone(),
         config_sha256: config_sha256(&args.config),
         seeds,
+        public_key: args
+            .key
+            .as_deref()
+            .map(read_public_key)
+            .transpose()
+            .map_err(SubmitError::from)?,
         note: args.note.clone(),
     };
     let text = declared.to_text()?;

@@ -85,21 +85,21 @@ fn unchanged_logs(opened: &OpenRecord) -> Result<(), LeaderboardError> {
     }
 }
 
-/// Leaves out what says anew that a record is verified, where it was judged by other terms than the board's. A verdict that
-/// stands in the ledger stays, whatever the categories are by now.
+/// Leaves out what says anew that a record is verified or rejected, where it was judged by other terms than the board's. A
+/// verdict that stands in the ledger stays, whatever the categories are by now.
 pub(crate) fn hear(known: &mut BTreeMap<String, Known>, ledger: &Ledger, categories: &Categories) {
     for (id, known) in known {
         let new = |digest: &String| !is_decided(ledger, id, digest);
         let Some((verification, _)) = known.verification.as_ref().filter(|(_, digest)| new(digest)) else {
             continue;
         };
-        if verification.outcome != Outcome::Verified {
+        if verification.outcome == Outcome::Undecided {
             continue;
         }
         let why = match (&verification.terms, categories.get(&known.record.category)) {
             (_, None) => Some("its category is none of the leaderboard's".to_owned()),
             (None, _) => Some("it does not say by which terms it was judged".to_owned()),
-            (Some(terms), Some(category)) => terms.problem(category),
+            (Some(terms), Some(category)) => terms.problem(category, verification.outcome),
         };
         if let Some(why) = why {
             known.unheard = Some(format!("{VERIFICATION_FILE} does not count: {why}"));

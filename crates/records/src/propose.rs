@@ -21,6 +21,8 @@ pub struct ProposeArgs {
     pub config: Value,
     /// A small run on the author's own machine that shows the idea.
     pub run: PathBuf,
+    /// The same run without the idea, to compare it with.
+    pub baseline: Option<PathBuf>,
     /// Other categories than the official ones.
     pub categories: Option<PathBuf>,
 }
@@ -35,7 +37,9 @@ const OFFICIAL_FLOPS: f64 = 165.2e12;
 pub fn propose(args: &ProposeArgs, out: &mut dyn Write) -> Result<Outcome, CommandError> {
     let categories = load_categories(args.categories.as_deref())?;
     let category = find_category(&categories, &args.category)?;
-    let runs = open_runs(std::slice::from_ref(&args.run), &Limits::default())?;
+    let open = |path: &PathBuf| open_runs(std::slice::from_ref(path), &Limits::default());
+    let runs = open(&args.run)?;
+    let baseline = args.baseline.as_ref().map(open).transpose()?.unwrap_or_default();
     writeln!(out, "# Sponsorship: {}\n", category.name)?;
     writeln!(out, "## The idea\n\n{}\n", description(&args.config))?;
     writeln!(
@@ -44,7 +48,18 @@ pub fn propose(args: &ProposeArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     )?;
     writeln!(out, "## What would run\n\n{}", cost(&args.config, category))?;
     for run in &runs {
-        writeln!(out, "## What was seen on a small run\n\n{}", seen(run))?;
+        writeln!(
+            out,
+            "## What was seen on a small run\n\n{}",
+            seen(run, baseline.first())
+        )?;
+    }
+    match baseline.first() {
+        Some(run) => writeln!(out, "## The same without the idea\n\n{}", about(run))?,
+        None => writeln!(
+            out,
+            "A sponsor will ask what the same run reaches without the idea: say it by `--baseline RUN`.\n"
+        )?,
     }
     let config = config_text(&args.config).map_err(|cause| crate::submit::SubmitError::Config {
         run: "the preset".into(),
@@ -96,10 +111,36 @@ fn number(config: &Value, name: &str) -> Option<u64> {
     config.get("train")?.get(name)?.as_u64()
 }
 
-fn seen(run: &LoggedRun) -> String {
+/// A run's losses, beside those of `baseline` after as many targets.
+fn seen(run: &LoggedRun, baseline: Option<&LoggedRun>) -> String {
+    let mut text = about(run);
+    text += match baseline {
+        Some(_) => {
+            "| targets | `train_s` | val loss | without the idea | difference |\n|---|---|---|---|---|\n"
+        }
+        None => "| targets | `train_s` | val loss |\n|---|---|---|\n",
+    };
+    for eval in run.log.evals() {
+        let (at, loss) = (eval.at, eval.val_loss);
+        text += &format!("| {} | {:.1} | {loss:.4} |", at.tokens, at.train_s);
+        if let Some(baseline) = baseline {
+            let beside = baseline.log.evals().find(|other| other.at.tokens == at.tokens);
+            text += &beside.map_or(" | |".into(), |beside| {
+                format!(" {:.4} | {:+.4} |", beside.val_loss, loss - beside.val_loss)
+            });
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// What ran, where, and of which source.
+fn about(run: &LoggedRun) -> String {
     let (head, log) = (&run.log.run, &run.log);
+    let commit = head.source.commit.as_deref().unwrap_or("unknown");
+    let changed = if head.source.dirty { ", changed" } else { "" };
     let mut text = format!(
-        "Preset `{}`, seed {}, {} parameters, on {} ({}); log SHA-256 `{}`.\n\n| targets | `train_s` | val loss |\n|---|---|---|\n",
+        "Preset `{}`, seed {}, {} parameters, on {} ({}); commit `{commit}`{changed}; log SHA-256 `{}`.\n\n",
         head.preset,
         head.seed,
         head.model.parameters,
@@ -107,14 +148,8 @@ fn seen(run: &LoggedRun) -> String {
         head.hardware.backend,
         run.sha256
     );
-    for eval in log.evals() {
-        text += &format!(
-            "| {} | {:.1} | {:.4} |\n",
-            eval.at.tokens, eval.at.train_s, eval.val_loss
-        );
-    }
     if log.seals.broken.is_some() || log.torn.is_some() {
-        text += "\nThe log is not whole: its seals do not hold, or its end is torn.\n";
+        text += "The log is not whole: its seals do not hold, or its end is torn.\n\n";
     }
     text
 }

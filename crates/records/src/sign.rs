@@ -145,6 +145,29 @@ pub fn is_listed(keys: &str, public_key: &str) -> Result<bool, SignError> {
     Ok(false)
 }
 
+/// Whether both are the same public key, whatever their comments.
+///
+/// # Errors
+/// [`SignError::PublicKey`] for what is no key.
+pub fn is_same_key(one: &str, other: &str) -> Result<bool, SignError> {
+    Ok(parse_key(one)?.key_data() == parse_key(other)?.key_data())
+}
+
+/// The public key in a file, as `ssh-keygen` writes `.pub`, in its one-line form without the comment.
+///
+/// # Errors
+/// [`SignError::File`], and [`SignError::PublicKey`] for what is no key.
+pub fn read_public_key(path: &Path) -> Result<String, SignError> {
+    let text = read_text(path, KEY_BYTES)?;
+    let mut key = parse_key(text.trim())?;
+    key.set_comment("");
+    let text = key.to_openssh().map_err(|cause| SignError::PublicKey {
+        key: text.clone(),
+        cause,
+    })?;
+    Ok(text.trim().to_owned())
+}
+
 fn parse_key(key: &str) -> Result<PublicKey, SignError> {
     PublicKey::from_openssh(key).map_err(|cause| SignError::PublicKey {
         key: key.to_owned(),

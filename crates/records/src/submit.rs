@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::Limits;
 use crate::check::runs_facts;
-use crate::checks::SIGNATURE_FILE;
+use crate::checks::{SIGNATURE_FILE, other_than_declared};
 use crate::commands::{CommandError, Outcome, find_category, load_categories};
 use crate::config::{CONFIG_FILE, config_text};
 use crate::curve::{self, CurveError, loss_curve, png, svg};
@@ -76,6 +76,9 @@ pub enum SubmitError {
     /// The signature.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The seeds were declared for another key.
+    #[error("not submitted: {0}: give its private key by `--sign`")]
+    Owner(String),
     /// The source.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -142,7 +145,7 @@ pub fn submit(args: &SubmitArgs, out: &mut dyn Write) -> Result<Outcome, Command
         return Ok(Outcome::No);
     }
     runs.sort_by_key(|run| run.log.run.seed);
-    let folder = build(args, category, &runs, &limits)?;
+    let folder = build(args, category, &runs, attempts.as_ref(), &limits)?;
     let path = args.out.join(folder.record.id());
     write_folder(&path, &folder.files).map_err(SubmitError::from)?;
     say(&folder.record, &path, &verdict, out)?;
@@ -190,6 +193,7 @@ fn build(
     args: &SubmitArgs,
     category: &Category,
     runs: &[LoggedRun],
+    attempts: Option<&Declared>,
     limits: &Limits,
 ) -> Result<NewRecord, CommandError> {
     let signer = args
@@ -213,6 +217,11 @@ fn build(
         .map(Signer::public_key)
         .transpose()
         .map_err(SubmitError::from)?;
+    if let Some(why) =
+        attempts.and_then(|declared| other_than_declared(declared.attempts(), record.public_key.as_deref()))
+    {
+        return Err(SubmitError::Owner(why).into());
+    }
     files.extend(described(args, category, &record, &renamed, limits)?);
     record.files = files
         .iter()

@@ -12,6 +12,7 @@ use common::*;
 
 fn attempts_args(dir: &Dir, seeds: &[u64]) -> AttemptsArgs {
     AttemptsArgs {
+        key: None,
         category: "small".into(),
         // Seed and device are no part of the recipe.
         config: config(99),
@@ -98,15 +99,19 @@ fn too_few_or_doubled_seeds_are_not_declared() {
 fn a_proposal_holds_size_cost_and_what_was_seen() {
     let dir = Dir::new();
     let run = dir.write("run.jsonl", &small_log());
-    let args = ProposeArgs {
+    let mut args = ProposeArgs {
         category: "small".into(),
         config: config(1),
-        run,
+        run: run.clone(),
+        baseline: None,
         categories: Some(dir.write_categories()),
     };
-    let mut said = Vec::new();
-    assert_eq!(propose(&args, &mut said).unwrap(), Outcome::Yes);
-    let said = String::from_utf8(said).unwrap();
+    let say = |args: &ProposeArgs| {
+        let mut said = Vec::new();
+        assert_eq!(propose(args, &mut said).unwrap(), Outcome::Yes);
+        String::from_utf8(said).unwrap()
+    };
+    let said = say(&args);
     for part in [
         "for tests",
         "3 runs with different seeds",
@@ -114,7 +119,19 @@ fn a_proposal_holds_size_cost_and_what_was_seen() {
         "| 256 |",
         "d_model = 8",
         "Example GPU",
+        "commit `",
+        "say it by `--baseline RUN`",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    args.baseline = Some(run);
+    let said = say(&args);
+    for part in [
+        "| without the idea |",
+        "| +0.0000 |",
+        "## The same without the idea",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("--baseline"), "{said}");
 }

@@ -78,7 +78,8 @@ fn what_was_judged_by_other_terms_than_the_boards_does_not_count() {
     let (submitted, record) = submitted(&dir);
     verify(&dir, &submitted, &record, "verified");
     let good = unsigned(&submitted, &record, "verified");
-    let bends: [(&str, Bend); 5] = [
+    let rejected = unsigned(&submitted, &record, "rejected");
+    let both: [(&str, Bend); 3] = [
         ("does not say by which terms", |terms| *terms = None),
         ("other terms than `small` has", |terms| {
             terms.as_mut().unwrap().category_sha256 = digest('0')
@@ -86,6 +87,8 @@ fn what_was_judged_by_other_terms_than_the_boards_does_not_count() {
         ("its verifier chose the seeds", |terms| {
             terms.as_mut().unwrap().seeds_drawn = false
         }),
+    ];
+    let milder: [(&str, Bend); 2] = [
         ("301 s off its log's clock, where 300 s", |terms| {
             terms.as_mut().unwrap().unclocked_limit_s = 301
         }),
@@ -93,8 +96,18 @@ fn what_was_judged_by_other_terms_than_the_boards_does_not_count() {
             terms.as_mut().unwrap().warm_up_limit_s = 301
         }),
     ];
-    for (why, bend) in bends {
-        let mut bent = good.clone();
+    let stricter: [(&str, Bend); 2] = [
+        ("299 s off its log's clock, where 300 s", |terms| {
+            terms.as_mut().unwrap().unclocked_limit_s = 299
+        }),
+        ("299 s in its warm-up, where 300 s", |terms| {
+            terms.as_mut().unwrap().warm_up_limit_s = 299
+        }),
+    ];
+    let verified = both.iter().chain(&milder).map(|bend| (&good, bend));
+    let cases = verified.chain(both.iter().chain(&stricter).map(|bend| (&rejected, bend)));
+    for (outcome, (why, bend)) in cases {
+        let mut bent = outcome.clone();
         bend(&mut bent.terms);
         put(&bent, &record, &signer(&dir, 7));
         let mut said = Vec::new();
@@ -109,7 +122,7 @@ fn what_was_judged_by_other_terms_than_the_boards_does_not_count() {
             "{why}: {said}"
         );
     }
-    // Shorter limits are the verifier's to choose.
+    // Shorter limits are the verifier's to choose who lets it pass.
     let mut strict = good;
     strict.terms.as_mut().unwrap().warm_up_limit_s = 299;
     put(&strict, &record, &signer(&dir, 7));

@@ -6,13 +6,17 @@ mod claim;
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use blueberry_records::Outcome;
+use blueberry_records::sign::read_public_key;
 use blueberry_records::verify::refuse_other_data;
+use blueberry_rules::sha256;
 use claim::*;
 use common::*;
+use ssh_key::private::Ed25519Keypair;
+use ssh_key::{LineEnding, PrivateKey};
 
 #[test]
 fn a_whole_claim_is_submitted_and_the_record_is_eligible() {
@@ -149,6 +153,57 @@ fn without_declared_seeds_nothing_is_submitted() {
     fs::remove_file(record.join("attempts.toml")).unwrap();
     let broken = broken_rules(&dir, &record).unwrap();
     assert!(broken.contains(&"attempts".to_owned()), "{broken:?}");
+}
+
+/// A private key and its public half, as files.
+fn key(dir: &Dir, seed: u8) -> (PathBuf, PathBuf) {
+    let key = PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]));
+    let private = key.to_openssh(LineEnding::LF).unwrap();
+    let public = format!("{} alice@example.org\n", key.public_key().to_openssh().unwrap());
+    (
+        dir.write(&format!("key-{seed}"), private.as_bytes()),
+        dir.write(&format!("key-{seed}.pub"), public.as_bytes()),
+    )
+}
+
+/// As somebody would who copies the logs out of a pull request that is still open.
+#[test]
+fn runs_that_were_declared_for_a_key_are_nobody_elses_claim() {
+    let dir = Dir::new();
+    let mut args = submit_args(&dir);
+    let ((alice, public), (mallory, _)) = (key(&dir, 1), key(&dir, 2));
+    let mut declared = attempts();
+    declared.public_key = Some(read_public_key(&public).unwrap());
+    let text = declared.to_text().unwrap();
+    assert!(!text.contains("example.org"), "{text}");
+    dir.write("attempts.toml", text.as_bytes());
+    for seed in SEEDS {
+        let mut draft = Draft::valid(seed);
+        draft.run.attempts_sha256 = Some(sha256(text.as_bytes()));
+        dir.write(&format!("runs/small-{seed}/run.jsonl"), &draft.bytes());
+    }
+    for (sign, why) in [
+        (None, "no signature shows that key"),
+        (Some(mallory), "claim of another key"),
+    ] {
+        args.sign = sign;
+        let refused = try_submit(&args).0.unwrap_err().to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
+    args.sign = Some(alice);
+    assert_eq!(try_submit(&args).0.unwrap(), Outcome::Yes);
+    let record = record_dir(&args);
+    assert_eq!(broken_rules(&dir, &record).unwrap(), [""; 0]);
+    // By hand, without the signature.
+    let path = record.join("record.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let unsigned: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("public_key"))
+        .collect();
+    fs::write(&path, unsigned.join("\n")).unwrap();
+    fs::remove_file(record.join("record.toml.sig")).unwrap();
+    assert_eq!(broken_rules(&dir, &record).unwrap(), ["record-signature"]);
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::runs::MOST_RUNS;
+
 /// Why the page is not served.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -10,8 +12,16 @@ pub enum Error {
     #[error("{}: no page there; build it with `cargo xtask web`, or name its folder with --page", .0.display())]
     NoPage(PathBuf),
     /// A folder holds no log.
-    #[error("{}: no run.jsonl in this folder; name a run's folder or a log", .0.display())]
+    #[error("{}: no run.jsonl in this folder nor in one of its folders; name a run's folder or a log", .0.display())]
     NoLog(PathBuf),
+    /// A folder holds more runs than are shown.
+    #[error("{}: {count} runs, and {MOST_RUNS} are shown at once: name those to show", path.display())]
+    TooMany {
+        /// Which.
+        path: PathBuf,
+        /// How many it holds.
+        count: usize,
+    },
     /// A file or folder cannot be read.
     #[error("{} cannot be read", path.display())]
     File {

@@ -24,5 +24,5 @@ mod server;
 pub use browser::open;
 pub use error::Error;
 pub use page::Page;
-pub use runs::{Run, find as find_runs};
+pub use runs::{MOST_RUNS, Run, find as find_runs};
 pub use server::{DEFAULT_PORT, Server, view};

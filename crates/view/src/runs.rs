@@ -7,6 +7,9 @@ use crate::Error;
 /// What a run's folder holds, the first that is there.
 const LOG_NAMES: [&str; 3] = ["run.jsonl", "run.jsonl.zst", "run.jsonl.gz"];
 
+/// As many of one folder are shown at once: what a link of the page may name.
+pub const MOST_RUNS: usize = 100;
+
 /// A log and the path under which the page asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
@@ -16,13 +19,38 @@ pub struct Run {
     pub log: PathBuf,
 }
 
-/// Finds the log of each run: a run's folder, or a log of any format that the page reads.
+/// Finds the log of each run: a run's folder, a folder of such folders, whose runs come in the order of their names, or a
+/// log of any format that the page reads.
 ///
 /// # Errors
-/// [`Error::NoLog`] for a folder without one, [`Error::File`] for a path that is not there.
+/// [`Error::NoLog`] for a folder without one, [`Error::TooMany`] for one of more than [`MOST_RUNS`], [`Error::File`] for a
+/// path that cannot be read.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<Run>, Error> {
-    let numbered = paths.iter().enumerate();
+    let mut found = Vec::new();
+    for path in paths {
+        found.extend(inside(path)?);
+    }
+    let numbered = found.iter().enumerate();
     numbered.map(|(number, path)| find_one(number, path)).collect()
+}
+
+/// The runs of a folder of runs, and the path itself where it is anything else.
+fn inside(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    if !path.is_dir() || log(path).is_ok() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = path.read_dir().map_err(Error::file(path))?;
+    let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut runs: Vec<PathBuf> = folders.filter(|run| run.is_dir() && log(run).is_ok()).collect();
+    runs.sort();
+    match runs.len() {
+        0 => Err(Error::NoLog(path.to_owned())),
+        1..=MOST_RUNS => Ok(runs),
+        count => Err(Error::TooMany {
+            path: path.to_owned(),
+            count,
+        }),
+    }
 }
 
 fn find_one(number: usize, path: &Path) -> Result<Run, Error> {
@@ -91,6 +119,32 @@ mod tests {
                 url: "runs/1/main.log".into(),
                 log
             }
+        );
+    }
+
+    #[test]
+    fn a_folder_of_runs_gives_each_of_them_in_the_order_of_names() {
+        let place = tempfile::tempdir().unwrap();
+        let run = |name: &str| {
+            let folder = place.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("run.jsonl"), "").unwrap();
+        };
+        run("b");
+        run("a");
+        fs::create_dir(place.path().join("no run")).unwrap();
+        fs::write(place.path().join("notes.txt"), "").unwrap();
+        let urls = |runs: Vec<Run>| runs.into_iter().map(|run| run.url).collect::<Vec<_>>();
+        let found = find(&[place.path().to_owned(), place.path().join("b")]).unwrap();
+        assert_eq!(
+            urls(found),
+            ["runs/0/a.jsonl", "runs/1/b.jsonl", "runs/2/b.jsonl"]
+        );
+        (0..MOST_RUNS).for_each(|number| run(&number.to_string()));
+        let refused = find(&[place.path().to_owned()]).unwrap_err().to_string();
+        assert!(
+            refused.contains("102 runs, and 100 are shown at once"),
+            "{refused}"
         );
     }
 

@@ -31,6 +31,10 @@ pub struct Flags {
     /// The seeds that will run, as 1,2,3. All of them count, whatever comes of them.
     #[arg(long, value_name = "N,N,..", value_delimiter = ',', required = true)]
     seeds: Vec<u64>,
+    /// Your SSH public key, as ~/.ssh/id_ed25519.pub: only a record that `submit --sign` signs with its private key may hold
+    /// these runs, so that nobody can hand in a copy of your logs.
+    #[arg(long, value_name = "FILE.pub")]
+    key: Option<PathBuf>,
     /// For people.
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
@@ -51,6 +55,7 @@ pub fn run(flags: Flags) -> Result<Done> {
         category: flags.category,
         config: preset_config(&flags.preset, &overrides)?,
         seeds: flags.seeds,
+        key: flags.key,
         note: flags.note,
         out: flags.out,
         categories: flags.categories,

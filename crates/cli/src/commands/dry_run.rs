@@ -1,7 +1,7 @@
 //! `blueberry train --dry-run`: what a run would be and take, without starting it.
 
 use anyhow::Result;
-use blueberry_train::native::{MemoryPlan, OpenDevice};
+use blueberry_train::native::{MemoryPlan, OpenDevice, Plan};
 use blueberry_train::{Curriculum, Settings};
 use serde_json::json;
 
@@ -20,13 +20,17 @@ struct Forecast {
     disk_bytes: u64,
 }
 
-/// Prints what `settings` would be on `device`. Data is not opened, and nothing is written.
+/// Prints what `settings` would be on `device`. Data that is named is held against them, and nothing is written.
 pub fn run(settings: &Settings, device: &OpenDevice, machine: bool) -> Result<Done> {
     let forecast = Forecast::new(settings, device)?;
+    let doubt = Plan::check_named_data(settings)?;
     if machine {
         outln!("{}", forecast.json(device));
     } else {
         forecast.print(settings, device);
+        if let Some(doubt) = doubt {
+            outln!("{doubt}");
+        }
     }
     Ok(Done::Yes)
 }

@@ -22,6 +22,9 @@ pub struct Flags {
     /// A small run of your own that shows the idea: its folder or log.
     #[arg(long, value_name = "RUN")]
     run: PathBuf,
+    /// The same run without the idea, to compare it with.
+    #[arg(long, value_name = "RUN")]
+    baseline: Option<PathBuf>,
     /// The category that it would enter: dash, lowest-loss, glitchless or marathon.
     #[arg(long, value_name = "NAME", default_value = "lowest-loss")]
     category: String,
@@ -36,6 +39,7 @@ pub fn run(flags: Flags) -> Result<Done> {
         category: flags.category,
         config: preset_config(&flags.preset, &flags.overrides)?,
         run: flags.run,
+        baseline: flags.baseline,
         categories: flags.categories,
     };
     Ok(done(propose(&args, &mut Standard)?))

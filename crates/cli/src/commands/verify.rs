@@ -159,7 +159,38 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
         verifier: args.verifier.clone(),
         signer: signer.as_ref(),
     };
+    warn(&reasons_not_to_count(args, &request.options.conditions));
     carry_out(&request, args)
+}
+
+/// What is known before hours of runs of why a leaderboard will not hear the verdict.
+fn reasons_not_to_count(args: &VerifyRecordArgs, conditions: &Conditions) -> Vec<&'static str> {
+    let usual = Conditions::new(Sandbox::None);
+    let reasons = [
+        (
+            args.sign.is_none(),
+            "it is not signed: once the runs are over, the same command with --sign KEYFILE signs it and runs nothing again",
+        ),
+        (!args.seeds.is_empty(), "its verifier chose the seeds"),
+        (args.no_sandbox, "the code runs without a sandbox"),
+        (args.program.is_some(), "nothing is built"),
+        (
+            conditions.unclocked_limit_s > usual.unclocked_limit_s
+                || conditions.warm_up_limit_s > usual.warm_up_limit_s,
+            "its limits of time off the clock are higher than a leaderboard's",
+        ),
+    ];
+    let true_ones = reasons.into_iter().filter(|(is_so, _)| *is_so);
+    true_ones.map(|(_, reason)| reason).collect()
+}
+
+fn warn(reasons: &[&str]) {
+    if !reasons.is_empty() {
+        outln!("The verdict will not count on a leaderboard:");
+    }
+    for reason in reasons {
+        outln!("  {reason}");
+    }
 }
 
 fn carry_out(request: &Request, args: &VerifyRecordArgs) -> Result<Done> {

@@ -13,6 +13,7 @@ mod source;
 use blueberry_rules::{Answer, Category, Finding};
 
 pub use signature::SIGNATURE_FILE;
+pub(crate) use signature::other_than_declared;
 
 use crate::open::OpenRecord;
 

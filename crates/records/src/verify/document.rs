@@ -120,8 +120,8 @@ impl Terms {
         })
     }
 
-    /// Why what was judged by these terms does not count for a category of the leaderboard; none where it does.
-    pub(crate) fn problem(&self, category: &Category) -> Option<String> {
+    /// Why an outcome by these terms does not count for a category of the leaderboard; none where it does.
+    pub(crate) fn problem(&self, category: &Category, outcome: Outcome) -> Option<String> {
         let board = toml::to_string(category).map(|text| sha256(text.as_bytes()));
         if board.ok().as_ref() != Some(&self.category_sha256) {
             return Some(format!(
@@ -136,9 +136,13 @@ impl Terms {
             ("off its log's clock", self.unclocked_limit_s, UNCLOCKED_LIMIT_S),
             ("in its warm-up", self.warm_up_limit_s, WARM_UP_LIMIT_S),
         ];
-        let longer = limits.into_iter().find(|(_, limit_s, most_s)| limit_s > most_s);
-        longer.map(|(what, limit_s, most_s)| {
-            format!("a run of it could spend {limit_s} s {what}, where {most_s} s are the most")
+        // Who verifies may not be milder than the board, and who rejects not stricter.
+        let other = limits.into_iter().find(|(_, limit_s, board_s)| match outcome {
+            Outcome::Rejected => limit_s < board_s,
+            _ => limit_s > board_s,
+        });
+        other.map(|(what, limit_s, board_s)| {
+            format!("a run of it could spend {limit_s} s {what}, where {board_s} s are the most")
         })
     }
 }

@@ -277,6 +277,7 @@ impl Plan {
             category: self.category.clone(),
             config_sha256: side.config_sha256.clone(),
             seeds: self.seeds.clone(),
+            public_key: None,
             // Both sides read it, and neither learns which it is.
             note: "verification".to_owned(),
         };

@@ -156,6 +156,7 @@ pub fn declared_for(config: &serde_json::Value, seeds: &[u64]) -> Declared {
         category: "small".into(),
         config_sha256: config_sha256(config),
         seeds: seeds.to_vec(),
+        public_key: None,
         note: String::new(),
     };
     Declared::parse(&attempts.to_text().expect("valid")).expect("valid")

@@ -11,7 +11,7 @@ use crate::native::benchmarks::open_named;
 use crate::native::devices::precision_name;
 use crate::native::hardware::{Factors, keep_freed_memory};
 use crate::native::{MemoryPlan, Observer, OpenDevice, Phase, RunError, user_cache_dir};
-use crate::{Batch, Curriculum, Halves, Settings, StepShape, Trainer};
+use crate::{Batch, Curriculum, Halves, Preset, Settings, StepShape, Trainer};
 
 /// Bytes of the built-in corpus at least.
 const CORPUS_BYTES: u64 = 20_000_000;
@@ -83,19 +83,9 @@ impl Plan {
             built_in: place == DataPlace::BuiltIn,
         });
         let mut dataset = Dataset::open(&data_dir(&place, total)?)?;
-        let (vocab, rows) = (dataset.vocab_size() as usize, preset.model.vocab_size);
-        if vocab > rows {
-            return Err(RunError::Mismatch(format!(
-                "the data's tokenizer has {vocab} tokens, but model.vocab_size = {rows}: use `--set model.vocab_size={vocab}` or data prepared with a smaller tokenizer"
-            )));
+        if let Some(doubt) = hold_against(&dataset, preset, &curriculum)? {
+            observer.warning(&doubt);
         }
-        if rows > USED_SHARE * vocab {
-            observer.warning(&format!(
-                "the data has {vocab} different tokens, the model {rows}: its losses say little of those on text of that vocabulary; \
-                 `--data` names other data, `--set model.vocab_size={vocab}` makes the model smaller"
-            ));
-        }
-        dataset.check_budget(total, curriculum.block_len(), preset.train.epochs)?;
         if let Err(damage) = check_data(&dataset, observer) {
             if place != DataPlace::BuiltIn {
                 return Err(damage);
@@ -121,6 +111,22 @@ impl Plan {
             validation,
             benchmarks,
         })
+    }
+
+    /// Whether the folder of data that `settings` name, if any, would do, and what is doubtful about it. Its shards are not
+    /// read through, as a run does before it starts.
+    ///
+    /// # Errors
+    /// [`RunError`]: it cannot be read, or vocabulary, tokens or validation set do not fit.
+    pub fn check_named_data(settings: &Settings) -> Result<Option<String>, RunError> {
+        let preset = &settings.resolved;
+        let Some(dir) = &preset.data.dir else {
+            return Ok(None);
+        };
+        let dataset = Dataset::open(dir.as_ref())?;
+        let doubt = hold_against(&dataset, preset, &Curriculum::new(preset)?)?;
+        validation_batches(settings, &dataset)?;
+        Ok(doubt)
     }
 
     /// Name of the float of the large products.
@@ -165,6 +171,31 @@ impl Plan {
         let requests = steps.map(move |tokens| blocks_of(curriculum.shape(tokens), block_len));
         Ok(Prefetch::new(loader, requests, READ_AHEAD)?)
     }
+}
+
+/// Refuses data that `preset` cannot be trained on; says what is doubtful about it.
+fn hold_against(
+    dataset: &Dataset,
+    preset: &Preset,
+    curriculum: &Curriculum,
+) -> Result<Option<String>, RunError> {
+    let (vocab, rows) = (dataset.vocab_size() as usize, preset.model.vocab_size);
+    if vocab > rows {
+        return Err(RunError::Mismatch(format!(
+            "the data's tokenizer has {vocab} tokens, but model.vocab_size = {rows}: use `--set model.vocab_size={vocab}` or data prepared with a smaller tokenizer"
+        )));
+    }
+    dataset.check_budget(
+        curriculum.total_tokens(),
+        curriculum.block_len(),
+        preset.train.epochs,
+    )?;
+    Ok((rows > USED_SHARE * vocab).then(|| {
+        format!(
+            "the data has {vocab} different tokens, the model {rows}: its losses say little of those on text of that vocabulary; \
+             `--data` names other data, `--set model.vocab_size={vocab}` makes the model smaller"
+        )
+    }))
 }
 
 /// The log names the data by its manifest alone, so the tokens must be those of the manifest.
