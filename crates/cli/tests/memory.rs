@@ -89,8 +89,8 @@ fn too_large_a_micro_batch_is_refused_before_it_is_tried() {
     refused.expect_error(&["not even micro_batch = 1"]);
 }
 
-/// The peak of resident memory against its prediction, each in a process of its own: within a tenth where freed memory goes
-/// back to the system, and elsewhere within what the allocator's own share, which is measured, varies by.
+/// The peak of resident memory against its prediction, each in a process of its own. Alone on a machine all are within a tenth
+/// (`bench/results/memory-cpu-2-threads.json`).
 #[cfg(target_os = "linux")]
 #[test]
 fn the_peak_is_what_was_predicted() {
@@ -121,11 +121,10 @@ fn the_peak_is_what_was_predicted() {
             "sample.every_tokens=0",
             "eval.tokens=1024",
         ];
-        // What the allocator keeps of freed memory is measured, not derived: 0.91 to 1.00 here, and 1.13 for one case.
+        // Beside other programs threads take turns otherwise, and the allocator keeps up to 20 MB more of what is freed: one of
+        // three runs has to do, and where it keeps any, 15 %.
         let recomputes = settings.contains(&"train.activations=recompute");
-        let allowed = if recomputes { 0.9..1.1 } else { 0.85..1.2 };
-        // Beside other programs threads take turns otherwise, and the allocator keeps up to 20 MB more: one of three runs has
-        // to do.
+        let allowed = if recomputes { 0.9..1.1 } else { 0.85..1.15 };
         let mut ratios = (0..3).map(|attempt| {
             let out = out.join(attempt.to_string());
             let mut command = blueberry([

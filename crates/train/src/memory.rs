@@ -4,8 +4,8 @@
 //! largest counts. Held against measurements on the CPU only; of GPUs and of the references (`kernels = "plain"`) it is an
 //! estimate.
 //!
-//! On the CPU the allocator keeps what was freed for a second, where `train.activations` is `keep` (`native::hardware`); that
-//! part is measured, not derived, and between presets it varies by a tenth of the whole.
+//! On the CPU the allocator keeps what was freed for a while, where `train.activations` is `keep` (`native::hardware`); that
+//! part is fitted to measurements, not derived, and between presets it varies by up to a tenth of the whole.
 //!
 //! Symbols in the formulas: `t` tokens of a pass, `d` d_model, `q` and `kv` widths of all queries and of all keys, `f`
 //! d_ff, `v` the vocabulary. All numbers are f32 unless a 16-bit float is asked for.
@@ -22,10 +22,13 @@ const F32: u64 = 4;
 const HALF: u64 = 2;
 
 /// Resident pages of the program, its threads' stacks and the allocator's own: measured (`bench/LOG.md`, 2026-11-28).
-const PROCESS: u64 = 60_000_000;
+const PROCESS: u64 = 50_000_000;
 
-/// Freed memory that the allocator keeps, in percent of what is held at the peak: measured (`bench/LOG.md`, 2026-11-28).
-const FREED_PERCENT: u64 = 22;
+/// Freed memory that the allocator keeps: some, so many percent of what is held at the peak, and so many of what the head has,
+/// whose buffers are the largest. Fitted to twelve models (`bench/LOG.md`, 2026-11-28).
+const FREED: u64 = 10_000_000;
+const FREED_PERCENT: u64 = 12;
+const FREED_PERCENT_OF_HEAD: u64 = 40;
 
 /// What a thread computes of a pass in a second: two did 80 to 130 GFLOP/s together (`bench/results`).
 const THREAD_FLOPS_PER_S: f64 = 5e10;
@@ -113,7 +116,7 @@ pub fn predict_memory(preset: &Preset, place: Place) -> Result<Memory, SettingsE
         .map(|shape| {
             let held = of_shape(preset, shape, place);
             let freed = if place.cpu {
-                freed(preset, shape, &held, place.threads)
+                freed(preset, shape, &held, place)
             } else {
                 0
             };
@@ -156,18 +159,20 @@ pub fn fitting_micro_batch(preset: &Preset, place: Place, available: u64) -> Opt
     (fit > 0).then_some(fit)
 }
 
-/// What the allocator has of freed memory where activations are kept: it waits a second before it gives pages back, in which
+/// What the allocator has of freed memory where activations are kept: it waits a while before it gives pages back, in which
 /// a short pass frees all that it ever does, and a long one only the part of its activations, and of the gradients of as many,
 /// that it is done with.
-fn freed(preset: &Preset, shape: StepShape, held: &Memory, threads: usize) -> u64 {
+fn freed(preset: &Preset, shape: StepShape, held: &Memory, place: Place) -> u64 {
     if preset.train.activations == Activations::Recompute {
         return 0;
     }
+    let pass = Pass::new(preset, shape, place);
     let tokens = shape.micro_batch as f64 * shape.seq_len as f64;
-    let pass_s =
-        tokens * preset.model.flops_per_token(shape.seq_len) / (THREAD_FLOPS_PER_S * threads.max(1) as f64);
+    let pass_s = tokens * preset.model.flops_per_token(shape.seq_len)
+        / (THREAD_FLOPS_PER_S * place.threads.max(1) as f64);
     let in_a_second = 2.0 * held.activations as f64 / pass_s;
-    (held.total() * FREED_PERCENT / 100).min(in_a_second as u64)
+    let share = held.total() * FREED_PERCENT + (pass.head_weights() + pass.logits()) * FREED_PERCENT_OF_HEAD;
+    FREED + (share / 100).min(in_a_second as u64)
 }
 
 /// Data is mapped: at most the whole training set, at least a read's pages for every block.
@@ -192,15 +197,7 @@ struct Pass<'a> {
 
 fn of_shape(preset: &Preset, shape: StepShape, place: Place) -> Memory {
     let specs = Weights::specs(&preset.model).into_vec();
-    let fused = preset.kernels == Kernels::Fused;
-    let pass = Pass {
-        model: &preset.model,
-        place,
-        fused,
-        narrow: fused && place.cuda && place.half && preset.train.precision != Precision::F16,
-        batch: (shape.micro_batch as u64).min(LARGEST_BATCH),
-        seq: shape.seq_len as u64,
-    };
+    let pass = Pass::new(preset, shape, place);
     let held = Memory {
         weights: bytes_of(&specs, |_| 1),
         optimizer: bytes_of(&specs, |spec| Algorithm::of(spec.kind).state_tensors() as u64),
@@ -212,10 +209,13 @@ fn of_shape(preset: &Preset, shape: StepShape, place: Place) -> Memory {
     let layers = pass.model.n_layers as u64;
     let stream = pass.stream();
     let block = pass.block() + pass.rounded_weights(&specs) / layers.max(1);
-    let (kept, one_block) = match preset.train.activations {
-        Activations::Keep => (layers * block + stream, block),
+    let (kept, streams, one_block) = match preset.train.activations {
+        Activations::Keep => (layers * block + stream, stream, block),
         // The stream before each block and after the last; then one block at a time.
-        Activations::Recompute => ((layers + 1) * stream, (layers + 1) * stream + block),
+        Activations::Recompute => {
+            let streams = (layers + 1) * stream;
+            (streams, streams, streams + block)
+        }
     };
     let moments = [
         // The head has made its gradients, and holds a chunk of logits.
@@ -232,11 +232,18 @@ fn of_shape(preset: &Preset, shape: StepShape, place: Place) -> Memory {
             temporaries: pass.block_slopes(),
             ..held
         },
-        // That of the first block ends; a tied head's gradient and the embedding's are not yet added up.
+        // That of the first block begins.
         Memory {
-            gradients: all_gradients + pass.head_weights(),
+            gradients: all_gradients,
             activations: one_block,
             temporaries: pass.block_slopes(),
+            ..held
+        },
+        // It has ended; a tied head's gradient and the embedding's are not yet added up.
+        Memory {
+            gradients: all_gradients + pass.head_weights(),
+            activations: streams,
+            temporaries: stream,
             ..held
         },
         Memory {
@@ -265,7 +272,19 @@ fn checkpoint_copies(specs: &[ParameterSpec]) -> u64 {
     2 * largest as u64 * F32
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    fn new(preset: &'a Preset, shape: StepShape, place: Place) -> Self {
+        let fused = preset.kernels == Kernels::Fused;
+        Self {
+            model: &preset.model,
+            place,
+            fused,
+            narrow: fused && place.cuda && place.half && preset.train.precision != Precision::F16,
+            batch: (shape.micro_batch as u64).min(LARGEST_BATCH),
+            seq: shape.seq_len as u64,
+        }
+    }
+
     fn tokens(&self) -> u64 {
         self.batch * self.seq
     }
@@ -411,9 +430,10 @@ impl Pass<'_> {
 
     /// A forward pass without a graph: the stream and its sum, a normalised copy, and the widest part of a block.
     fn evaluation(&self, preset: &Preset) -> u64 {
+        let (batch, seq) = (preset.eval.batch as u64, preset.eval.seq_len as u64);
         let pass = Pass {
-            batch: preset.eval.batch as u64,
-            seq: preset.eval.seq_len as u64,
+            batch: batch.min(preset.eval.tokens / seq.max(1)).max(1),
+            seq,
             model: self.model,
             ..*self
         };
