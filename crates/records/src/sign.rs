@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ssh_key::{HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
+use ssh_key::{Algorithm, EcdsaCurve, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
 use thiserror::Error;
 
 use crate::folder::{FolderError, read_text};
@@ -62,6 +62,9 @@ pub enum SignError {
         /// What the parser said.
         cause: ssh_key::Error,
     },
+    /// A file that holds no public key, or one whose private key cannot sign here.
+    #[error("`{}` is no public key that can sign a record: name the `.pub` file, a line, of an Ed25519 or ECDSA P-256 key (`ssh-keygen -t ed25519`)", .0.display())]
+    PublicKeyFile(PathBuf),
     /// The signature is none.
     #[error("no signature in OpenSSH's format: {0}")]
     Format(ssh_key::Error),
@@ -156,15 +159,24 @@ pub fn is_same_key(one: &str, other: &str) -> Result<bool, SignError> {
 /// The public key in a file, as `ssh-keygen` writes `.pub`, in its one-line form without the comment.
 ///
 /// # Errors
-/// [`SignError::File`], and [`SignError::PublicKey`] for what is no key.
+/// [`SignError::File`], and [`SignError::PublicKeyFile`] for what is no key or one that [`Signer::open`] refuses. The text is
+/// no part of it: it may be a private key's.
 pub fn read_public_key(path: &Path) -> Result<String, SignError> {
+    let refused = || SignError::PublicKeyFile(path.to_owned());
     let text = read_text(path, KEY_BYTES)?;
-    let mut key = parse_key(text.trim())?;
+    let mut key = PublicKey::from_openssh(text.trim()).map_err(|_| refused())?;
+    let signs = matches!(
+        key.algorithm(),
+        Algorithm::Ed25519
+            | Algorithm::Ecdsa {
+                curve: EcdsaCurve::NistP256
+            }
+    );
+    if !signs {
+        return Err(refused());
+    }
     key.set_comment("");
-    let text = key.to_openssh().map_err(|cause| SignError::PublicKey {
-        key: text.clone(),
-        cause,
-    })?;
+    let text = key.to_openssh().map_err(|_| refused())?;
     Ok(text.trim().to_owned())
 }
 

@@ -172,6 +172,12 @@ fn runs_that_were_declared_for_a_key_are_nobody_elses_claim() {
     let dir = Dir::new();
     let mut args = submit_args(&dir);
     let ((alice, public), (mallory, _)) = (key(&dir, 1), key(&dir, 2));
+    // A private key by mistake is not printed.
+    let private = read_public_key(&alice).unwrap_err().to_string();
+    assert!(
+        private.contains("name the `.pub` file") && !private.contains("BEGIN"),
+        "{private}"
+    );
     let mut declared = attempts();
     declared.public_key = Some(read_public_key(&public).unwrap());
     let text = declared.to_text().unwrap();
