@@ -82,6 +82,12 @@ pub fn attempts(args: &AttemptsArgs, out: &mut dyn Write) -> Result<Outcome, Com
         args.out.display(),
         sha256(text.as_bytes())
     )?;
+    if let Some(key) = &declared.public_key {
+        writeln!(
+            out,
+            "only `blueberry submit --sign` with the private key of {key} can submit the runs"
+        )?;
+    }
     writeln!(out, "run every seed, whatever comes of it:")?;
     for seed in &declared.seeds {
         writeln!(

@@ -34,3 +34,4 @@ pub mod write;
 pub use commands::{CommandError, Outcome};
 pub use limits::{Limits, LogLimits};
 pub use record::Record;
+pub use verdict::VERIFIERS_FILE;

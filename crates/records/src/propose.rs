@@ -40,6 +40,7 @@ pub fn propose(args: &ProposeArgs, out: &mut dyn Write) -> Result<Outcome, Comma
     let open = |path: &PathBuf| open_runs(std::slice::from_ref(path), &Limits::default());
     let runs = open(&args.run)?;
     let baseline = args.baseline.as_ref().map(open).transpose()?.unwrap_or_default();
+    let baseline = baseline.first();
     writeln!(out, "# Sponsorship: {}\n", category.name)?;
     writeln!(out, "## The idea\n\n{}\n", description(&args.config))?;
     writeln!(
@@ -51,15 +52,23 @@ pub fn propose(args: &ProposeArgs, out: &mut dyn Write) -> Result<Outcome, Comma
         writeln!(
             out,
             "## What was seen on a small run\n\n{}",
-            seen(run, baseline.first())
+            seen(run, baseline.filter(|baseline| is_comparable(run, baseline)))
         )?;
     }
-    match baseline.first() {
+    match baseline {
         Some(run) => writeln!(out, "## The same without the idea\n\n{}", about(run))?,
         None => writeln!(
             out,
-            "A sponsor will ask what the same run reaches without the idea: say it by `--baseline RUN`.\n"
+            "Say here what the same run reaches without the idea (`blueberry propose --baseline RUN`).\n"
         )?,
+    }
+    if let Some(baseline) = baseline
+        && !runs.iter().all(|run| is_comparable(run, baseline))
+    {
+        writeln!(
+            out,
+            "The two were evaluated on other text or with another tokenizer, so their losses are not compared.\n"
+        )?;
     }
     let config = config_text(&args.config).map_err(|cause| crate::submit::SubmitError::Config {
         run: "the preset".into(),
@@ -109,6 +118,12 @@ fn cost(config: &Value, category: &Category) -> String {
 
 fn number(config: &Value, name: &str) -> Option<u64> {
     config.get("train")?.get(name)?.as_u64()
+}
+
+/// Whether losses of both are of the same targets.
+fn is_comparable(run: &LoggedRun, other: &LoggedRun) -> bool {
+    let (a, b) = (&run.log.run.data, &other.log.run.data);
+    a.validation_sha256 == b.validation_sha256 && a.tokenizer_sha256 == b.tokenizer_sha256
 }
 
 /// A run's losses, beside those of `baseline` after as many targets.

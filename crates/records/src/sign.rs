@@ -164,6 +164,10 @@ pub fn is_same_key(one: &str, other: &str) -> Result<bool, SignError> {
 pub fn read_public_key(path: &Path) -> Result<String, SignError> {
     let refused = || SignError::PublicKeyFile(path.to_owned());
     let text = read_text(path, KEY_BYTES)?;
+    // As of a list of several keys.
+    if text.trim().contains('\n') {
+        return Err(refused());
+    }
     let mut key = PublicKey::from_openssh(text.trim()).map_err(|_| refused())?;
     let signs = matches!(
         key.algorithm(),

@@ -1,6 +1,6 @@
 //! Whether a `verification.toml` counts: anyone can write one.
 
-use blueberry_rules::{Category, LoggedRun, Summary, sha256};
+use blueberry_rules::{Answer, Category, Finding, LoggedRun, Summary, sha256};
 use thiserror::Error;
 
 use crate::LogLimits;
@@ -89,8 +89,11 @@ pub(crate) fn verdict(
     if verify(key, text.as_bytes(), &signature).is_err() {
         return unheard("its signature does not hold");
     }
-    if verification.outcome == Outcome::Verified && verification.sandbox == "none" {
+    if verification.outcome != Outcome::Undecided && verification.sandbox == "none" {
         return unheard("the code ran without a sandbox");
+    }
+    if verification.outcome == Outcome::Rejected && verification.findings.iter().any(is_not_built) {
+        return unheard("what ran is not shown to be its source");
     }
     if verification.record_sha256 != sha256(opened.text.as_bytes()) {
         return Err(VerdictError::ChangedRecord);
@@ -102,6 +105,11 @@ pub(crate) fn verdict(
         return Err(VerdictError::Figures);
     }
     Ok(Verdict::Counts(Box::new(verification), sha256(text.as_bytes())))
+}
+
+/// As of a program that was given.
+fn is_not_built(finding: &Finding) -> bool {
+    finding.rule == "verify-builds" && matches!(finding.answer, Answer::CannotTell { .. })
 }
 
 /// The logs of the challenger's runs; those of the record that it ran against are held against their digests too.

@@ -77,6 +77,31 @@ fn seeds_of_a_recipe_that_cannot_be_eligible_are_not_declared() {
 }
 
 #[test]
+fn a_key_is_declared_without_its_comment_and_only_one_that_can_sign() {
+    let dir = Dir::new();
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
+    let mut args = attempts_args(&dir, &[1, 2, 3]);
+    args.key = Some(dir.write("id.pub", format!("{key} alice@example.org\n").as_bytes()));
+    let mut said = Vec::new();
+    assert_eq!(attempts(&args, &mut said).unwrap(), Outcome::Yes);
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("submit --sign") && said.contains(key), "{said}");
+    let declared = Declared::parse(&fs::read_to_string(&args.out).unwrap()).unwrap();
+    assert_eq!(declared.attempts().public_key.as_deref(), Some(key));
+    for bad in [
+        format!("{key} a\n{key} b\n"),
+        "ssh-rsa AAAA".into(),
+        String::new(),
+    ] {
+        args.out = dir.path().join("other.toml");
+        args.key = Some(dir.write("bad.pub", bad.as_bytes()));
+        let refused = attempts(&args, &mut Vec::new()).unwrap_err().to_string();
+        assert!(refused.contains("name the `.pub` file"), "{refused}");
+        assert!(!args.out.exists());
+    }
+}
+
+#[test]
 fn too_few_or_doubled_seeds_are_not_declared() {
     for seeds in [&[1, 2][..], &[1, 2, 3, 3]] {
         let dir = Dir::new();
@@ -120,7 +145,7 @@ fn a_proposal_holds_size_cost_and_what_was_seen() {
         "d_model = 8",
         "Example GPU",
         "commit `",
-        "say it by `--baseline RUN`",
+        "propose --baseline RUN",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
@@ -134,4 +159,13 @@ fn a_proposal_holds_size_cost_and_what_was_seen() {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(!said.contains("--baseline"), "{said}");
+    // Losses on other text are not compared.
+    let mut other = Draft::valid(SEEDS[0]);
+    other.run.data.validation_sha256 = digest('9');
+    args.baseline = Some(dir.write("other.jsonl", &other.bytes()));
+    let said = say(&args);
+    assert!(
+        said.contains("not compared") && !said.contains("| without the idea |"),
+        "{said}"
+    );
 }

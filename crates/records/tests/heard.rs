@@ -12,6 +12,7 @@ use std::path::Path;
 
 use blueberry_records::leaderboard::{leaderboard, standing};
 use blueberry_records::verify::{Terms, Verification};
+use blueberry_rules::{Answer, Finding};
 use board::*;
 use claim::*;
 use common::*;
@@ -89,20 +90,24 @@ fn what_was_judged_by_other_terms_than_the_boards_does_not_count() {
         }),
     ];
     let milder: [(&str, Bend); 2] = [
-        ("301 s off its log's clock, where 300 s", |terms| {
-            terms.as_mut().unwrap().unclocked_limit_s = 301
-        }),
-        ("301 s in its warm-up, where 300 s", |terms| {
-            terms.as_mut().unwrap().warm_up_limit_s = 301
-        }),
+        (
+            "301 s off its log's clock, where the leaderboard allows 300 s",
+            |terms| terms.as_mut().unwrap().unclocked_limit_s = 301,
+        ),
+        (
+            "301 s in its warm-up, where the leaderboard allows 300 s",
+            |terms| terms.as_mut().unwrap().warm_up_limit_s = 301,
+        ),
     ];
     let stricter: [(&str, Bend); 2] = [
-        ("299 s off its log's clock, where 300 s", |terms| {
-            terms.as_mut().unwrap().unclocked_limit_s = 299
-        }),
-        ("299 s in its warm-up, where 300 s", |terms| {
-            terms.as_mut().unwrap().warm_up_limit_s = 299
-        }),
+        (
+            "299 s off its log's clock, where the leaderboard allows 300 s",
+            |terms| terms.as_mut().unwrap().unclocked_limit_s = 299,
+        ),
+        (
+            "299 s in its warm-up, where the leaderboard allows 300 s",
+            |terms| terms.as_mut().unwrap().warm_up_limit_s = 299,
+        ),
     ];
     let verified = both.iter().chain(&milder).map(|bend| (&good, bend));
     let cases = verified.chain(both.iter().chain(&stricter).map(|bend| (&rejected, bend)));
@@ -120,6 +125,29 @@ fn what_was_judged_by_other_terms_than_the_boards_does_not_count() {
         assert!(
             said.contains("| pending |") && !said.contains("| 1 | alice |"),
             "{why}: {said}"
+        );
+    }
+    let mut without = rejected.clone();
+    without.sandbox = "none".into();
+    let mut given = rejected.clone();
+    given.findings.push(Finding {
+        rule: "verify-builds".into(),
+        run: None,
+        answer: Answer::CannotTell {
+            missing: "a program was given".into(),
+        },
+    });
+    for (bent, why) in [
+        (without, "without a sandbox"),
+        (given, "not shown to be its source"),
+    ] {
+        put(&bent, &record, &signer(&dir, 7));
+        let mut said = Vec::new();
+        leaderboard(&args(&dir), &mut said).unwrap();
+        let page = format!("{}{}", page(&dir), String::from_utf8_lossy(&said));
+        assert!(
+            page.contains(why) && page.contains("| pending |"),
+            "{why}: {page}"
         );
     }
     // Shorter limits are the verifier's to choose who lets it pass.

@@ -21,7 +21,7 @@ pub struct Attempts {
     /// The seeds.
     pub seeds: Vec<u64>,
     /// The OpenSSH public key, on one line, of whoever alone may hand the runs in; every log names this file by digest, so
-    /// that a copy of the logs is nobody else's claim. None where anybody may.
+    /// that an unchanged copy of the logs is nobody else's claim. None where anybody may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
     /// For people.

@@ -14,14 +14,9 @@ pub enum Error {
     /// A folder holds no log.
     #[error("{}: no run.jsonl in this folder nor in one of its folders; name a run's folder or a log", .0.display())]
     NoLog(PathBuf),
-    /// A folder holds more runs than are shown.
-    #[error("{}: {count} runs, and {MOST_RUNS} are shown at once: name those to show", path.display())]
-    TooMany {
-        /// Which.
-        path: PathBuf,
-        /// How many it holds.
-        count: usize,
-    },
+    /// More runs than are shown.
+    #[error("these are {0} runs, and {MOST_RUNS} are shown at once: name those to show")]
+    TooMany(usize),
     /// A file or folder cannot be read.
     #[error("{} cannot be read", path.display())]
     File {

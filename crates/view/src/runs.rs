@@ -7,7 +7,7 @@ use crate::Error;
 /// What a run's folder holds, the first that is there.
 const LOG_NAMES: [&str; 3] = ["run.jsonl", "run.jsonl.zst", "run.jsonl.gz"];
 
-/// As many of one folder are shown at once: what a link of the page may name.
+/// As many are shown at once: what a link of the page may name.
 pub const MOST_RUNS: usize = 100;
 
 /// A log and the path under which the page asks for it.
@@ -23,12 +23,15 @@ pub struct Run {
 /// log of any format that the page reads.
 ///
 /// # Errors
-/// [`Error::NoLog`] for a folder without one, [`Error::TooMany`] for one of more than [`MOST_RUNS`], [`Error::File`] for a
+/// [`Error::NoLog`] for a folder without one, [`Error::TooMany`] for more than [`MOST_RUNS`], [`Error::File`] for a
 /// path that cannot be read.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<Run>, Error> {
     let mut found = Vec::new();
     for path in paths {
         found.extend(inside(path)?);
+    }
+    if found.len() > MOST_RUNS {
+        return Err(Error::TooMany(found.len()));
     }
     let numbered = found.iter().enumerate();
     numbered.map(|(number, path)| find_one(number, path)).collect()
@@ -43,14 +46,10 @@ fn inside(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let mut runs: Vec<PathBuf> = folders.filter(|run| run.is_dir() && log(run).is_ok()).collect();
     runs.sort();
-    match runs.len() {
-        0 => Err(Error::NoLog(path.to_owned())),
-        1..=MOST_RUNS => Ok(runs),
-        count => Err(Error::TooMany {
-            path: path.to_owned(),
-            count,
-        }),
+    if runs.is_empty() {
+        return Err(Error::NoLog(path.to_owned()));
     }
+    Ok(runs)
 }
 
 fn find_one(number: usize, path: &Path) -> Result<Run, Error> {

@@ -32,7 +32,7 @@ pub struct Flags {
     #[arg(long, value_name = "N,N,..", value_delimiter = ',', required = true)]
     seeds: Vec<u64>,
     /// Your SSH public key, as ~/.ssh/id_ed25519.pub: only a record that `submit --sign` signs with its private key may hold
-    /// these runs, so that nobody can hand in a copy of your logs.
+    /// these runs, so that nobody can hand in an unchanged copy of your logs.
     #[arg(long, value_name = "FILE.pub")]
     key: Option<PathBuf>,
     /// For people.

@@ -23,14 +23,19 @@ struct Forecast {
 /// Prints what `settings` would be on `device`. Data that is named is held against them, and nothing is written.
 pub fn run(settings: &Settings, device: &OpenDevice, machine: bool) -> Result<Done> {
     let forecast = Forecast::new(settings, device)?;
-    let doubt = Plan::check_named_data(settings)?;
+    let data = Plan::check_named_data(settings);
     if machine {
-        outln!("{}", forecast.json(device));
+        let mut said = forecast.json(device);
+        said["data_doubt"] = json!(data.as_ref().ok().cloned().flatten());
+        outln!("{said}");
     } else {
         forecast.print(settings, device);
-        if let Some(doubt) = doubt {
-            outln!("{doubt}");
-        }
+    }
+    // Behind the forecast, which does not depend on it.
+    if let Some(doubt) = data?
+        && !machine
+    {
+        outln!("{doubt}");
     }
     Ok(Done::Yes)
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use blueberry_data::{Dataset, Overlap};
+use blueberry_records::VERIFIERS_FILE;
 use blueberry_records::leaderboard::standing;
-use blueberry_records::sign::{PASSPHRASE_VARIABLE, Signer};
+use blueberry_records::sign::{PASSPHRASE_VARIABLE, Signer, is_listed};
 use blueberry_records::verify::{
     Conditions, Host, Judge, Options, Outcome, Progress, Request, Review, Sandbox, Subject, Verification,
     VerifyError, broken_rules, refuse_no_data, refuse_other_data, refuse_signed, verify, write,
@@ -68,10 +69,10 @@ pub struct VerifyRecordArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "against")]
     pub program: Option<PathBuf>,
     /// Most seconds that a run may keep off its log's clock, beside the warm-up [default: 300, and with more a verdict does
-    /// not count].
+    /// not count; with less, no rejection].
     #[arg(long, value_name = "SECONDS")]
     pub unclocked_limit: Option<u64>,
-    /// Most seconds of warm-up in a run [default: 300, and with more a verdict does not count].
+    /// Most seconds of warm-up in a run [default: 300, and with more a verdict does not count; with less, no rejection].
     #[arg(long, value_name = "SECONDS")]
     pub warm_up_limit: Option<u64>,
     /// Run a stranger's code without a sandbox; verification.toml says so.
@@ -159,14 +160,19 @@ pub fn run(args: &VerifyRecordArgs) -> Result<Done> {
         verifier: args.verifier.clone(),
         signer: signer.as_ref(),
     };
-    warn(&reasons_not_to_count(args, &request.options.conditions));
+    let listed = is_signer_listed(args, signer.as_ref())?;
+    warn(&reasons_not_to_count(args, &request.options.conditions, listed));
     carry_out(&request, args)
 }
 
 /// What is known before hours of runs of why a leaderboard will not hear the verdict.
-fn reasons_not_to_count(args: &VerifyRecordArgs, conditions: &Conditions) -> Vec<&'static str> {
+fn reasons_not_to_count(args: &VerifyRecordArgs, conditions: &Conditions, listed: bool) -> Vec<&'static str> {
     let usual = Conditions::new(Sandbox::None);
     let reasons = [
+        (
+            args.sign.is_some() && !listed,
+            "its key is not in the list of verifiers, `verifiers` in the folder of records",
+        ),
         (
             args.sign.is_none(),
             "it is not signed: once the runs are over, the same command with --sign KEYFILE signs it and runs nothing again",
@@ -179,9 +185,23 @@ fn reasons_not_to_count(args: &VerifyRecordArgs, conditions: &Conditions) -> Vec
                 || conditions.warm_up_limit_s > usual.warm_up_limit_s,
             "its limits of time off the clock are higher than a leaderboard's",
         ),
+        (
+            conditions.unclocked_limit_s < usual.unclocked_limit_s
+                || conditions.warm_up_limit_s < usual.warm_up_limit_s,
+            "if it rejects: its limits of time off the clock are lower than a leaderboard's",
+        ),
     ];
     let true_ones = reasons.into_iter().filter(|(is_so, _)| *is_so);
     true_ones.map(|(_, reason)| reason).collect()
+}
+
+/// Whether the key that signs stands in the list of verifiers, where there is either.
+fn is_signer_listed(args: &VerifyRecordArgs, signer: Option<&Signer>) -> Result<bool> {
+    let list = std::fs::read_to_string(args.records.join(VERIFIERS_FILE));
+    Ok(match (list, signer) {
+        (Ok(list), Some(signer)) => is_listed(&list, &signer.public_key()?)?,
+        _ => false,
+    })
 }
 
 fn warn(reasons: &[&str]) {

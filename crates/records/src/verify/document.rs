@@ -142,7 +142,7 @@ impl Terms {
             _ => limit_s > board_s,
         });
         other.map(|(what, limit_s, board_s)| {
-            format!("a run of it could spend {limit_s} s {what}, where {board_s} s are the most")
+            format!("a run of it could spend {limit_s} s {what}, where the leaderboard allows {board_s} s")
         })
     }
 }

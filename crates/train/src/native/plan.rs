@@ -126,6 +126,7 @@ impl Plan {
         let dataset = Dataset::open(dir.as_ref())?;
         let doubt = hold_against(&dataset, preset, &Curriculum::new(preset)?)?;
         validation_batches(settings, &dataset)?;
+        open_named(&preset.eval.benchmarks, dataset.dir())?;
         Ok(doubt)
     }
 
