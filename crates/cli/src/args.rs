@@ -94,7 +94,7 @@ pub struct TrainArgs {
     /// Train without the device's check, or although it failed; the log says so.
     #[arg(long)]
     pub unchecked_device: bool,
-    /// Say what the run would be, what memory and disk it takes, and stop.
+    /// Say what the run would be, what memory and disk it takes, whether data that is named would do, and stop.
     #[arg(long, conflicts_with = "resume")]
     pub dry_run: bool,
     /// Start although the machine has too little memory for it, as far as can be told.

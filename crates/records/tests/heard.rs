@@ -10,7 +10,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use blueberry_records::leaderboard::{leaderboard, standing};
+use blueberry_records::leaderboard::standing;
 use blueberry_records::verify::{Terms, Verification};
 use blueberry_rules::{Answer, Finding};
 use board::*;
@@ -39,27 +39,21 @@ fn only_a_listed_verifier_is_heard() {
     let (submitted, record) = submitted(&dir);
     verify(&dir, &submitted, &record, "verified");
     let good = unsigned(&submitted, &record, "verified");
-    let mut said = Vec::new();
-    let mut page_after = |dir: &Dir| {
-        said.clear();
-        leaderboard(&args(dir), &mut said).unwrap();
-        format!("{}{}", page(dir), String::from_utf8_lossy(&said))
-    };
     // By a stranger's key, without a signature, with a signature of something else, without a sandbox.
     put(&good, &record, &signer(&dir, 8));
-    let stranger = page_after(&dir);
+    let stranger = made(&dir);
     let signature = fs::read(record.join("verification.toml.sig")).unwrap();
     put(&good, &record, &signer(&dir, 7));
     fs::remove_file(record.join("verification.toml.sig")).unwrap();
-    let unsigned = page_after(&dir);
+    let unsigned = made(&dir);
     fs::write(record.join("verification.toml.sig"), signature).unwrap();
-    let forged = page_after(&dir);
+    let forged = made(&dir);
     let bare = Verification {
         sandbox: "none".into(),
         ..good.clone()
     };
     put(&bare, &record, &signer(&dir, 7));
-    let bare = page_after(&dir);
+    let bare = made(&dir);
     for (page, why) in [
         (stranger, "not in the list of verifiers"),
         (unsigned, "it is not signed"),
@@ -70,7 +64,7 @@ fn only_a_listed_verifier_is_heard() {
         assert!(!page.contains("| 1 | alice |"), "{why}: {page}");
     }
     put(&good, &record, &signer(&dir, 7));
-    assert!(page_after(&dir).contains("| 1 | alice |"));
+    assert!(made(&dir).contains("| 1 | alice |"));
 }
 
 #[test]
@@ -115,9 +109,7 @@ fn what_was_judged_by_other_terms_than_the_boards_does_not_count() {
         let mut bent = outcome.clone();
         bend(&mut bent.terms);
         put(&bent, &record, &signer(&dir, 7));
-        let mut said = Vec::new();
-        leaderboard(&args(&dir), &mut said).unwrap();
-        let said = format!("{}{}", page(&dir), String::from_utf8_lossy(&said));
+        let said = made(&dir);
         assert!(
             said.contains("does not count") && said.contains(why),
             "{why}: {said}"
@@ -142,9 +134,7 @@ fn what_was_judged_by_other_terms_than_the_boards_does_not_count() {
         (given, "not shown to be its source"),
     ] {
         put(&bent, &record, &signer(&dir, 7));
-        let mut said = Vec::new();
-        leaderboard(&args(&dir), &mut said).unwrap();
-        let page = format!("{}{}", page(&dir), String::from_utf8_lossy(&said));
+        let page = made(&dir);
         assert!(
             page.contains(why) && page.contains("| pending |"),
             "{why}: {page}"

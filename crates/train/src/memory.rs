@@ -25,7 +25,7 @@ const HALF: u64 = 2;
 const PROCESS: u64 = 50_000_000;
 
 /// Freed memory that the allocator keeps: some, so many percent of what is held at the peak, and so many of what the head has,
-/// whose buffers are the largest. Fitted to twelve models (`bench/LOG.md`, 2026-11-28).
+/// whose buffers are the largest. Fitted to runs of `bench/results/memory-cpu-2-threads.json`.
 const FREED: u64 = 10_000_000;
 const FREED_PERCENT: u64 = 12;
 const FREED_PERCENT_OF_HEAD: u64 = 40;

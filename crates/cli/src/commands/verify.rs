@@ -188,7 +188,7 @@ fn reasons_not_to_count(args: &VerifyRecordArgs, conditions: &Conditions, listed
         (
             conditions.unclocked_limit_s < usual.unclocked_limit_s
                 || conditions.warm_up_limit_s < usual.warm_up_limit_s,
-            "if it rejects: its limits of time off the clock are lower than a leaderboard's",
+            "where it rejects: its limits of time off the clock are lower than a leaderboard's",
         ),
     ];
     let true_ones = reasons.into_iter().filter(|(is_so, _)| *is_so);

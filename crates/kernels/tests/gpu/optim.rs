@@ -9,17 +9,18 @@ use burn::tensor::{FloatDType, Tensor};
 use crate::common::{Random, values};
 use crate::device::{Gpu, check, is_own, on};
 
+const STEP: AdamwStep = AdamwStep {
+    keep: 0.99,
+    rate: 0.03,
+    beta1: 0.8,
+    beta2: 0.95,
+    root_correction: 0.7,
+    eps: 1e-8,
+};
+
 #[test]
 fn adamw_is_its_reference() {
     let (gpu, mut random) = (Gpu::open(), Random::new());
-    let step = AdamwStep {
-        keep: 0.99,
-        rate: 0.03,
-        beta1: 0.8,
-        beta2: 0.95,
-        root_correction: 0.7,
-        eps: 1e-8,
-    };
     // More than two groups of small ones, of two kinds, and some that are left over; the last is too large for a group.
     let mut shapes = vec![
         [1, 1],
@@ -41,9 +42,9 @@ fn adamw_is_its_reference() {
         let both = gpu.run(|device, _| {
             let updates = (0..shapes.len()).map(|i| AdamwUpdate {
                 step: if i % 4 == 1 {
-                    AdamwStep { keep: 1.0, ..step }
+                    AdamwStep { keep: 1.0, ..STEP }
                 } else {
-                    step
+                    STEP
                 },
                 state: AdamwState {
                     parameter: on(&parameters[i], device),
@@ -72,14 +73,6 @@ fn adamw_is_its_reference() {
 #[test]
 fn the_reference_of_adamw_reads_rows_that_were_columns() {
     let (gpu, mut random) = (Gpu::open(), Random::new());
-    let step = AdamwStep {
-        keep: 0.99,
-        rate: 0.03,
-        beta1: 0.8,
-        beta2: 0.95,
-        root_correction: 0.7,
-        eps: 1e-3,
-    };
     let columns: Vec<Tensor<2>> = (0..3).map(|_| random.tensor([48, 1], 1.0)).collect();
     let weights: Vec<Tensor<2>> = (0..3).map(|_| random.tensor([1, 48], 1.0)).collect();
     let both = gpu.run(|device, _| {
@@ -90,7 +83,7 @@ fn the_reference_of_adamw_reads_rows_that_were_columns() {
         // They are there when the update is fused, as gradients are.
         device.sync().expect("computes");
         let update = |(weight, gradient): (&Tensor<2>, Tensor<2>)| AdamwUpdate {
-            step,
+            step: AdamwStep { eps: 1e-3, ..STEP },
             state: AdamwState {
                 parameter: on(weight, device),
                 mean: gradient.zeros_like(),

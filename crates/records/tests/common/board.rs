@@ -29,6 +29,13 @@ pub fn make(args: &LeaderboardArgs) -> Result<Outcome, CommandError> {
     leaderboard(args, &mut Vec::new())
 }
 
+/// The page made anew, and what was said meanwhile.
+pub fn made(dir: &Dir) -> String {
+    let mut said = Vec::new();
+    leaderboard(&args(dir), &mut said).unwrap();
+    format!("{}{}", page(dir), String::from_utf8_lossy(&said))
+}
+
 pub fn page(dir: &Dir) -> String {
     fs::read_to_string(dir.path().join("LEADERBOARD.md")).unwrap()
 }
